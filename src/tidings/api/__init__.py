@@ -1,0 +1,1 @@
+"""REST for the dashboard and programs: one router a slice. Translates in, makes one call, translates out."""

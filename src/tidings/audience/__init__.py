@@ -1,0 +1,4 @@
+"""Who may be mailed? Contacts, lists, subscriptions, suppressions, imports.
+
+Owns: contacts, lists, subscriptions, suppressions, imports, import_batches.
+"""

@@ -1,0 +1,1 @@
+"""May this be sent? Preflight before a launch. Owns no table."""

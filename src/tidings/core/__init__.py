@@ -1,0 +1,1 @@
+"""What every slice stands on: database, settings, ids, clock, errors, crypto. No email word in here."""

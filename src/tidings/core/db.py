@@ -1,0 +1,102 @@
+"""PostgreSQL through asyncpg: pools, transactions, notifications, and SQL kept in files."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import asyncpg
+import orjson
+
+from tidings.core.errors import Unavailable
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Tx: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+else:
+    Tx = Any
+
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    OSError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
+"""What a query raises when the server is gone or going: the work can be tried again on a new connection."""
+
+
+class Database:
+    """A pool of connections to one PostgreSQL. Made by `Database.open`, closed by `close`."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", url: str) -> None:
+        self._pool = pool
+        self.url = url
+
+    @classmethod
+    async def open(cls, url: str, *, size: int = 10, wait_seconds: float = 30.0) -> "Database":
+        """Connect, waiting up to `wait_seconds` for a server that is still starting. Raises Unavailable."""
+        deadline = asyncio.get_running_loop().time() + wait_seconds
+        while True:
+            try:
+                pool = await asyncpg.create_pool(
+                    url, min_size=1, max_size=size, init=prepare_connection, command_timeout=None
+                )
+                return cls(pool, url)
+            except LOST as error:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise Unavailable(f"PostgreSQL cannot be reached: {error}") from error
+                await asyncio.sleep(0.1)
+
+    async def close(self) -> None:
+        """Close every connection, not waiting more than five seconds for those in use."""
+        try:
+            await asyncio.wait_for(self._pool.close(), 5)
+        except (TimeoutError, *LOST):
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """One transaction: commits when the block ends, rolls back when it raises."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Tx]:
+        """One connection in autocommit, for single statements."""
+        async with self._pool.acquire() as connection:
+            yield connection
+
+    async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
+        """A connection of one's own outside the pool, for LISTEN. The caller closes it."""
+        connection = await asyncpg.connect(self.url)
+        await prepare_connection(connection)
+        return connection
+
+
+async def prepare_connection(connection: Any) -> None:
+    """json and jsonb travel as Python values, through orjson."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: b"\x01" + orjson.dumps(value),
+        decoder=lambda raw: orjson.loads(raw[1:]),
+        format="binary",
+    )
+    await connection.set_type_codec(
+        "json", schema="pg_catalog", encoder=orjson.dumps, decoder=orjson.loads, format="binary"
+    )
+
+
+@cache
+def sql(package: str, name: str) -> str:
+    """The text of `name`.sql beside the given package's modules: `sql(__package__, "_claim")`."""
+    return resources.files(package).joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+Wake: TypeAlias = Callable[[str], None]
+"""Called with a notification's payload."""

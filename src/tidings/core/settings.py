@@ -1,0 +1,24 @@
+"""Settings, from the environment (`TIDINGS_…`). Only `bootstrap` and `cli` read them."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Each has a default that works on a laptop."""
+
+    model_config = SettingsConfigDict(env_prefix="TIDINGS_", extra="ignore")
+
+    data_dir: Path = Field(default=Path(".tidings"), description="embedded database, journals, spools and the secret")
+    database_url: str | None = Field(default=None, description="a PostgreSQL ≥ 15 of yours; unset: the embedded one")
+    secret: str | None = Field(default=None, description="signs links, seals credentials; unset: made once in data_dir")
+    public_url: str = Field(default="http://127.0.0.1:8081", description="where recipients reach the edge")
+    api_host: str = "127.0.0.1"
+    api_port: int = 8080
+    edge_host: str = "127.0.0.1"
+    edge_port: int = 8081
+    send_workers: int = Field(default=1, ge=1, le=64, description="send processes on this host")
+    chunk_size: int = Field(default=1000, ge=10, le=10_000, description="recipients a lease")
+    trusted_proxies: str = Field(default="", description="comma-separated networks whose X-Forwarded-For is believed")

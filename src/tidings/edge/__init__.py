@@ -1,0 +1,1 @@
+"""What strangers reach: opens, clicks, one-click unsubscribe. Raw protocol on Granian, not FastAPI, for speed."""

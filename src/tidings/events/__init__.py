@@ -1,0 +1,4 @@
+"""What happened? Facts, hourly rollups and reports.
+
+Owns: events, rollups, engagements.
+"""

@@ -1,0 +1,22 @@
+"""The schema comes up, and coming up again changes nothing."""
+
+from tidings.core.db import Database
+from tidings.core.migrations import migrate
+
+
+async def test_migrating_twice_is_harmless(db: Database) -> None:
+    await migrate(db.url)
+    async with db.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM deliveries") == 0
+        assert await connection.fetchval("SELECT version_num FROM alembic_version") == "0001"
+
+
+async def test_every_tenant_table_leads_with_the_workspace(db: Database) -> None:
+    async with db.connection() as connection:
+        rows = await connection.fetch(
+            """SELECT c.conrelid::regclass::text AS name, a.attname
+               FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+               WHERE c.contype IN ('p', 'u') AND c.connamespace = 'public'::regnamespace"""
+        )
+    exempt = ("workspaces", "alembic_version", "pgqueuer")
+    assert [r["name"] for r in rows if r["attname"] != "workspace_id" and not r["name"].startswith(exempt)] == []
