@@ -1,0 +1,68 @@
+"""The only reader of Settings: opens what a role needs and wires the slices together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tidings.core.crypto import Keyring
+from tidings.core.db import Database
+from tidings.core.settings import Settings
+from tidings.delivery import Withdrawals
+
+
+@dataclass(slots=True)
+class App:
+    """What a role works with. `writer` is the process's slot (0…): counters are sharded by it."""
+
+    db: Database
+    keys: Keyring
+    withdrawals: Withdrawals
+    data_dir: Path
+    public_url: str
+    trusted_proxies: str
+    writer: int
+    chunk_size: int
+    send_workers: int
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, *, writer: int = 0, pool_size: int = 10) -> AsyncIterator[App]:
+    """Connect to the database of the settings and hand out an App; everything is closed when the block ends."""
+    if settings.database_url is None:
+        raise RuntimeError("a role needs TIDINGS_DATABASE_URL; `tidings up` sets it for its own")
+    db = await Database.open(settings.database_url, size=pool_size)
+    withdrawals = Withdrawals(db)
+    try:
+        yield App(
+            db=db,
+            keys=Keyring(settings.secret or secret_of(settings.data_dir)),
+            withdrawals=withdrawals,
+            data_dir=settings.data_dir,
+            public_url=settings.public_url.rstrip("/"),
+            trusted_proxies=settings.trusted_proxies,
+            writer=writer,
+            chunk_size=settings.chunk_size,
+            send_workers=settings.send_workers,
+        )
+    finally:
+        await withdrawals.close()
+        await db.close()
+
+
+def secret_of(data_dir: Path) -> str:
+    """The installation's secret, made once in its data folder. Losing it breaks links already sent and stored passwords."""
+    import os
+    import secrets
+
+    file = data_dir / "secret"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return file.read_text(encoding="ascii").strip()
+    with os.fdopen(handle, "w", encoding="ascii") as output:
+        output.write(secrets.token_hex(32))
+        output.flush()
+        os.fsync(output.fileno())
+    return file.read_text(encoding="ascii").strip()

@@ -1,0 +1,41 @@
+"""Leaving: the one call behind every way to unsubscribe."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from tidings import audience
+from tidings.core.db import Database
+from tidings.core.ids import ContactId, SendId, WorkspaceId
+from tidings.delivery import Withdrawals
+
+
+async def leave(
+    db: Database,
+    withdrawals: Withdrawals,
+    *,
+    workspace: WorkspaceId,
+    contact: ContactId,
+    reason: str,
+    source: str,
+    send: SendId | None = None,
+    n: int | None = None,
+    now: datetime,
+) -> bool:
+    """Unsubscribe a contact from everything in the workspace, and return once nothing can reach it any more.
+
+    `reason` is the person's own words, `source` where it came from (one_click, page, api …); `send` and `n` say which
+    message they left from. True if it changed something; repeating it is harmless. (RFC 8058; GDPR art. 7(3), 21(3).)
+    """
+    async with db.transaction() as tx:
+        changed = await audience.unsubscribe(
+            tx, workspace=workspace, contacts=[contact], reason=reason, source=source, send=send, n=n, now=now
+        )
+    await withdrawals.settled(workspace=workspace, contacts=[contact])
+    return bool(changed)
+
+
+async def withdraw_barrier(
+    withdrawals: Withdrawals, *, workspace: WorkspaceId, contacts: Sequence[ContactId]
+) -> None:
+    """After any other commit that takes contacts out (deleted, off a list): wait until no worker still has them."""
+    await withdrawals.settled(workspace=workspace, contacts=contacts)

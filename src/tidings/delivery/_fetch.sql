@@ -1,0 +1,24 @@
+-- The recipients of a leased chunk that are still to be sent, with what a template may say of them, and `skip`:
+-- why they may not be mailed at this moment, or null. Runs after the lease is committed, so whoever left before this
+-- statement is seen here, and whoever leaves after it is announced to the worker (see _worker.py).
+-- $1 workspace, $2 send, $3 first n, $4 last n, $5 only these n (or null)
+SELECT d.n, d.contact_id, c.email, c.first_name, c.last_name, c.phone, c.language, c.time_zone, c.tags,
+       c.attributes::text AS attributes, c.created_at,
+       CASE
+           WHEN c.id IS NULL THEN 'erased'
+           WHEN s.address_hash IS NOT NULL THEN 'suppressed:' || s.reason
+           WHEN c.status <> 'active' THEN 'status:' || c.status
+           WHEN NOT EXISTS (
+               SELECT FROM subscriptions AS b
+               WHERE b.workspace_id = d.workspace_id AND b.list_id = ANY (o.list_ids)
+                 AND b.contact_id = d.contact_id AND b.status = 'subscribed'
+           ) THEN 'left_list'
+       END AS skip,
+       d.unknowns
+FROM deliveries AS d
+JOIN sends AS o ON o.workspace_id = d.workspace_id AND o.id = d.send_id
+LEFT JOIN contacts AS c ON c.workspace_id = d.workspace_id AND c.id = d.contact_id
+LEFT JOIN suppressions AS s ON s.workspace_id = c.workspace_id AND s.address_hash = c.address_hash
+WHERE d.workspace_id = $1 AND d.send_id = $2 AND d.n BETWEEN $3 AND $4 AND d.state = 'pending'
+  AND ($5::integer[] IS NULL OR d.n = ANY ($5))
+ORDER BY d.n
