@@ -1,1 +1,33 @@
-"""One file a provider: how it sends, and how its notifications are read. Never imports the database."""
+"""One file a provider: how it sends, and how its notifications are read. Never imports the database.
+
+A worker implements `Source` and hands it to a `Provider`, which pulls `Outgoing` messages from it and settles each with
+an `Outcome`.
+"""
+
+from tidings.delivery.providers._interface import HealthState, Outgoing, Provider, ProviderHealth, Source
+from tidings.delivery.providers._outcomes import (
+    Accepted,
+    Deferred,
+    Fault,
+    Outcome,
+    Rejected,
+    Throttled,
+    Unknown,
+    Withdrawn,
+)
+
+__all__ = [
+    "Accepted",
+    "Deferred",
+    "Fault",
+    "HealthState",
+    "Outcome",
+    "Outgoing",
+    "Provider",
+    "ProviderHealth",
+    "Rejected",
+    "Source",
+    "Throttled",
+    "Unknown",
+    "Withdrawn",
+]
