@@ -1,5 +1,8 @@
 """The only reader of Settings: opens what a role needs and wires the slices together."""
 
+import contextlib
+import os
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -52,17 +55,15 @@ async def open_app(settings: Settings, *, writer: int = 0, pool_size: int = 10) 
 
 def secret_of(data_dir: Path) -> str:
     """The installation's secret, made once in its data folder. Losing it breaks links already sent and stored passwords."""
-    import os
-    import secrets
-
     file = data_dir / "secret"
-    data_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return file.read_text(encoding="ascii").strip()
-    with os.fdopen(handle, "w", encoding="ascii") as output:
-        output.write(secrets.token_hex(32))
-        output.flush()
-        os.fsync(output.fileno())
+    if not file.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        draft = data_dir / f"secret.{os.getpid()}"
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as output:
+            output.write(secrets.token_hex(32))
+            output.flush()
+            os.fsync(output.fileno())
+        with contextlib.suppress(FileExistsError):  # another process was first: its secret counts
+            os.link(draft, file)
+        draft.unlink()
     return file.read_text(encoding="ascii").strip()

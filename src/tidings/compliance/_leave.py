@@ -34,8 +34,6 @@ async def leave(
     return bool(changed)
 
 
-async def withdraw_barrier(
-    withdrawals: Withdrawals, *, workspace: WorkspaceId, contacts: Sequence[ContactId]
-) -> None:
+async def withdraw_barrier(withdrawals: Withdrawals, *, workspace: WorkspaceId, contacts: Sequence[ContactId]) -> None:
     """After any other commit that takes contacts out (deleted, off a list): wait until no worker still has them."""
     await withdrawals.settled(workspace=workspace, contacts=contacts)

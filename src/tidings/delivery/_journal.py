@@ -1,0 +1,167 @@
+"""What was handed over, remembered across `kill -9`: a small file that the send worker maps into its memory.
+
+One byte a recipient of each chunk in work: nothing yet, *in doubt* (set before the body and its final dot are written)
+or *accepted* (set when the reply was read). A store into a shared mapping is in the kernel's hands at once, costs no
+system call, and outlives the process; after a crash of the machine itself (another boot id) the bytes may be stale, and
+everything not accepted is then taken as in doubt. A file is locked by its worker, so whoever gets the lock may replay it.
+See docs/decisions for why this is not an append-only log.
+"""
+
+import contextlib
+import fcntl
+import mmap
+import os
+import struct
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tidings.core.ids import SendId, WorkspaceId
+
+NOTHING, IN_DOUBT, ACCEPTED = 0, 1, 2
+
+_MAGIC = b"TDJ1"
+_FILE = struct.Struct("<4sII36s36s")  # magic, slots, capacity, owner, boot id
+_SLOT = struct.Struct("<qqqii")  # active (1) or free (0), workspace, send, chunk, recipients
+_FILE_SIZE = 128
+_SLOT_SIZE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class JournalledChunk:
+    """A chunk found in a journal: its recipients' numbers, and for each what is known."""
+
+    workspace: WorkspaceId
+    send: SendId
+    chunk_no: int
+    in_doubt: list[int]
+    accepted: list[int]
+
+
+class JournalFull(Exception):
+    """More chunks in work than the journal has slots, or a chunk larger than a slot: a fault of the caller."""
+
+
+class Journal:
+    """The journal of one running worker; `owner` is the name it leases chunks under."""
+
+    def __init__(self, folder: Path, *, owner: str, slots: int, capacity: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.owner = owner
+        self._capacity = capacity
+        self._size = _SLOT_SIZE + capacity * 5
+        self._path = folder / f"{owner}.journal"
+        draft = folder / f"{owner}.new"
+        self._file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        # Locked before it gets the name that a replay looks for.
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        total = _FILE_SIZE + slots * self._size
+        os.posix_fallocate(self._file, 0, total)  # a full disk says so now, not by SIGBUS in the middle of a send
+        self._map = mmap.mmap(self._file, total)
+        _FILE.pack_into(self._map, 0, _MAGIC, slots, capacity, owner.encode(), _boot_id())
+        draft.rename(self._path)
+        self._free = list(range(slots))
+        self._view = memoryview(self._map)
+
+    def open(self, *, workspace: WorkspaceId, send: SendId, chunk_no: int, ns: Sequence[int]) -> "Slot":
+        """A slot for a chunk's recipients. Write `slot.marks[i]` for the i-th of `ns`; `slot.close()` when recorded."""
+        if not self._free or len(ns) > self._capacity:
+            raise JournalFull(f"{len(ns)} recipients, {len(self._free)} slots free of {self._capacity}")
+        index = self._free.pop()
+        start = _FILE_SIZE + index * self._size
+        numbers = start + _SLOT_SIZE
+        marks = numbers + self._capacity * 4
+        self._map[numbers : numbers + 4 * len(ns)] = array("i", ns).tobytes()
+        self._map[marks : marks + len(ns)] = bytes(len(ns))
+        _SLOT.pack_into(self._map, start, 0, workspace, send, chunk_no, len(ns))
+        self._map[start] = 1  # last, so that a slot that says it is active is whole
+        return Slot(self._view[marks : marks + len(ns)], self, index)
+
+    def _release(self, index: int) -> None:
+        self._map[_FILE_SIZE + index * self._size] = 0
+        self._free.append(index)
+
+    def close(self) -> None:
+        """The worker ends in good order and everything is recorded: the file goes."""
+        self._path.unlink(missing_ok=True)
+        os.close(self._file)
+
+
+@dataclass(slots=True)
+class Slot:
+    """The marks of one chunk in work."""
+
+    marks: memoryview
+    _journal: Journal
+    _index: int
+
+    def close(self) -> None:
+        """Its outcomes are in the database."""
+        self.marks.release()
+        self._journal._release(self._index)  # noqa: SLF001 - the two are one thing
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """The journal of a worker that died: ours to replay while `orphans` holds its lock."""
+
+    owner: str
+    chunks: list[JournalledChunk]
+    path: Path
+
+
+def orphans(folder: Path) -> Iterator[Orphan]:
+    """Each journal whose worker is gone, locked while the caller replays it; call `discard` when it is in the database."""
+    for path in sorted(folder.glob("*.journal")):
+        with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            if path.exists():  # it may have gone between the listing and the lock
+                yield Orphan(path.stem, _read(file.read()), path)
+
+
+def discard(orphan: Orphan) -> None:
+    """What it held is in the database."""
+    orphan.path.unlink(missing_ok=True)
+
+
+def _read(raw: bytes) -> list[JournalledChunk]:
+    if len(raw) < _FILE_SIZE or raw[:4] != _MAGIC:
+        return []
+    _, slots, capacity, _, boot_id = _FILE.unpack_from(raw)
+    same_boot = boot_id == _boot_id()
+    size = _SLOT_SIZE + capacity * 5
+    found: list[JournalledChunk] = []
+    for index in range(slots):
+        start = _FILE_SIZE + index * size
+        if len(raw) < start + size:
+            break
+        active, workspace, send, chunk_no, count = _SLOT.unpack_from(raw, start)
+        if not active or count > capacity:
+            continue
+        numbers = array("i")
+        numbers.frombytes(raw[start + _SLOT_SIZE : start + _SLOT_SIZE + 4 * count])
+        marks = raw[start + _SLOT_SIZE + 4 * capacity :][:count]
+        doubtful = (IN_DOUBT,) if same_boot else (IN_DOUBT, NOTHING)
+        found.append(
+            JournalledChunk(
+                WorkspaceId(workspace),
+                SendId(send),
+                chunk_no,
+                in_doubt=[n for n, mark in zip(numbers, marks, strict=True) if mark in doubtful],
+                accepted=[n for n, mark in zip(numbers, marks, strict=True) if mark == ACCEPTED],
+            )
+        )
+    return found
+
+
+def _boot_id() -> bytes:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_bytes().strip()[:36]
+    except OSError:  # not Linux: the time the machine came up says the same
+        import psutil
+
+        return str(int(psutil.boot_time())).encode().ljust(36, b"\0")
