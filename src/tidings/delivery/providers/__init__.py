@@ -5,6 +5,7 @@ an `Outcome`.
 """
 
 from tidings.delivery.providers._interface import HealthState, Outgoing, Provider, ProviderHealth, Source
+from tidings.delivery.providers._kinds import KINDS, check_config, open_provider
 from tidings.delivery.providers._outcomes import (
     Accepted,
     Deferred,
@@ -17,6 +18,7 @@ from tidings.delivery.providers._outcomes import (
 )
 
 __all__ = [
+    "KINDS",
     "Accepted",
     "Deferred",
     "Fault",
@@ -30,4 +32,6 @@ __all__ = [
     "Throttled",
     "Unknown",
     "Withdrawn",
+    "check_config",
+    "open_provider",
 ]
