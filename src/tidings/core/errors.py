@@ -1,4 +1,4 @@
-"""The six kinds of error. A slice subclasses one beside what raises it; `api/problems.py` maps kind to status."""
+"""The kinds of error. A slice subclasses one beside what raises it; `api/problems.py` maps kind to status."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -47,6 +47,12 @@ class Invalid(TidingsError):
     def at(cls, field: str, message: str) -> "Invalid":
         """The common case: one field is wrong."""
         return cls(f"{field}: {message}", fields=(FieldProblem(field, message),))
+
+
+class Unauthenticated(TidingsError):
+    """Nobody we know: no credentials, or none that count."""
+
+    code = "unauthenticated"
 
 
 class Forbidden(TidingsError):

@@ -1,0 +1,29 @@
+"""The audit trail: who did what to what. Written in the deed's transaction: neither exists without the other."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from tidings.accounts._principal import Principal
+from tidings.core.db import Tx
+
+
+async def audit(
+    tx: Tx,
+    *,
+    by: Principal,
+    action: str,
+    subject: str,
+    detail: Mapping[str, Any] | None = None,
+    now: datetime,
+) -> None:
+    """Note that `by` did `action` (`contact.deleted`) to `subject` (a public id). Put nothing secret in `detail`."""
+    await tx.execute(
+        "INSERT INTO audit_entries (workspace_id, at, actor, action, subject, detail) VALUES ($1, $2, $3, $4, $5, $6)",
+        by.workspace,
+        now,
+        by.actor,
+        action,
+        subject,
+        dict(detail or {}),
+    )

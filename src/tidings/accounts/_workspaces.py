@@ -1,0 +1,90 @@
+"""Workspaces: one tenant each."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from tidings.accounts._audit import audit
+from tidings.accounts._principal import Principal
+from tidings.core.db import Tx
+from tidings.core.errors import Invalid, NotFound
+from tidings.core.ids import WorkspaceId, public_id
+
+NAME_LIMIT = 255
+ADDRESS_LIMIT = 1000
+
+
+class WorkspaceNotFound(NotFound):
+    """There is no such workspace."""
+
+    code = "workspace_not_found"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A tenant. `postal_address` goes into every commercial message (CAN-SPAM, 16 CFR 316.2(p))."""
+
+    id: WorkspaceId
+    name: str
+    postal_address: str
+    created_at: datetime
+
+
+async def create_workspace(tx: Tx, *, name: str, postal_address: str, now: datetime) -> WorkspaceId:
+    """A new, empty workspace. Raises Invalid for a blank or too long name."""
+    return WorkspaceId(
+        await tx.fetchval(
+            "INSERT INTO workspaces (name, postal_address, created_at) VALUES ($1, $2, $3) RETURNING id",
+            _name(name),
+            _address(postal_address),
+            now,
+        )
+    )
+
+
+async def get_workspace(tx: Tx, *, workspace: WorkspaceId) -> Workspace:
+    """The workspace. Raises WorkspaceNotFound."""
+    return _workspace(await tx.fetchrow("SELECT * FROM workspaces WHERE id = $1", workspace))
+
+
+async def update_workspace(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    name: str | None = None,
+    postal_address: str | None = None,
+    by: Principal,
+    now: datetime,
+) -> Workspace:
+    """Change what is given, leave what is None. Raises Invalid, WorkspaceNotFound."""
+    row = await tx.fetchrow(
+        """UPDATE workspaces SET name = coalesce($2, name), postal_address = coalesce($3, postal_address)
+           WHERE id = $1 RETURNING *""",
+        workspace,
+        None if name is None else _name(name),
+        None if postal_address is None else _address(postal_address),
+    )
+    changed = _workspace(row)
+    await audit(tx, by=by, action="workspace.updated", subject=public_id("workspace", workspace), now=now)
+    return changed
+
+
+def _workspace(row: asyncpg.Record | None) -> Workspace:
+    if row is None:
+        raise WorkspaceNotFound("there is no such workspace")
+    return Workspace(WorkspaceId(row["id"]), row["name"], row["postal_address"], row["created_at"])
+
+
+def _name(text: str) -> str:
+    text = text.strip()
+    if not 1 <= len(text) <= NAME_LIMIT:
+        raise Invalid.at("name", f"must have 1 to {NAME_LIMIT} characters")
+    return text
+
+
+def _address(text: str) -> str:
+    text = text.strip()
+    if len(text) > ADDRESS_LIMIT:
+        raise Invalid.at("postal_address", f"must have at most {ADDRESS_LIMIT} characters")
+    return text
