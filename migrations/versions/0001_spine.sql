@@ -162,11 +162,13 @@ CREATE TABLE providers (
     config        jsonb NOT NULL,                 -- nothing secret
     sealed_secret bytea,                          -- encrypted credentials
     is_default    boolean NOT NULL DEFAULT false,
+    health        text NOT NULL DEFAULT '',       -- in words; '' : well, or not used yet
     created_at    timestamptz NOT NULL,
     updated_at    timestamptz NOT NULL,
     PRIMARY KEY (workspace_id, id),
     UNIQUE (workspace_id, name)
 );
+CREATE UNIQUE INDEX providers_default ON providers (workspace_id) WHERE is_default;
 
 CREATE TABLE budgets (                             -- a rate shared by all workers: leased in slices of time (GCRA)
     workspace_id bigint NOT NULL,
@@ -196,6 +198,7 @@ CREATE TABLE sends (
     FOREIGN KEY (workspace_id, provider_id) REFERENCES providers
 );
 CREATE INDEX sends_open ON sends (status) WHERE status IN ('preparing', 'running', 'paused');
+CREATE INDEX sends_cancelling ON sends (workspace_id, id) WHERE status = 'cancelled' AND finished_at IS NULL;
 CREATE INDEX sends_by_campaign ON sends (workspace_id, campaign_id);
 
 CREATE TABLE send_contents (                       -- frozen at launch, kept for ever
@@ -258,6 +261,7 @@ CREATE TABLE chunks (
 ) WITH (fillfactor = 70);
 CREATE INDEX chunks_pending ON chunks (priority, position, workspace_id, send_id) WHERE state = 'pending';
 CREATE INDEX chunks_leased ON chunks (owner, lease_until) WHERE state = 'leased';
+CREATE INDEX chunks_open ON chunks (workspace_id, send_id) WHERE state <> 'done';
 
 CREATE TABLE send_counters (                       -- how many deliveries are in each state: sum over writers, exact always
     workspace_id bigint NOT NULL,
@@ -294,7 +298,7 @@ CREATE TABLE campaigns (
     provider_id   bigint,                          -- null: the workspace's default at launch
     status        campaign_status NOT NULL DEFAULT 'draft',
     schedule_time timestamptz,
-    send_id       bigint,                          -- the latest launch
+    send_id       bigint,                          -- its launch
     status_reason text NOT NULL DEFAULT '',
     created_at    timestamptz NOT NULL,
     updated_at    timestamptz NOT NULL,

@@ -1,4 +1,48 @@
-"""What is sent to whom, and when? Campaigns, their schedule and life cycle.
+"""What goes to whom, when, and how is it doing? Campaigns from draft to report.
 
-Owns: campaigns.
+Owns: campaigns. Emits nothing of its own; what becomes of messages is `delivery`'s to tell.
 """
+
+from tidings.campaigns._campaign import (
+    Campaign,
+    CampaignStatus,
+    Draft,
+    create_campaign,
+    delete_campaign,
+    duplicate_campaign,
+    get_campaign,
+    list_campaigns,
+    update_campaign,
+    using_template,
+)
+from tidings.campaigns._control import cancel, follow_sends, pause, resume
+from tidings.campaigns._errors import CampaignNotFound, WrongState
+from tidings.campaigns._launch import launch, launch_due
+from tidings.campaigns._report import Counts, Progress, Rates, counts_of, progress_of, rates_of
+
+__all__ = [
+    "Campaign",
+    "CampaignNotFound",
+    "CampaignStatus",
+    "Counts",
+    "Draft",
+    "Progress",
+    "Rates",
+    "WrongState",
+    "cancel",
+    "counts_of",
+    "create_campaign",
+    "delete_campaign",
+    "duplicate_campaign",
+    "follow_sends",
+    "get_campaign",
+    "launch",
+    "launch_due",
+    "list_campaigns",
+    "pause",
+    "progress_of",
+    "rates_of",
+    "resume",
+    "update_campaign",
+    "using_template",
+]

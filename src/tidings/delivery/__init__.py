@@ -1,10 +1,68 @@
 """How does a message get there, and what became of it? Sends, chunks, the pipeline, providers, outcomes.
 
 Owns: providers, budgets, sends, send_contents, deliveries, retries, chunks, send_counters.
-Emits: bounced, deferred.
+Emits: bounced, deferred. The path of a message: _sends → _worker → _lane → providers → _recorder → _record.
 """
 
+from tidings.delivery._content import SendContent
+from tidings.delivery._providers import (
+    ProviderInUse,
+    ProviderNotFound,
+    ProviderSettings,
+    add_provider,
+    default_provider,
+    delete_provider,
+    get_provider,
+    list_providers,
+    update_provider,
+)
+from tidings.delivery._sends import (
+    PREPARE,
+    SendCounts,
+    SendNotFound,
+    cancel_send,
+    create_send,
+    pause_send,
+    prepare_next,
+    resume_send,
+    send_counts,
+    send_links,
+)
 from tidings.delivery._states import ChunkState, DeliveryState, SendStatus
+from tidings.delivery._upkeep import cancel_some, close_cancelled, expire_leases, finish_all, requeue_due
 from tidings.delivery._withdrawals import Withdrawals
+from tidings.delivery._worker import LEASE_SECONDS, SendWorker
 
-__all__ = ["ChunkState", "DeliveryState", "SendStatus", "Withdrawals"]
+__all__ = [
+    "LEASE_SECONDS",
+    "PREPARE",
+    "ChunkState",
+    "DeliveryState",
+    "ProviderInUse",
+    "ProviderNotFound",
+    "ProviderSettings",
+    "SendContent",
+    "SendCounts",
+    "SendNotFound",
+    "SendStatus",
+    "SendWorker",
+    "Withdrawals",
+    "add_provider",
+    "cancel_send",
+    "cancel_some",
+    "close_cancelled",
+    "create_send",
+    "default_provider",
+    "delete_provider",
+    "expire_leases",
+    "finish_all",
+    "get_provider",
+    "list_providers",
+    "pause_send",
+    "prepare_next",
+    "requeue_due",
+    "resume_send",
+    "send_counts",
+    "send_links",
+    "update_provider",
+]

@@ -20,5 +20,5 @@ JOIN sends AS o ON o.workspace_id = d.workspace_id AND o.id = d.send_id
 LEFT JOIN contacts AS c ON c.workspace_id = d.workspace_id AND c.id = d.contact_id
 LEFT JOIN suppressions AS s ON s.workspace_id = c.workspace_id AND s.address_hash = c.address_hash
 WHERE d.workspace_id = $1 AND d.send_id = $2 AND d.n BETWEEN $3 AND $4 AND d.state = 'pending'
-  AND ($5::integer[] IS NULL OR d.n = ANY ($5))
+  AND ($5::integer[] IS NULL OR d.n = ANY ($5)) AND o.status IN ('running', 'done')
 ORDER BY d.n

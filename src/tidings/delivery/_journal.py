@@ -99,7 +99,7 @@ class Slot:
     def close(self) -> None:
         """Its outcomes are in the database."""
         self.marks.release()
-        self._journal._release(self._index)  # noqa: SLF001 - the two are one thing
+        self._journal._release(self._index)
 
 
 @dataclass(frozen=True, slots=True)

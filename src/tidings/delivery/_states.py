@@ -52,3 +52,11 @@ class ChunkState(StrEnum):
     """Its send is paused or cancelled."""
     DONE = "done"
     """Nothing left to do."""
+
+
+_TELLS_MORE_LATER = {"ses", "sendgrid", "mailgun"}
+
+
+def final_state(provider_kind: str) -> DeliveryState:
+    """What an acceptance means: the last word (SMTP), or the first of several (providers that notify us later)."""
+    return DeliveryState.SENT if provider_kind in _TELLS_MORE_LATER else DeliveryState.DELIVERED

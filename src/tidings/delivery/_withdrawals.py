@@ -22,6 +22,9 @@ ASK = "tidings_ask"
 ANSWER = "tidings_answer"
 WITHDRAWN = "tidings_withdrawn"
 
+_AT_ONCE = 300
+"""Contacts a question: a notification's payload is at most 8000 bytes."""
+
 _HOLDERS = """
 SELECT DISTINCT c.owner
 FROM deliveries AS d
@@ -49,9 +52,15 @@ class Withdrawals:
         or cut off, and will screen its recipients anew before it goes on.
         """
         deadline = asyncio.get_running_loop().time() + patience_seconds
+        for start in range(0, len(contacts), _AT_ONCE):
+            if not await self._settled(workspace, list(contacts[start : start + _AT_ONCE]), deadline):
+                return False
+        return True
+
+    async def _settled(self, workspace: WorkspaceId, contacts: list[ContactId], deadline: float) -> bool:
         while True:
             async with self._db.connection() as connection:
-                holders = {r["owner"] for r in await connection.fetch(_HOLDERS, workspace, list(contacts))}
+                holders = {r["owner"] for r in await connection.fetch(_HOLDERS, workspace, contacts)}
             left = deadline - asyncio.get_running_loop().time()
             if not holders:
                 return True
@@ -67,21 +76,19 @@ class Withdrawals:
                 await self._connection.close(timeout=2)
 
     async def _ask(
-        self, holders: set[str], workspace: WorkspaceId, contacts: Sequence[ContactId], patience_seconds: float
+        self, holders: set[str], workspace: WorkspaceId, contacts: list[ContactId], patience_seconds: float
     ) -> bool:
         ticket = secrets.token_hex(8)
         waiting, heard = holders.copy(), asyncio.Event()
         self._answers[ticket] = (waiting, heard)
         try:
             connection = await self._listening()
-            for start in range(0, len(contacts), 300):
-                ids = ",".join(map(str, contacts[start : start + 300]))
-                last = start + 300 >= len(contacts)
-                await connection.execute("SELECT pg_notify($1, $2)", ASK, f"{ticket if last else ''}:{workspace}:{ids}")
+            ids = ",".join(map(str, contacts))
+            await connection.execute("SELECT pg_notify($1, $2)", ASK, f"{ticket}:{workspace}:{ids}")
             async with asyncio.timeout(patience_seconds):
                 await heard.wait()
             return True
-        except TimeoutError:
+        except (TimeoutError, *LOST):
             return False  # perhaps the worker died, or the chunk went elsewhere: look again
         finally:
             del self._answers[ticket]

@@ -1,0 +1,319 @@
+"""A campaign: what is sent to whom, by whom and when. Reading and writing it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from tidings import audience, content
+from tidings.accounts import Principal, audit
+from tidings.campaigns._errors import CampaignNotFound, WrongState
+from tidings.compliance import preflight
+from tidings.core.db import Tx
+from tidings.core.errors import FieldProblem, Invalid
+from tidings.core.ids import CampaignId, ListId, ProviderId, SendId, TemplateId, WorkspaceId, public_id
+from tidings.delivery import ProviderNotFound, get_provider
+
+
+class CampaignStatus(StrEnum):
+    """Where a campaign stands."""
+
+    DRAFT = "draft"
+    """Being written."""
+    SCHEDULED = "scheduled"
+    """Goes out by itself at its schedule_time."""
+    SENDING = "sending"
+    """Going out."""
+    SENT = "sent"
+    """Everyone was attempted."""
+    PAUSED = "paused"
+    """Stopped, by a person or by itself (`status_reason` says why); can go on."""
+    CANCELLED = "cancelled"
+    """Stopped for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One row of campaigns. `subject` '' means the template's; `provider_id` None means the workspace's default."""
+
+    id: CampaignId
+    name: str
+    subject: str
+    template_id: TemplateId
+    sender_email: str
+    sender_name: str
+    reply_to: str
+    list_ids: Sequence[ListId]
+    exclude_list_ids: Sequence[ListId]
+    provider_id: ProviderId | None
+    status: CampaignStatus
+    schedule_time: datetime | None
+    send_id: SendId | None
+    status_reason: str
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a person may say of a campaign."""
+
+    name: str
+    subject: str
+    template_id: TemplateId
+    sender_email: str
+    sender_name: str
+    list_ids: Sequence[ListId]
+    exclude_list_ids: Sequence[ListId] = ()
+    reply_to: str = ""
+    provider_id: ProviderId | None = None
+    schedule_time: datetime | None = None
+
+
+COLUMNS = ", ".join(Campaign.__slots__)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LATEST = timedelta(days=5 * 366)
+
+
+async def create_campaign(tx: Tx, *, workspace: WorkspaceId, draft: Draft, by: Principal, now: datetime) -> Campaign:
+    """Write a campaign down: a draft, or scheduled if it says when. Raises Invalid naming fields, NotReady."""
+    draft = await _checked(tx, workspace, draft, now)
+    row = await tx.fetchrow(
+        f"""
+        INSERT INTO campaigns (workspace_id, name, subject, template_id, sender_email, sender_name, reply_to, list_ids,
+            exclude_list_ids, provider_id, schedule_time, status, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) RETURNING {COLUMNS}
+        """,  # noqa: S608 - our own column names
+        workspace,
+        *_values(draft),
+        now,
+    )
+    campaign = of_row(row)
+    await audit(
+        tx, workspace=workspace, by=by, action="campaign.create", subject=public_id("campaign", campaign.id), now=now
+    )
+    return campaign
+
+
+async def get_campaign(tx: Tx, *, workspace: WorkspaceId, campaign: CampaignId, lock: bool = False) -> Campaign:
+    """One campaign; `lock` keeps others from moving it until the transaction ends. Raises CampaignNotFound."""
+    row = await tx.fetchrow(
+        f"SELECT {COLUMNS} FROM campaigns WHERE workspace_id = $1 AND id = $2 {'FOR UPDATE' if lock else ''}",  # noqa: S608
+        workspace,
+        campaign,
+    )
+    if row is None:
+        raise CampaignNotFound(f"there is no campaign {public_id('campaign', campaign)}")
+    return of_row(row)
+
+
+async def list_campaigns(
+    tx: Tx, *, workspace: WorkspaceId, status: CampaignStatus | None = None, offset: int = 0, limit: int = 50
+) -> tuple[list[Campaign], int]:
+    """Newest first, and how many there are."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {COLUMNS} FROM campaigns
+        WHERE workspace_id = $1 AND ($2::text IS NULL OR status = $2::text::campaign_status)
+        ORDER BY id DESC OFFSET $3 LIMIT $4
+        """,  # noqa: S608
+        workspace,
+        status,
+        offset,
+        limit,
+    )
+    total = await tx.fetchval(
+        "SELECT count(*) FROM campaigns WHERE workspace_id = $1 AND ($2::text IS NULL OR status = $2::text::campaign_status)",
+        workspace,
+        status,
+    )
+    return [of_row(row) for row in rows], total
+
+
+async def update_campaign(
+    tx: Tx, *, workspace: WorkspaceId, campaign: CampaignId, changes: dict[str, Any], by: Principal, now: datetime
+) -> Campaign:
+    """Change fields of a draft or scheduled campaign (`changes` by the names of `Draft`). Raises WrongState, Invalid, NotReady."""
+    before = await get_campaign(tx, workspace=workspace, campaign=campaign, lock=True)
+    require(before, "be changed", CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
+    told = {name: getattr(before, name) for name in Draft.__slots__} | changes
+    # A time that was fine when it was set is not judged again when something else is changed.
+    draft = await _checked(tx, workspace, Draft(**told), now if "schedule_time" in changes else None)
+    row = await tx.fetchrow(
+        f"""
+        UPDATE campaigns SET name = $3, subject = $4, template_id = $5, sender_email = $6, sender_name = $7, reply_to = $8,
+            list_ids = $9, exclude_list_ids = $10, provider_id = $11, schedule_time = $12, status = $13, status_reason = '',
+            updated_at = $14
+        WHERE workspace_id = $1 AND id = $2 RETURNING {COLUMNS}
+        """,  # noqa: S608
+        workspace,
+        campaign,
+        *_values(draft),
+        now,
+    )
+    await audit(
+        tx, workspace=workspace, by=by, action="campaign.update", subject=public_id("campaign", campaign), now=now
+    )
+    return of_row(row)
+
+
+async def delete_campaign(
+    tx: Tx, *, workspace: WorkspaceId, campaign: CampaignId, by: Principal, now: datetime
+) -> None:
+    """Remove a campaign that is not going out. Who got what stays on record. Raises WrongState."""
+    before = await get_campaign(tx, workspace=workspace, campaign=campaign, lock=True)
+    require(
+        before,
+        "be deleted",
+        CampaignStatus.DRAFT,
+        CampaignStatus.SCHEDULED,
+        CampaignStatus.SENT,
+        CampaignStatus.CANCELLED,
+    )
+    await tx.execute("DELETE FROM campaigns WHERE workspace_id = $1 AND id = $2", workspace, campaign)
+    await audit(
+        tx, workspace=workspace, by=by, action="campaign.delete", subject=public_id("campaign", campaign), now=now
+    )
+
+
+async def duplicate_campaign(
+    tx: Tx, *, workspace: WorkspaceId, campaign: CampaignId, by: Principal, now: datetime
+) -> Campaign:
+    """A new draft with the same content and audience, not scheduled."""
+    row = await tx.fetchrow(
+        f"""
+        INSERT INTO campaigns (workspace_id, name, subject, template_id, sender_email, sender_name, reply_to, list_ids,
+            exclude_list_ids, provider_id, created_at, updated_at)
+        SELECT workspace_id, left(name, 245) || ' (copy)', subject, template_id, sender_email, sender_name, reply_to, list_ids,
+            exclude_list_ids, provider_id, $3, $3
+        FROM campaigns WHERE workspace_id = $1 AND id = $2 RETURNING {COLUMNS}
+        """,  # noqa: S608
+        workspace,
+        campaign,
+        now,
+    )
+    if row is None:
+        raise CampaignNotFound(f"there is no campaign {public_id('campaign', campaign)}")
+    copy = of_row(row)
+    await audit(
+        tx, workspace=workspace, by=by, action="campaign.duplicate", subject=public_id("campaign", copy.id), now=now
+    )
+    return copy
+
+
+async def using_template(tx: Tx, *, workspace: WorkspaceId, template: TemplateId) -> list[str]:
+    """The ids of campaigns that still need this template: all but those sent or cancelled, ten at most."""
+    rows = await tx.fetch(
+        """
+        SELECT id FROM campaigns WHERE workspace_id = $1 AND template_id = $2 AND status NOT IN ('sent', 'cancelled')
+        ORDER BY id LIMIT 10
+        """,
+        workspace,
+        template,
+    )
+    return [public_id("campaign", row["id"]) for row in rows]
+
+
+def require(campaign: Campaign, act: str, *statuses: CampaignStatus) -> None:
+    """Raises WrongState unless the campaign's status is one of these."""
+    if campaign.status not in statuses:
+        raise WrongState(
+            f"{public_id('campaign', campaign.id)} is {campaign.status} and cannot {act}: only a campaign that is "
+            f"{' or '.join(statuses)} can"
+        )
+
+
+def of_row(row: Any) -> Campaign:
+    """A campaign from a row with `COLUMNS`."""
+    return Campaign(**{**row, "status": CampaignStatus(row["status"])})
+
+
+async def _checked(tx: Tx, workspace: WorkspaceId, draft: Draft, now: datetime | None) -> Draft:
+    """The draft with its addresses normalised, after all checks. Raises Invalid with every field that is wrong, NotReady."""
+    problems: list[FieldProblem] = []
+
+    def bad(field: str, message: str) -> None:
+        problems.append(FieldProblem(field, message))
+
+    if not draft.name.strip() or len(draft.name) > 255:
+        bad("name", "must have between 1 and 255 characters")
+    for field, value, longest in (
+        ("name", draft.name, 255),
+        ("subject", draft.subject, 998),
+        ("sender_name", draft.sender_name, 255),
+    ):
+        if _CONTROL.search(value):
+            bad(field, "must be one line without control characters")
+        elif len(value) > longest:
+            bad(field, f"must have at most {longest} characters")
+    if draft.subject:
+        try:
+            content.compile_liquid(draft.subject)
+        except content.TemplateInvalid as error:
+            bad("subject", error.message)
+    sender = _address(draft.sender_email, "sender_email", bad)
+    reply_to = _address(draft.reply_to, "reply_to", bad) if draft.reply_to else ""
+    if not draft.list_ids:
+        bad("contact_list_ids", "name at least one list")
+    try:
+        await content.get_template(tx, workspace=workspace, template=draft.template_id)
+    except content.TemplateNotFound as error:
+        bad("template_id", error.message)
+    missing = await audience.missing_lists(tx, workspace=workspace, lists=[*draft.list_ids, *draft.exclude_list_ids])
+    for field, ids in (("contact_list_ids", draft.list_ids), ("exclude_list_ids", draft.exclude_list_ids)):
+        for position, id_ in enumerate(ids):
+            if id_ in missing:
+                bad(f"{field}[{position}]", f"there is no list {public_id('list', id_)}")
+    if draft.provider_id is not None:
+        try:
+            await get_provider(tx, workspace=workspace, provider=draft.provider_id)
+        except ProviderNotFound as error:
+            bad("provider_id", error.message)
+    if draft.schedule_time is not None and now is not None:
+        if draft.schedule_time <= now:
+            bad("schedule_time", f"lies in the past; it is {now:%Y-%m-%dT%H:%M:%SZ} now")
+        elif draft.schedule_time > now + _LATEST:
+            bad("schedule_time", "lies more than five years ahead")
+    if problems:
+        raise Invalid("; ".join(f"{p.field}: {p.message}" for p in problems), fields=tuple(problems))
+    if draft.schedule_time is not None:
+        await preflight(
+            tx, workspace=workspace, lists=draft.list_ids, excluded=draft.exclude_list_ids, provider=draft.provider_id
+        )
+    from dataclasses import replace
+
+    return replace(
+        draft,
+        sender_email=sender,
+        reply_to=reply_to,
+        list_ids=list(dict.fromkeys(draft.list_ids)),
+        exclude_list_ids=list(dict.fromkeys(draft.exclude_list_ids)),
+    )
+
+
+def _address(text: str, field: str, bad: Any) -> str:
+    try:
+        return audience.normalise_email(text)
+    except Invalid as error:
+        bad(field, error.fields[0].message if error.fields else error.message)
+        return text
+
+
+def _values(draft: Draft) -> list[Any]:
+    return [
+        draft.name.strip(),
+        draft.subject.strip(),
+        draft.template_id,
+        draft.sender_email,
+        draft.sender_name.strip(),
+        draft.reply_to,
+        list(draft.list_ids),
+        list(draft.exclude_list_ids),
+        draft.provider_id,
+        draft.schedule_time,
+        CampaignStatus.SCHEDULED if draft.schedule_time else CampaignStatus.DRAFT,
+    ]

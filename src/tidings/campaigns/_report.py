@@ -1,0 +1,139 @@
+"""How a campaign is doing: counts, rates, and its speed at this moment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tidings import delivery, events
+from tidings.campaigns._campaign import Campaign
+from tidings.core.db import Tx
+from tidings.core.ids import SendId, WorkspaceId
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Recipients of a campaign. Opened and clicked are unique recipients, of any agent and of people alone.
+
+    sent = delivered + bounced + handed over without a last word yet; total = sent + waiting (pending, deferred) + failed
+    + skipped + cancelled. `unknown_count` (within sent) and `possible_duplicate_count` are what a crash left uncertain.
+    """
+
+    total_recipients: int = 0
+    sent_count: int = 0
+    delivered_count: int = 0
+    opened_count: int = 0
+    human_opened_count: int = 0
+    clicked_count: int = 0
+    human_clicked_count: int = 0
+    bounced_count: int = 0
+    unsubscribed_count: int = 0
+    pending_count: int = 0
+    deferred_count: int = 0
+    failed_count: int = 0
+    skipped_count: int = 0
+    cancelled_count: int = 0
+    unknown_count: int = 0
+    possible_duplicate_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Fractions between 0 and 1; 0 where there is nothing to divide by."""
+
+    open_rate: float
+    human_open_rate: float
+    click_rate: float
+    human_click_rate: float
+    click_to_open_rate: float
+    bounce_rate: float
+    unsubscribe_rate: float
+    deliverability_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A send in motion. `seconds_left` is None until the speed is known; speed is the average since the start."""
+
+    counts: Counts
+    messages_per_second: float
+    seconds_left: float | None
+    percent: float
+    provider_health: str
+
+
+async def counts_of(tx: Tx, *, workspace: WorkspaceId, campaigns: Sequence[Campaign]) -> list[Counts]:
+    """The counts of each campaign, in their order; all from counters and rollups. Two statements, plus one a launched campaign."""
+    sends = [c.send_id for c in campaigns if c.send_id is not None]
+    states = await delivery.send_counts(tx, workspace=workspace, sends=sends) if sends else {}
+    engagements = await events.send_engagements(tx, workspace=workspace, sends=sends) if sends else {}
+    return [_counts(c.send_id, states, engagements) for c in campaigns]
+
+
+def rates_of(counts: Counts) -> Rates:
+    """Opens, clicks and unsubscribes per delivered message; bounces and deliveries per message sent."""
+    delivered, sent = counts.delivered_count, counts.sent_count
+    return Rates(
+        open_rate=_share(counts.opened_count, delivered),
+        human_open_rate=_share(counts.human_opened_count, delivered),
+        click_rate=_share(counts.clicked_count, delivered),
+        human_click_rate=_share(counts.human_clicked_count, delivered),
+        click_to_open_rate=_share(counts.clicked_count, counts.opened_count),
+        bounce_rate=_share(counts.bounced_count, sent),
+        unsubscribe_rate=_share(counts.unsubscribed_count, delivered),
+        deliverability_rate=_share(delivered, sent),
+    )
+
+
+async def progress_of(tx: Tx, *, workspace: WorkspaceId, campaign: Campaign, now: datetime) -> Progress:
+    """The state of a send at this moment."""
+    (counts,) = await counts_of(tx, workspace=workspace, campaigns=[campaign])
+    handled = counts.total_recipients - counts.pending_count
+    begun, ended = campaign.started_at, campaign.finished_at
+    seconds = ((ended or now) - begun).total_seconds() if begun else 0.0
+    speed = counts.sent_count / seconds if seconds > 0 else 0.0
+    return Progress(
+        counts=counts,
+        messages_per_second=speed,
+        seconds_left=counts.pending_count / speed if speed > 0 else None,
+        percent=100.0 * _share(handled, counts.total_recipients),
+        provider_health=await _health(tx, workspace, campaign),
+    )
+
+
+async def _health(tx: Tx, workspace: WorkspaceId, campaign: Campaign) -> str:
+    provider = campaign.provider_id or await delivery.default_provider(tx, workspace=workspace)
+    if provider is None:
+        return ""
+    return (await delivery.get_provider(tx, workspace=workspace, provider=provider)).health
+
+
+def _counts(
+    send: SendId | None,
+    states: dict[SendId, delivery.SendCounts],
+    engagements: dict[SendId, events.SendEngagement],
+) -> Counts:
+    if send is None or send not in states:
+        return Counts()
+    s, e = states[send], engagements.get(send, events.SendEngagement())
+    return Counts(
+        total_recipients=s.recipients,
+        sent_count=s.sent + s.delivered + s.bounced + s.unknown,
+        delivered_count=s.delivered,
+        opened_count=e.opened,
+        human_opened_count=e.human_opened,
+        clicked_count=e.clicked,
+        human_clicked_count=e.human_clicked,
+        bounced_count=s.bounced,
+        unsubscribed_count=e.unsubscribed,
+        pending_count=s.pending,
+        deferred_count=s.deferred,
+        failed_count=s.failed,
+        skipped_count=s.skipped,
+        cancelled_count=s.cancelled,
+        unknown_count=s.unknown,
+        possible_duplicate_count=s.possible_duplicates,
+    )
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole > 0 else 0.0

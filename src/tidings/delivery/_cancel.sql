@@ -1,0 +1,28 @@
+-- Some of the chunks of cancelled sends: whoever in them was not reached yet never will be.
+-- $1 how many chunks, $2 now
+WITH held AS (
+    SELECT c.workspace_id, c.send_id, c.chunk_no, c.first_n, c.last_n
+    FROM sends AS s
+    JOIN chunks AS c ON c.workspace_id = s.workspace_id AND c.send_id = s.id AND c.state = 'held'
+    WHERE s.status = 'cancelled' AND s.finished_at IS NULL
+    LIMIT $1
+    FOR UPDATE OF c SKIP LOCKED
+),
+cancelled AS (
+    UPDATE deliveries AS d SET state = 'cancelled', at = $2, detail = NULL
+    FROM held AS h
+    WHERE d.workspace_id = h.workspace_id AND d.send_id = h.send_id AND d.n BETWEEN h.first_n AND h.last_n
+      AND d.state = 'pending'
+    RETURNING d.workspace_id, d.send_id
+),
+counted AS (
+    INSERT INTO send_counters AS k (workspace_id, send_id, writer, pending, cancelled)
+    SELECT workspace_id, send_id, 0, -count(*), count(*) FROM cancelled GROUP BY workspace_id, send_id
+    ON CONFLICT (workspace_id, send_id, writer) DO UPDATE SET
+        pending = k.pending + excluded.pending, cancelled = k.cancelled + excluded.cancelled
+),
+closed AS (
+    UPDATE chunks AS c SET state = 'done' FROM held AS h
+    WHERE c.workspace_id = h.workspace_id AND c.send_id = h.send_id AND c.chunk_no = h.chunk_no
+)
+SELECT count(*)::integer FROM held

@@ -1,0 +1,12 @@
+-- $1 workspace, $2 sends
+SELECT s.id, s.status::text AS status, s.reason, s.recipients, s.started_at, s.finished_at,
+       coalesce(sum(k.pending), 0)::bigint AS pending, coalesce(sum(k.sent), 0)::bigint AS sent,
+       coalesce(sum(k.delivered), 0)::bigint AS delivered, coalesce(sum(k.deferred), 0)::bigint AS deferred,
+       coalesce(sum(k.bounced), 0)::bigint AS bounced, coalesce(sum(k.failed), 0)::bigint AS failed,
+       coalesce(sum(k.skipped), 0)::bigint AS skipped, coalesce(sum(k.unknown), 0)::bigint AS unknown,
+       coalesce(sum(k.cancelled), 0)::bigint AS cancelled, coalesce(sum(k.accepted), 0)::bigint AS accepted,
+       coalesce(sum(k.possible_duplicates), 0)::bigint AS possible_duplicates
+FROM sends AS s
+LEFT JOIN send_counters AS k ON k.workspace_id = s.workspace_id AND k.send_id = s.id
+WHERE s.workspace_id = $1 AND s.id = ANY ($2::bigint[])
+GROUP BY s.workspace_id, s.id

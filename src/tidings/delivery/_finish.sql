@@ -1,0 +1,9 @@
+-- Sends with no chunk left are done. Runs after the commit that finished a chunk: the last one to commit sees them all.
+-- $1 workspaces, $2 sends, $3 now
+UPDATE sends AS s SET status = 'done', finished_at = $3
+FROM unnest($1::bigint[], $2::bigint[]) AS f (workspace_id, send_id)
+WHERE s.workspace_id = f.workspace_id AND s.id = f.send_id AND s.status = 'running'
+  AND NOT EXISTS (
+      SELECT FROM chunks AS c WHERE c.workspace_id = s.workspace_id AND c.send_id = s.id AND c.state <> 'done'
+  )
+RETURNING s.workspace_id, s.id, pg_notify('tidings_finished', s.workspace_id || ':' || s.id)

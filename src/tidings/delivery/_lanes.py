@@ -1,0 +1,130 @@
+"""All the ways out of a worker: opened when first needed, reopened when their settings change, closed when idle."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+from tidings.core.crypto import Keyring
+from tidings.core.db import LOST, Database
+from tidings.core.errors import TidingsError
+from tidings.core.ids import ProviderId, WorkspaceId
+from tidings.core.loops import forever
+from tidings.delivery._budgets import Budget
+from tidings.delivery._lane import Lane
+from tidings.delivery._providers import note_health, open_settings
+from tidings.delivery._run import RetryPolicy
+from tidings.delivery._states import final_state
+from tidings.delivery.providers import HealthState, Provider, open_provider
+
+_log = logging.getLogger(__name__)
+_IDLE_SECONDS = 30.0
+
+
+class Lanes:
+    """The lanes by (workspace, provider). `share` is how many workers split a provider's connections."""
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        keys: Keyring,
+        share: int,
+        progress: Callable[[], None],
+    ) -> None:
+        self._db = db
+        self._keys = keys
+        self._share = share
+        self._progress = progress
+        self._open: dict[tuple[int, int], Lane] = {}
+        self._budgets: dict[tuple[int, int], asyncio.Task[None]] = {}
+        self._noted: dict[tuple[int, int], str] = {}
+        self._opening = asyncio.Lock()
+
+    def get(self, workspace: int, provider: int) -> Lane | None:
+        """The lane, if it is open."""
+        return self._open.get((workspace, provider))
+
+    def items(self) -> list[tuple[tuple[int, int], Lane]]:
+        """All that are open."""
+        return list(self._open.items())
+
+    async def open(self, workspace: WorkspaceId, provider: ProviderId) -> Lane:
+        """The lane, opened if need be. Raises ProviderNotFound, Unavailable, Invalid for settings that cannot work."""
+        async with self._opening:
+            lane = self._open.get((workspace, provider))
+            if lane is None:
+                lane = Lane(workspace=workspace, provider_id=provider, progress=self._progress)
+                await self._configure(lane)
+                self._open[workspace, provider] = lane
+            return lane
+
+    async def reopen(self, workspace: int, provider: int) -> None:
+        """Its settings were changed: go on with the new ones."""
+        lane = self._open.get((workspace, provider))
+        if lane is not None:
+            try:
+                before = await self._configure(lane)
+            except TidingsError as error:
+                _log.warning("provider %s keeps its old settings: %s", provider, error)
+                return
+            if before is not None:
+                await before.close(grace_seconds=30)
+
+    async def mind(self) -> None:
+        """Note each provider's health where people see it, and close what is idle: to be called every second."""
+        now = asyncio.get_running_loop().time()
+        for key, lane in self.items():
+            await self._note(key, lane)
+            if not lane.runs and now - lane.idle_since > _IDLE_SECONDS:
+                del self._open[key]
+                self._keep(key, None)
+                await lane.provider.close(grace_seconds=5)
+
+    async def close(self, *, grace_seconds: float) -> None:
+        """Finish what is being transmitted, and hang up."""
+        for key in list(self._budgets):
+            self._keep(key, None)
+        await asyncio.gather(*(lane.provider.close(grace_seconds=grace_seconds) for _, lane in self.items()))
+
+    async def _configure(self, lane: Lane) -> Provider | None:
+        async with self._db.connection() as connection:
+            opened = await open_settings(
+                connection, workspace=lane.workspace, provider=lane.provider_id, keys=self._keys
+            )
+        config = opened.config
+        connections = max(1, -(-int(config.get("connections") or 10) // self._share))
+        provider = open_provider(opened.kind, config | {"connections": connections}, opened.secret)
+        usual = RetryPolicy()
+        lane.final_state = final_state(opened.kind)
+        lane.retry = RetryPolicy(
+            float(config.get("retry_first_seconds") or usual.first_wait_seconds),
+            float(config.get("give_up_seconds") or usual.give_up_seconds),
+        )
+        lane.budget = None
+        if config.get("rate_per_second"):
+            lane.budget = Budget(
+                self._db,
+                workspace=lane.workspace,
+                provider=lane.provider_id,
+                per_second=float(config["rate_per_second"]),
+                wake=provider.wake,
+            )
+        self._keep((lane.workspace, lane.provider_id), lane.budget)
+        return lane.open(provider)
+
+    def _keep(self, key: tuple[int, int], budget: Budget | None) -> None:
+        before = self._budgets.pop(key, None)
+        if before is not None:
+            before.cancel()
+        if budget is not None:
+            self._budgets[key] = asyncio.ensure_future(forever(budget.keep))
+
+    async def _note(self, key: tuple[int, int], lane: Lane) -> None:
+        health = lane.provider.health
+        words = "" if health.state in {HealthState.OK, HealthState.CONNECTING} else f"{health.state}: {health.detail}"
+        if words != self._noted.get(key, ""):
+            with contextlib.suppress(*LOST):
+                async with self._db.connection() as connection:
+                    await note_health(connection, workspace=lane.workspace, provider=lane.provider_id, health=words)
+                self._noted[key] = words

@@ -1,0 +1,214 @@
+"""The providers of a workspace: their settings, and their credentials under seal."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import orjson
+
+from tidings.accounts import Principal, audit
+from tidings.core.crypto import Keyring
+from tidings.core.db import Tx
+from tidings.core.errors import Conflict, Invalid, NotFound
+from tidings.core.ids import ProviderId, WorkspaceId, public_id
+from tidings.delivery.providers import check_config
+
+_PURPOSE = "provider credentials"
+_COLUMNS = "id, name, kind, config, is_default, health, created_at, updated_at"
+
+
+class ProviderNotFound(NotFound):
+    """No such provider in this workspace."""
+
+    code = "provider_not_found"
+
+
+class ProviderInUse(Conflict):
+    """Sends still go through it, or it was the name of another."""
+
+    code = "provider_in_use"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """A provider as people see it; `health` is '' while nothing is wrong. Secrets are never handed out."""
+
+    id: ProviderId
+    name: str
+    kind: str
+    config: dict[str, Any]
+    is_default: bool
+    health: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedProvider:
+    """What a worker needs to send through a provider. `secret` is in the clear: never log it."""
+
+    kind: str
+    config: dict[str, Any]
+    secret: dict[str, str]
+    updated_at: datetime
+
+
+async def add_provider(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    name: str,
+    kind: str,
+    config: dict[str, Any],
+    secret: dict[str, str],
+    is_default: bool,
+    keys: Keyring,
+    by: Principal,
+    now: datetime,
+) -> ProviderSettings:
+    """Add a way out. The first of a workspace is its default. Raises Invalid naming the setting, ProviderInUse for a name taken."""
+    _check(name, kind, config, secret)
+    first = not await tx.fetchval("SELECT EXISTS (SELECT FROM providers WHERE workspace_id = $1)", workspace)
+    if is_default or first:
+        await tx.execute("UPDATE providers SET is_default = false WHERE workspace_id = $1 AND is_default", workspace)
+    try:
+        row = await tx.fetchrow(
+            f"""
+            INSERT INTO providers (workspace_id, name, kind, config, sealed_secret, is_default, created_at, updated_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $7) RETURNING {_COLUMNS}
+            """,  # noqa: S608 - our own column names
+            workspace,
+            name,
+            kind,
+            config,
+            keys.seal(_PURPOSE, orjson.dumps(secret)),
+            is_default or first,
+            now,
+        )
+    except asyncpg.UniqueViolationError:
+        raise ProviderInUse(f"name: there is a provider named {name!r} already") from None
+    assert row is not None
+    await audit(
+        tx, workspace=workspace, by=by, action="provider.add", subject=public_id("provider", row["id"]), now=now
+    )
+    return ProviderSettings(**row)
+
+
+async def list_providers(tx: Tx, *, workspace: WorkspaceId) -> list[ProviderSettings]:
+    """All of a workspace's, the default first."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM providers WHERE workspace_id = $1 ORDER BY is_default DESC, id",  # noqa: S608
+        workspace,
+    )
+    return [ProviderSettings(**row) for row in rows]
+
+
+async def get_provider(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId) -> ProviderSettings:
+    """One of them. Raises ProviderNotFound."""
+    row = await tx.fetchrow(
+        f"SELECT {_COLUMNS} FROM providers WHERE workspace_id = $1 AND id = $2",  # noqa: S608
+        workspace,
+        provider,
+    )
+    if row is None:
+        raise ProviderNotFound(f"there is no provider {public_id('provider', provider)}")
+    return ProviderSettings(**row)
+
+
+async def default_provider(tx: Tx, *, workspace: WorkspaceId) -> ProviderId | None:
+    """The one that campaigns use which name none; None while the workspace has no provider."""
+    return await tx.fetchval("SELECT id FROM providers WHERE workspace_id = $1 AND is_default", workspace)
+
+
+async def update_provider(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    provider: ProviderId,
+    name: str | None = None,
+    config: dict[str, Any] | None = None,
+    secret: dict[str, str] | None = None,
+    is_default: bool | None = None,
+    keys: Keyring,
+    by: Principal,
+    now: datetime,
+) -> ProviderSettings:
+    """Change what is given; running sends go on with the new settings within a second. Raises like `add_provider`."""
+    before = await get_provider(tx, workspace=workspace, provider=provider)
+    opened = await open_settings(tx, workspace=workspace, provider=provider, keys=keys)
+    config = opened.config if config is None else config
+    secret = opened.secret if secret is None else secret
+    _check(name or before.name, before.kind, config, secret)
+    if is_default is False and before.is_default:
+        raise Invalid.at("is_default", "make another provider the default instead")
+    if is_default:
+        await tx.execute("UPDATE providers SET is_default = false WHERE workspace_id = $1 AND is_default", workspace)
+    try:
+        row = await tx.fetchrow(
+            f"""
+            UPDATE providers SET name = $3, config = $4, sealed_secret = $5, is_default = is_default OR $6, health = '',
+                updated_at = $7
+            WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}
+            """,  # noqa: S608
+            workspace,
+            provider,
+            name or before.name,
+            config,
+            keys.seal(_PURPOSE, orjson.dumps(secret)),
+            bool(is_default),
+            now,
+        )
+    except asyncpg.UniqueViolationError:
+        raise ProviderInUse(f"name: there is a provider named {name!r} already") from None
+    assert row is not None
+    await tx.execute("SELECT pg_notify('tidings_provider', $1)", f"{workspace}:{provider}")
+    await audit(
+        tx, workspace=workspace, by=by, action="provider.update", subject=public_id("provider", provider), now=now
+    )
+    return ProviderSettings(**row)
+
+
+async def delete_provider(
+    tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, by: Principal, now: datetime
+) -> None:
+    """Remove one that nothing was ever sent through. Raises ProviderNotFound, ProviderInUse."""
+    await get_provider(tx, workspace=workspace, provider=provider)
+    try:
+        await tx.execute("DELETE FROM providers WHERE workspace_id = $1 AND id = $2", workspace, provider)
+    except asyncpg.ForeignKeyViolationError:
+        raise ProviderInUse(
+            "sends went through this provider: their history needs it; change its settings instead"
+        ) from None
+    await audit(
+        tx, workspace=workspace, by=by, action="provider.delete", subject=public_id("provider", provider), now=now
+    )
+
+
+async def open_settings(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, keys: Keyring) -> OpenedProvider:
+    """A provider with its credentials in the clear. Raises ProviderNotFound, Unavailable when they cannot be unsealed."""
+    row = await tx.fetchrow(
+        "SELECT kind, config, sealed_secret, updated_at FROM providers WHERE workspace_id = $1 AND id = $2",
+        workspace,
+        provider,
+    )
+    if row is None:
+        raise ProviderNotFound(f"there is no provider {public_id('provider', provider)}")
+    secret = orjson.loads(keys.unseal(_PURPOSE, row["sealed_secret"])) if row["sealed_secret"] else {}
+    return OpenedProvider(row["kind"], row["config"], secret, row["updated_at"])
+
+
+async def note_health(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, health: str) -> None:
+    """Keep a provider's state in words where people look for it."""
+    await tx.execute(
+        "UPDATE providers SET health = $3 WHERE workspace_id = $1 AND id = $2 AND health <> $3",
+        workspace,
+        provider,
+        health[:500].replace("\0", ""),
+    )
+
+
+def _check(name: str, kind: str, config: dict[str, Any], secret: dict[str, str]) -> None:
+    if not name.strip() or len(name) > 100:
+        raise Invalid.at("name", "must have between 1 and 100 characters")
+    check_config(kind, config, secret)

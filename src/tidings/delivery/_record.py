@@ -1,0 +1,144 @@
+"""Recording outcomes: one transaction for a few hundred of them, with the counters, and exact when it is repeated."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tidings import audience
+from tidings.core.db import Tx, sql
+from tidings.core.ids import ContactId, SendId, WorkspaceId
+from tidings.delivery._states import DeliveryState
+from tidings.events import Event, EventType, record
+
+UNKNOWN_RESENDS = 1
+"""A message whose reply was never read is sent once more, with the same Message-ID and flagged; then it stays unknown."""
+UNKNOWN_WAIT_SECONDS = 30.0
+"""Long enough for the receiving server to finish what it was doing, so that it can see the second is the first."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What became of deliveries that were not accepted: columns, one element a delivery."""
+
+    workspaces: list[int] = field(default_factory=list)
+    sends: list[int] = field(default_factory=list)
+    ns: list[int] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+    details: list[str] = field(default_factory=list)
+    waits: list[float | None] = field(default_factory=list)
+    first_waits: list[float] = field(default_factory=list)
+    give_ups: list[float] = field(default_factory=list)
+
+    def add(
+        self,
+        workspace: WorkspaceId,
+        send: SendId,
+        n: int,
+        state: DeliveryState,
+        detail: str,
+        *,
+        wait_seconds: float | None = None,
+        first_wait_seconds: float = 60.0,
+        give_up_seconds: float = 72 * 3600.0,
+    ) -> None:
+        """One more. `wait_seconds` is what the server asked for; the other two are the provider's retry policy."""
+        self.workspaces.append(workspace)
+        self.sends.append(send)
+        self.ns.append(n)
+        self.states.append(state)
+        # A server's reply is bytes of its choosing: PostgreSQL's text takes no NUL.
+        self.details.append(detail[:500].replace("\0", ""))
+        self.waits.append(wait_seconds)
+        self.first_waits.append(first_wait_seconds)
+        self.give_ups.append(give_up_seconds)
+
+
+@dataclass(slots=True)
+class Accepted:
+    """Deliveries handed over with a yes: columns, one element a delivery."""
+
+    workspaces: list[int] = field(default_factory=list)
+    sends: list[int] = field(default_factory=list)
+    ns: list[int] = field(default_factory=list)
+
+
+async def record_accepted(
+    tx: Tx, *, accepted: Accepted, state: DeliveryState, retried: Accepted | None = None, writer: int, now: datetime
+) -> None:
+    """Record deliveries as `state` (sent or delivered). `retried`: those among them that may have a retry row.
+
+    Repeating it changes nothing: only a pending delivery moves, or an unknown one, whose reply was read late.
+    """
+    columns = (accepted.workspaces, accepted.sends, accepted.ns)
+    statement = sql(__package__, "_record_accepted")
+    moved = await tx.fetchval(statement, *columns, state, now, writer, DeliveryState.PENDING)
+    if moved < len(accepted.ns):
+        await tx.execute(statement, *columns, state, now, writer, DeliveryState.UNKNOWN)
+    if retried is not None and retried.ns:
+        await tx.execute(
+            """
+            DELETE FROM retries AS r USING unnest($1::bigint[], $2::bigint[], $3::integer[]) AS a (workspace_id, send_id, n)
+            WHERE r.workspace_id = a.workspace_id AND r.send_id = a.send_id AND r.n = a.n
+            """,
+            retried.workspaces,
+            retried.sends,
+            retried.ns,
+        )
+
+
+async def record_others(tx: Tx, *, told: Told, writer: int, now: datetime) -> None:
+    """Record bounces, failures, deferrals, skips and unknowns; bounces suppress, deferrals and unknowns are queued again.
+
+    `told` may say bounced only when the recipient is at fault. Repeating it changes nothing.
+    """
+    rows = await tx.fetch(
+        sql(__package__, "_record_other"),
+        told.workspaces,
+        told.sends,
+        told.ns,
+        told.states,
+        told.details,
+        told.waits,
+        told.first_waits,
+        told.give_ups,
+        now,
+        writer,
+        UNKNOWN_RESENDS,
+        UNKNOWN_WAIT_SECONDS,
+    )
+    kinds = {DeliveryState.BOUNCED: EventType.BOUNCED, DeliveryState.DEFERRED: EventType.DEFERRED}
+    facts = [
+        Event(
+            workspace=WorkspaceId(workspace),
+            type=kinds[DeliveryState(state)],
+            at=now,
+            send=SendId(send),
+            n=n,
+            contact=ContactId(contact),
+            data={"reply": detail},
+        )
+        for workspace, send, n, contact, state, detail in rows
+        if state in kinds
+    ]
+    if facts:
+        await record(tx, events=facts, writer=writer)
+    bounced: dict[WorkspaceId, list[tuple[ContactId, str]]] = {}
+    for workspace, _, _, contact, state, detail in rows:
+        if state == DeliveryState.BOUNCED:
+            bounced.setdefault(WorkspaceId(workspace), []).append((ContactId(contact), detail))
+    for workspace, contacts in bounced.items():
+        await audience.suppress(tx, workspace=workspace, contacts=contacts, reason="bounced", source="smtp", now=now)
+
+
+async def release_chunks(tx: Tx, *, chunks: Sequence[tuple[int, int, int]], owner: str) -> list[tuple[int, int]]:
+    """Give back chunks (workspace, send, number) that `owner` holds; returns the sends of those that are done now."""
+    if not chunks:
+        return []
+    rows = await tx.fetch(sql(__package__, "_release"), *map(list, zip(*chunks, strict=True)), owner)
+    return sorted({(workspace, send) for workspace, send, state in rows if state == "done"})
+
+
+async def finish_sends(tx: Tx, *, sends: Sequence[tuple[int, int]], now: datetime) -> None:
+    """Mark those of `sends` (workspace, send) done that have no chunk left; call it after the commit of the release."""
+    if sends:
+        await tx.fetch(sql(__package__, "_finish"), *map(list, zip(*sends, strict=True)), now)

@@ -1,0 +1,30 @@
+-- Those that were handed over with a yes, and how many of them there are now.
+-- $1 workspaces, $2 sends, $3 n: one element a delivery; $4 the state they get (sent or delivered); $5 now; $6 writer;
+-- $7 the state they come from: pending, or unknown for a reply that was read after the lease was lost.
+WITH accepted AS (
+    UPDATE deliveries AS d
+    SET state = $4, at = $5, attempts = d.attempts + 1, possible_duplicate = d.unknowns > 0, detail = NULL
+    FROM unnest($1::bigint[], $2::bigint[], $3::integer[]) AS a (workspace_id, send_id, n)
+    WHERE d.workspace_id = a.workspace_id AND d.send_id = a.send_id AND d.n = a.n AND d.state = $7
+    RETURNING d.workspace_id, d.send_id, d.possible_duplicate
+),
+counted AS (
+    INSERT INTO send_counters AS k
+        (workspace_id, send_id, writer, pending, unknown, sent, delivered, accepted, possible_duplicates)
+    SELECT workspace_id, send_id, $6,
+           CASE WHEN $7 = 'pending'::delivery_state THEN -count(*) ELSE 0 END,
+           CASE WHEN $7 = 'unknown'::delivery_state THEN -count(*) ELSE 0 END,
+           CASE WHEN $4 = 'sent'::delivery_state THEN count(*) ELSE 0 END,
+           CASE WHEN $4 = 'delivered'::delivery_state THEN count(*) ELSE 0 END,
+           count(*), count(*) FILTER (WHERE possible_duplicate)
+    FROM accepted GROUP BY workspace_id, send_id
+    ON CONFLICT (workspace_id, send_id, writer) DO UPDATE SET
+        pending = k.pending + excluded.pending,
+        unknown = k.unknown + excluded.unknown,
+        sent = k.sent + excluded.sent,
+        delivered = k.delivered + excluded.delivered,
+        accepted = k.accepted + excluded.accepted,
+        possible_duplicates = k.possible_duplicates + excluded.possible_duplicates
+    RETURNING 1
+)
+SELECT count(*)::integer FROM accepted

@@ -1,0 +1,79 @@
+"""A worker's outcomes on their way into the database."""
+
+from collections.abc import Callable
+
+from tidings.core.clock import utc_now
+from tidings.core.db import Database
+from tidings.delivery._lanes import Lanes
+from tidings.delivery._record import finish_sends, record_accepted, record_others, release_chunks
+from tidings.delivery._run import ChunkRun, Harvest
+from tidings.delivery._states import DeliveryState
+
+
+class Recorder:
+    """Writes what the runs have gathered: one transaction for all of it, and nothing lost when that fails."""
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        owner: str,
+        writer: int,
+        runs: dict[tuple[int, int, int], ChunkRun],
+        lanes: Lanes,
+        again: Callable[[ChunkRun], None],
+    ) -> None:
+        self._db = db
+        self._owner = owner
+        self._writer = writer
+        self._runs = runs
+        self._lanes = lanes
+        self._again = again
+        self._harvests: dict[DeliveryState, Harvest] = {}
+        """Stays when a transaction fails, and goes with the next: recording a thing twice changes nothing."""
+
+    async def write(self) -> None:
+        """Record all outcomes known by now, and give back the chunks that are through. Raises one of `LOST`."""
+        runs = list(self._runs.values())
+        through = [run for run in runs if run.through]
+        for run in runs:
+            lane = self._lanes.get(run.workspace, run.provider)
+            state = lane.final_state if lane is not None else DeliveryState.DELIVERED
+            self._harvests.setdefault(state, Harvest()).take(run)
+        if not through and not any(map(len, self._harvests.values())):
+            return
+        over = [run for run in through if run.stopping or not run.rescreen]
+        now = utc_now()
+        async with self._db.transaction() as tx:
+            for state, harvest in self._harvests.items():
+                if harvest.accepted.ns:
+                    await record_accepted(
+                        tx,
+                        accepted=harvest.accepted,
+                        retried=harvest.retried,
+                        state=state,
+                        writer=self._writer,
+                        now=now,
+                    )
+                if harvest.told.ns:
+                    await record_others(tx, told=harvest.told, writer=self._writer, now=now)
+            chunks = [(run.workspace, run.send, run.chunk_no) for run in over]
+            finished = await release_chunks(tx, chunks=chunks, owner=self._owner)
+        self._harvests.clear()
+        for run in through:
+            self._put_away(run)
+        for run in over:
+            if run.slot is not None:
+                run.slot.close()
+            del self._runs[run.workspace, run.send, run.chunk_no]
+        for run in through:
+            if run not in over:
+                self._again(run)
+        if finished:
+            async with self._db.connection() as connection:
+                await finish_sends(connection, sends=finished, now=now)
+
+    def _put_away(self, run: ChunkRun) -> None:
+        lane = self._lanes.get(run.workspace, run.provider)
+        if lane is not None:
+            lane.remove(run)

@@ -1,0 +1,22 @@
+-- Give chunks back: done where nobody in them is pending any more, else free again, or held while the send stands still.
+-- Reads the sends under a share lock, which pause, resume and cancel wait for, so that no chunk slips past them.
+-- $1 workspaces, $2 sends, $3 chunk numbers: one element a chunk; $4 their owner
+WITH given AS (
+    SELECT c.workspace_id, c.send_id, c.chunk_no, s.status,
+           EXISTS (
+               SELECT FROM deliveries AS d
+               WHERE d.workspace_id = c.workspace_id AND d.send_id = c.send_id AND d.n BETWEEN c.first_n AND c.last_n
+                 AND d.state = 'pending' AND (c.ns IS NULL OR d.n = ANY (c.ns))
+           ) AS open
+    FROM unnest($1::bigint[], $2::bigint[], $3::integer[]) AS g (workspace_id, send_id, chunk_no)
+    JOIN chunks AS c ON c.workspace_id = g.workspace_id AND c.send_id = g.send_id AND c.chunk_no = g.chunk_no
+    JOIN sends AS s ON s.workspace_id = g.workspace_id AND s.id = g.send_id
+    WHERE c.state = 'leased' AND c.owner = $4
+    FOR SHARE OF s
+)
+UPDATE chunks AS c
+SET state = CASE WHEN NOT open THEN 'done' WHEN status IN ('running', 'done') THEN 'pending' ELSE 'held' END::chunk_state,
+    owner = NULL, lease_until = NULL
+FROM given AS g
+WHERE c.workspace_id = g.workspace_id AND c.send_id = g.send_id AND c.chunk_no = g.chunk_no
+RETURNING c.workspace_id, c.send_id, c.state::text AS state

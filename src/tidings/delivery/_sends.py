@@ -1,0 +1,216 @@
+"""One launch of a campaign: made, prepared, watched, paused, resumed, cancelled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tidings import audience
+from tidings.core.db import Tx, sql
+from tidings.core.errors import NotFound
+from tidings.core.ids import CampaignId, ListId, ProviderId, SendId, TemplateId, WorkspaceId
+from tidings.delivery._content import SendContent, extract_links
+from tidings.delivery._states import SendStatus
+
+LARGEST_CHUNK = 10_000
+"""Recipients in a chunk, at most: what a worker's journal has room for."""
+
+PREPARE = "tidings_prepare"
+CHUNKS = "tidings_chunks"
+CONTROL = "tidings_control"
+PROVIDER = "tidings_provider"
+
+
+class SendNotFound(NotFound):
+    """No such send in this workspace."""
+
+    code = "send_not_found"
+
+
+@dataclass(frozen=True, slots=True)
+class SendCounts:
+    """How many recipients are in each state; they add up to `recipients`. `accepted`: ever handed over with a yes."""
+
+    status: SendStatus
+    reason: str
+    recipients: int
+    pending: int
+    sent: int
+    delivered: int
+    deferred: int
+    bounced: int
+    failed: int
+    skipped: int
+    unknown: int
+    cancelled: int
+    accepted: int
+    possible_duplicates: int
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+async def create_send(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    campaign: CampaignId,
+    provider: ProviderId,
+    lists: Sequence[ListId],
+    excluded: Sequence[ListId],
+    content: SendContent,
+    template: TemplateId,
+    template_version: int,
+    priority: int = 5,
+    now: datetime,
+) -> SendId:
+    """Freeze what is sent and to whom it goes; the audience is numbered by `prepare`, in the background, at once."""
+    send = await tx.fetchval(
+        """
+        INSERT INTO sends (workspace_id, campaign_id, provider_id, priority, list_ids, exclude_list_ids, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id
+        """,
+        workspace,
+        campaign,
+        provider,
+        priority,
+        list(lists),
+        list(excluded),
+        now,
+    )
+    await tx.execute(
+        """
+        INSERT INTO send_contents (workspace_id, send_id, template_id, template_version, content, links)
+        VALUES ($1, $2, $3, $4, $5::text::jsonb, $6)
+        """,
+        workspace,
+        send,
+        template,
+        template_version,
+        content.to_json().decode(),
+        extract_links(content),
+    )
+    await tx.execute("SELECT pg_notify($1, '')", PREPARE)
+    return SendId(send)
+
+
+async def prepare_next(tx: Tx, *, chunk_size: int, now: datetime) -> SendId | None:
+    """Number the audience of one launched send and queue its chunks, all in this transaction. None when there is none.
+
+    A crash leaves the send as it was, to be prepared anew.
+    """
+    row = await tx.fetchrow(
+        """
+        SELECT workspace_id, id, list_ids, exclude_list_ids, provider_id, priority FROM sends
+        WHERE status = 'preparing' ORDER BY priority, created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+        """
+    )
+    if row is None:
+        return None
+    workspace, send = row["workspace_id"], row["id"]
+    launch = sql(__package__, "_launch").replace("{audience}", audience.recipients_sql())
+    counts = await tx.fetchrow(launch, workspace, row["list_ids"], row["exclude_list_ids"], send, now)
+    assert counts is not None
+    await tx.execute(
+        sql(__package__, "_queue"),
+        workspace,
+        send,
+        row["provider_id"],
+        row["priority"],
+        chunk_size,
+        counts["recipients"],
+    )
+    await tx.execute(
+        """
+        INSERT INTO send_counters (workspace_id, send_id, writer, pending, skipped) VALUES ($1, $2, 0, $3, $4)
+        """,
+        workspace,
+        send,
+        counts["recipients"] - counts["skipped"],
+        counts["skipped"],
+    )
+    await tx.execute(
+        "UPDATE sends SET status = $3, recipients = $4, started_at = $5, finished_at = $6 WHERE workspace_id = $1 AND id = $2",
+        workspace,
+        send,
+        SendStatus.RUNNING if counts["recipients"] else SendStatus.DONE,
+        counts["recipients"],
+        now,
+        None if counts["recipients"] else now,
+    )
+    await tx.execute("SELECT pg_notify($1, '')", CHUNKS)
+    return SendId(send)
+
+
+async def pause_send(tx: Tx, *, workspace: WorkspaceId, send: SendId, reason: str = "") -> bool:
+    """Hand nothing more over, within a second. False if the send is over or paused already."""
+    return await _stop(tx, workspace, send, SendStatus.PAUSED, ("preparing", "running"), reason)
+
+
+async def resume_send(tx: Tx, *, workspace: WorkspaceId, send: SendId) -> bool:
+    """Go on where it stopped, in turn with the others. False if it is not paused."""
+    resumed = await tx.fetchval(
+        """
+        UPDATE sends SET status = CASE WHEN started_at IS NULL THEN 'preparing' ELSE 'running' END::send_status, reason = ''
+        WHERE workspace_id = $1 AND id = $2 AND status = 'paused' RETURNING true
+        """,
+        workspace,
+        send,
+    )
+    if resumed:
+        await tx.execute(sql(__package__, "_resume"), workspace, send)
+        # A send that was paused with its last chunk in a worker's hands has nothing left to wait for.
+        await tx.execute("SELECT pg_notify($1, ''), pg_notify($2, '')", CHUNKS, PREPARE)
+    return bool(resumed)
+
+
+async def cancel_send(tx: Tx, *, workspace: WorkspaceId, send: SendId) -> bool:
+    """Stop for good; who was not reached yet becomes `cancelled`, in the background. False if it is over already."""
+    stopped = await _stop(tx, workspace, send, SendStatus.CANCELLED, ("preparing", "running", "paused"), "")
+    if stopped:
+        await tx.execute("SELECT pg_notify($1, '')", PREPARE)
+    return stopped
+
+
+async def send_counts(tx: Tx, *, workspace: WorkspaceId, sends: Sequence[SendId]) -> dict[SendId, SendCounts]:
+    """The counts of each of these sends, exact at this moment, from a few counter rows and never from deliveries."""
+    rows = await tx.fetch(sql(__package__, "_counts"), workspace, list(sends))
+    return {
+        SendId(row["id"]): SendCounts(
+            **{name: row[name] for name in SendCounts.__slots__} | {"status": SendStatus(row["status"])}
+        )
+        for row in rows
+    }
+
+
+async def send_links(tx: Tx, *, workspace: WorkspaceId, send: SendId) -> list[str]:
+    """The destinations frozen at launch, by index. Raises SendNotFound."""
+    links = await tx.fetchval(
+        "SELECT links FROM send_contents WHERE workspace_id = $1 AND send_id = $2 AND variant = 0", workspace, send
+    )
+    if links is None:
+        raise SendNotFound(f"there is no send {send}")
+    return links
+
+
+async def _stop(
+    tx: Tx, workspace: WorkspaceId, send: SendId, target: SendStatus, sources: Sequence[str], reason: str
+) -> bool:
+    # The send first: workers that give chunks back hold a share lock on it and look at its status (_release.sql).
+    stopped = await tx.fetchval(
+        """
+        UPDATE sends SET status = $3, reason = $4
+        WHERE workspace_id = $1 AND id = $2 AND status = ANY ($5::text[]::send_status[]) RETURNING true
+        """,
+        workspace,
+        send,
+        target,
+        reason,
+        list(sources),
+    )
+    if stopped:
+        await tx.execute(
+            "UPDATE chunks SET state = 'held' WHERE workspace_id = $1 AND send_id = $2 AND state = 'pending'",
+            workspace,
+            send,
+        )
+        await tx.execute("SELECT pg_notify($1, $2)", CONTROL, f"{workspace}:{send}")
+    return bool(stopped)

@@ -1,0 +1,262 @@
+"""The send worker: claim → screen → render → transmit → record, several chunks in flight.
+
+`SendWorker.run` keeps one loop going for each of the things that happen at once. Each can lose the database at any
+moment and goes on when it is back. Nothing is transmitted without a lease that certainly still holds, nor while the
+worker cannot hear who leaves. Rendering and transmitting happen in `_lane.py`, whenever the provider asks for more.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import socket
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from tidings.core.clock import utc_now
+from tidings.core.crypto import Keyring
+from tidings.core.db import Database, sql
+from tidings.core.errors import TidingsError
+from tidings.core.ids import ProviderId, SendId, WorkspaceId
+from tidings.core.loops import RETRYABLE, every, forever
+from tidings.delivery._contents import Contents
+from tidings.delivery._ears import Ears
+from tidings.delivery._journal import Journal
+from tidings.delivery._lanes import Lanes
+from tidings.delivery._recorder import Recorder
+from tidings.delivery._recover import replay_orphans
+from tidings.delivery._run import ChunkRun
+from tidings.delivery._sends import LARGEST_CHUNK, SendNotFound, pause_send
+from tidings.tracking import Tokens
+
+_log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 60.0
+"""How long a chunk stays ours without a word from us."""
+_FENCE_SECONDS = 50.0  # after which we no longer trust it, counted from before the request
+_RENEW_SECONDS = 15.0
+_FLUSH_SECONDS = 0.25
+_RECOVER_SECONDS = 5.0
+_GRACE_SECONDS = 8.0
+_MAX_RUNS = 32
+_AHEAD = 1.5  # chunks a lane should have before it
+
+
+class SendWorker:
+    """One process's share of all sending.
+
+    `folder` holds the journals, `writer` (≥ 1) is the process's counter slot, `share` how many workers split a
+    provider's connections.
+    """
+
+    def __init__(
+        self, db: Database, *, keys: Keyring, public_url: str, folder: Path, writer: int, chunk_size: int, share: int
+    ) -> None:
+        self._owner = f"{socket.gethostname()[:20]}-{secrets.token_hex(6)}"
+        self._db = db
+        self._folder = folder
+        self._writer = writer
+        self._chunk_size = chunk_size
+        self._journal = Journal(folder, owner=self._owner, slots=_MAX_RUNS, capacity=LARGEST_CHUNK)
+        self._contents = Contents(db, Tokens(keys, public_url))
+        self._runs: dict[tuple[int, int, int], ChunkRun] = {}
+        self._room, self._flush = asyncio.Event(), asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lanes = Lanes(db, keys=keys, share=share, progress=self._progress)
+        self._ears = Ears(
+            db,
+            owner=self._owner,
+            runs=self._runs,
+            stop=self._stop,
+            room=self._room.set,
+            provider_changed=lambda workspace, provider: self._spawn(self._lanes.reopen(workspace, provider)),
+            spawn=self._spawn,
+        )
+        self._recorder = Recorder(
+            db, owner=self._owner, writer=writer, runs=self._runs, lanes=self._lanes, again=self._load_again
+        )
+        self._closing = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Send until `stop`; then finish what is being transmitted, record it, and give the rest back."""
+        loops = [
+            forever(self._ears.listen),
+            forever(self._claim),
+            forever(self._record),
+            every(_RENEW_SECONDS, self._renew),
+            every(_RECOVER_SECONDS, self._recover),
+            every(1, self._lanes.mind),
+        ]
+        tasks = [asyncio.ensure_future(loop) for loop in loops]
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            await self._close()
+        finally:
+            for task in (stopping, *tasks):
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        for fault in ended:
+            if isinstance(fault, Exception):
+                raise fault
+
+    # -- claim -----------------------------------------------------------------------------------------------------
+
+    async def _claim(self) -> None:
+        """Lease chunks whenever a lane runs low, about one and a half chunks ahead of it."""
+        usual_size = float(self._chunk_size)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), 1.0)
+            self._room.clear()
+            while self._ears.listening and not self._closing:
+                enough = [f"{w}:{p}" for (w, p), lane in self._lanes.items() if lane.stuck or self._ahead(w, p)]
+                wanted = min(_MAX_RUNS - len(self._runs), max(1, int(_AHEAD * self._chunk_size / usual_size)))
+                if wanted <= 0:
+                    break
+                fence = asyncio.get_running_loop().time() + _FENCE_SECONDS
+                async with self._db.connection() as connection:
+                    rows = await connection.fetch(
+                        sql(__package__, "_claim"), self._owner, LEASE_SECONDS, wanted, enough
+                    )
+                for row in rows:
+                    self._begin(row, fence)
+                if not rows:
+                    break
+                usual_size = max(1.0, sum(row["last_n"] - row["first_n"] + 1 for row in rows) / len(rows))
+
+    def _ahead(self, workspace: int, provider: int) -> bool:
+        ours = (run.unsent for run in self._runs.values() if (run.workspace, run.provider) == (workspace, provider))
+        return sum(ours) > _AHEAD * self._chunk_size
+
+    def _begin(self, row: asyncpg.Record, fence: float) -> None:
+        run = ChunkRun(
+            WorkspaceId(row["workspace_id"]),
+            SendId(row["send_id"]),
+            row["chunk_no"],
+            row["provider_id"],
+            row["first_n"],
+            row["last_n"],
+            row["ns"],
+            self._ears.epoch,
+            fence,
+        )
+        # Registered before anything is fetched: whoever leaves too late for the fetch to see is announced to the run.
+        self._runs[run.workspace, run.send, run.chunk_no] = run
+        self._spawn(self._load(run, run.ns))
+
+    # -- screen ----------------------------------------------------------------------------------------------------
+
+    async def _load(self, run: ChunkRun, ns: Sequence[int] | None) -> None:
+        """Fetch a run's recipients as they are now, and what they are to be sent, and hand it to its lane."""
+        try:
+            lane = await self._lanes.open(run.workspace, ProviderId(run.provider))
+            wire = await self._contents.get(workspace=run.workspace, send=run.send)
+            async with self._db.connection() as connection:
+                rows = await connection.fetch(
+                    sql(__package__, "_fetch"), run.workspace, run.send, run.first_n, run.last_n, ns
+                )
+        except (*RETRYABLE, SendNotFound):
+            self._stop(run)
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, this send cannot go on and the others must
+            _log.exception("send %s of workspace %s cannot go on", run.send, run.workspace)
+            reason = error.message if isinstance(error, TidingsError) else f"{type(error).__name__}: {error}"
+            await self._pause(run, reason)
+            return
+        if run.epoch != self._ears.epoch:
+            self._stop(run)
+        if run.stopping:
+            return
+        run.retry = lane.retry
+        run.slot = self._journal.open(
+            workspace=run.workspace, send=run.send, chunk_no=run.chunk_no, ns=[row[0] for row in rows]
+        )
+        run.rows, run.wire = rows, wire
+        lane.add(run)
+        if not rows:
+            self._flush.set()
+
+    def _load_again(self, run: ChunkRun) -> None:
+        self._spawn(self._load(run, run.renew()))
+
+    async def _pause(self, run: ChunkRun, reason: str) -> None:
+        with contextlib.suppress(*RETRYABLE):
+            async with self._db.transaction() as tx:
+                await pause_send(tx, workspace=run.workspace, send=run.send, reason=reason[:500])
+        self._stop(run)
+
+    def _stop(self, run: ChunkRun) -> None:
+        lane = self._lanes.get(run.workspace, run.provider)
+        if lane is None:
+            run.stopping = True
+        else:
+            lane.stop(run)
+        self._progress()
+
+    # -- record ----------------------------------------------------------------------------------------------------
+
+    async def _record(self) -> None:
+        while True:
+            # Whoever is leaving waits for us: look often while someone does.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._flush.wait(), 0.01 if self._ears.asked else _FLUSH_SECONDS)
+            self._flush.clear()
+            self._ears.answer()
+            await self._recorder.write()
+
+    def _progress(self) -> None:
+        self._room.set()
+        self._flush.set()
+
+    # -- leases ----------------------------------------------------------------------------------------------------
+
+    async def _renew(self) -> None:
+        held = dict(self._runs)
+        fence = asyncio.get_running_loop().time() + _FENCE_SECONDS
+        async with self._db.connection() as connection:
+            rows = await connection.fetch(
+                """
+                UPDATE chunks SET lease_until = now() + make_interval(secs => $2)
+                WHERE owner = $1 AND state = 'leased' RETURNING workspace_id, send_id, chunk_no
+                """,
+                self._owner,
+                LEASE_SECONDS,
+            )
+        kept = {tuple(row) for row in rows}
+        for key, run in held.items():
+            if key in kept:
+                run.fence = max(run.fence, fence)
+            elif self._runs.get(key) is run:
+                _log.warning("lost the lease of chunk %s of send %s", run.chunk_no, run.send)
+                run.sever()
+                self._stop(run)
+
+    async def _recover(self) -> None:
+        count = await replay_orphans(self._db, folder=self._folder, writer=self._writer, now=utc_now())
+        if count:
+            _log.warning("replayed %d journals of workers that died", count)
+            self._room.set()
+
+    # -- housekeeping ----------------------------------------------------------------------------------------------
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _close(self) -> None:
+        self._closing = True
+        for run in list(self._runs.values()):
+            self._stop(run)
+        await self._lanes.close(grace_seconds=_GRACE_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_SECONDS):
+                while self._runs:  # the record loop is still at work
+                    self._flush.set()
+                    await asyncio.sleep(0.02)
+        if not self._runs:
+            self._journal.close()

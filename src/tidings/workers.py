@@ -1,0 +1,133 @@
+"""The two roles without a port: `send` hands messages over, `conduct` does everything that happens by itself."""
+
+import asyncio
+import contextlib
+from datetime import timedelta
+
+from tidings import campaigns, delivery, events
+from tidings.bootstrap import App
+from tidings.core.clock import utc_now
+from tidings.core.jobs import run_jobs
+from tidings.core.loops import every, forever, run_until
+
+_AT_ONCE = 2  # audiences numbered side by side: a small one need not wait for a large one
+
+
+async def send(app: App, stop: asyncio.Event) -> None:
+    """Send messages until `stop`."""
+    worker = delivery.SendWorker(
+        app.db,
+        keys=app.keys,
+        public_url=app.public_url,
+        folder=app.data_dir / "journals",
+        writer=app.writer,
+        share=app.send_workers,
+        chunk_size=app.chunk_size,
+    )
+    await worker.run(stop)
+
+
+async def conduct(app: App, stop: asyncio.Event) -> None:
+    """Start what is due, number audiences, retry, follow, expire, and run background jobs, until `stop`."""
+    conductor = Conductor(app)
+    await run_until(
+        stop,
+        forever(conductor.listen),
+        *(forever(conductor.prepare) for _ in range(_AT_ONCE)),
+        every(0.2, conductor.launch_due),
+        every(0.5, conductor.requeue),
+        every(0.25, conductor.follow),
+        every(2, conductor.finish),
+        every(0.5, conductor.cancel),
+        forever(conductor.expire),
+        every(3600, conductor.partition),
+        run_jobs(app.db, stop),
+    )
+
+
+class Conductor:
+    """The steps of the conduct role. Any number of conductors may run: each step takes what no other has."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._db = app.db
+        self._launched = asyncio.Condition()
+
+    async def listen(self) -> None:
+        """Hear of launches at once; without this they would wait for the next look."""
+        connection = await self._db.connect()
+        try:
+            gone = asyncio.Event()
+            connection.add_termination_listener(lambda _: gone.set())
+            await connection.add_listener(delivery.PREPARE, lambda *_: asyncio.ensure_future(self._wake()))
+            await gone.wait()
+        finally:
+            connection.terminate()
+
+    async def prepare(self) -> None:
+        """Number audiences, one after the other, as they are launched."""
+        while True:
+            async with self._db.transaction() as tx:
+                prepared = await delivery.prepare_next(tx, chunk_size=self._app.chunk_size, now=utc_now())
+            if prepared is None:
+                async with self._launched:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._launched.wait(), 1.0)
+
+    async def launch_due(self) -> None:
+        """Start every campaign whose time has come."""
+        due = True
+        while due:
+            async with self._db.transaction() as tx:
+                due = await campaigns.launch_due(tx, public_url=self._app.public_url, now=utc_now())
+
+    async def requeue(self) -> None:
+        """Queue the retries that are due."""
+        async with self._db.transaction() as tx:
+            await delivery.requeue_due(tx, now=utc_now())
+
+    async def follow(self) -> None:
+        """Campaigns say what their sends came to."""
+        async with self._db.transaction() as tx:
+            await campaigns.follow_sends(tx, now=utc_now())
+
+    async def finish(self) -> None:
+        """End sends whose last worker died just before it could."""
+        async with self._db.transaction() as tx:
+            await delivery.finish_all(tx, now=utc_now())
+
+    async def cancel(self) -> None:
+        """Carry cancellations through, a few chunks a transaction."""
+        some = True
+        while some:
+            async with self._db.transaction() as tx:
+                some = await delivery.cancel_some(tx, now=utc_now()) > 0
+        async with self._db.transaction() as tx:
+            await delivery.close_cancelled(tx, now=utc_now())
+
+    async def expire(self) -> None:
+        """Settle the chunks of workers that vanished, once we saw the database up for a whole lease.
+
+        Every loss of the database begins the wait anew: workers that lost it with us must get their chance to renew.
+        """
+        connection = await self._db.connect()
+        try:
+            loop = asyncio.get_running_loop()
+            seen_up_since = loop.time()
+            while True:
+                await asyncio.sleep(2)
+                await connection.execute("SELECT 1", timeout=5)
+                if loop.time() - seen_up_since > delivery.LEASE_SECONDS:
+                    async with self._db.transaction() as tx:
+                        await delivery.expire_leases(tx, now=utc_now())
+        finally:
+            connection.terminate()
+
+    async def partition(self) -> None:
+        """Make the events' partitions ahead of time."""
+        async with self._db.transaction() as tx:
+            await events.ensure_partitions(tx, now=utc_now() + timedelta(days=1))
+
+    async def _wake(self) -> None:
+        async with self._launched:
+            self._launched.notify_all()
