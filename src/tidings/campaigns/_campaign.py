@@ -93,9 +93,7 @@ async def create_campaign(tx: Tx, *, workspace: WorkspaceId, draft: Draft, by: P
         now,
     )
     campaign = of_row(row)
-    await audit(
-        tx, workspace=workspace, by=by, action="campaign.create", subject=public_id("campaign", campaign.id), now=now
-    )
+    await audit(tx, by=by, action="campaign.created", subject=public_id("campaign", campaign.id), now=now)
     return campaign
 
 
@@ -155,9 +153,7 @@ async def update_campaign(
         *_values(draft),
         now,
     )
-    await audit(
-        tx, workspace=workspace, by=by, action="campaign.update", subject=public_id("campaign", campaign), now=now
-    )
+    await audit(tx, by=by, action="campaign.updated", subject=public_id("campaign", campaign), now=now)
     return of_row(row)
 
 
@@ -175,9 +171,7 @@ async def delete_campaign(
         CampaignStatus.CANCELLED,
     )
     await tx.execute("DELETE FROM campaigns WHERE workspace_id = $1 AND id = $2", workspace, campaign)
-    await audit(
-        tx, workspace=workspace, by=by, action="campaign.delete", subject=public_id("campaign", campaign), now=now
-    )
+    await audit(tx, by=by, action="campaign.deleted", subject=public_id("campaign", campaign), now=now)
 
 
 async def duplicate_campaign(
@@ -199,9 +193,7 @@ async def duplicate_campaign(
     if row is None:
         raise CampaignNotFound(f"there is no campaign {public_id('campaign', campaign)}")
     copy = of_row(row)
-    await audit(
-        tx, workspace=workspace, by=by, action="campaign.duplicate", subject=public_id("campaign", copy.id), now=now
-    )
+    await audit(tx, by=by, action="campaign.duplicated", subject=public_id("campaign", copy.id), now=now)
     return copy
 
 

@@ -29,9 +29,7 @@ async def pause(tx: Tx, *, workspace: WorkspaceId, campaign: CampaignId, by: Pri
     target = CampaignStatus.PAUSED if paused else CampaignStatus.SENT
     after = await _move(tx, before, workspace, target, now)
     require(after, "be paused", CampaignStatus.PAUSED)
-    await audit(
-        tx, workspace=workspace, by=by, action="campaign.pause", subject=public_id("campaign", campaign), now=now
-    )
+    await audit(tx, by=by, action="campaign.paused", subject=public_id("campaign", campaign), now=now)
     return after
 
 
@@ -42,9 +40,7 @@ async def resume(tx: Tx, *, workspace: WorkspaceId, campaign: CampaignId, by: Pr
     assert before.send_id is not None
     await delivery.resume_send(tx, workspace=workspace, send=before.send_id)
     after = await _move(tx, before, workspace, CampaignStatus.SENDING, now)
-    await audit(
-        tx, workspace=workspace, by=by, action="campaign.resume", subject=public_id("campaign", campaign), now=now
-    )
+    await audit(tx, by=by, action="campaign.resumed", subject=public_id("campaign", campaign), now=now)
     return after
 
 
@@ -63,9 +59,7 @@ async def cancel(tx: Tx, *, workspace: WorkspaceId, campaign: CampaignId, by: Pr
         after = await _move(tx, before, workspace, CampaignStatus.SENT, now)
         require(after, "be cancelled", CampaignStatus.SENDING, CampaignStatus.PAUSED)
     after = await _move(tx, before, workspace, CampaignStatus.CANCELLED, now)
-    await audit(
-        tx, workspace=workspace, by=by, action="campaign.cancel", subject=public_id("campaign", campaign), now=now
-    )
+    await audit(tx, by=by, action="campaign.cancelled", subject=public_id("campaign", campaign), now=now)
     return after
 
 

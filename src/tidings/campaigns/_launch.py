@@ -48,9 +48,7 @@ async def launch(
         send,
         now,
     )
-    await audit(
-        tx, workspace=workspace, by=by, action="campaign.send", subject=public_id("campaign", campaign), now=now
-    )
+    await audit(tx, by=by, action="campaign.sent", subject=public_id("campaign", campaign), now=now)
     return of_row(row)
 
 

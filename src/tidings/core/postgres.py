@@ -6,6 +6,7 @@ is too long for a socket.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import pwd
@@ -73,7 +74,7 @@ class EmbeddedPostgres:
         """Make the cluster if there is none, start the server or adopt the one that runs, wait until it answers."""
         await asyncio.to_thread(self._prepare)
         if self.process_id() is None:
-            (self._data / "postmaster.pid").unlink(missing_ok=True)
+            self._drop_foreign_lock()
             await asyncio.to_thread(self._spawn)
         await self._wait_until_ready()
         return self.url
@@ -86,6 +87,15 @@ class EmbeddedPostgres:
             return pid if process.status() != psutil.STATUS_ZOMBIE and "postgres" in process.name() else None
         except (FileNotFoundError, ValueError, psutil.Error):
             return None
+
+    def _drop_foreign_lock(self) -> None:
+        # PostgreSQL clears a lock file of a dead server itself, after making sure that no backend of it lives on, so the
+        # file must stay for that. Only a number that went to another program meanwhile would stop it for ever.
+        lock = self._data / "postmaster.pid"
+        with contextlib.suppress(FileNotFoundError, ValueError, IndexError, psutil.Error):
+            process = psutil.Process(int(lock.read_text().split("\n", 1)[0]))
+            if "postgres" not in process.name():
+                lock.unlink()
 
     async def stop(self) -> None:
         """Fast shutdown (SIGINT), then immediate (SIGQUIT) after ten seconds; both leave a recoverable cluster."""

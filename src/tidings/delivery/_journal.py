@@ -39,10 +39,6 @@ class JournalledChunk:
     accepted: list[int]
 
 
-class JournalFull(Exception):
-    """More chunks in work than the journal has slots, or a chunk larger than a slot: a fault of the caller."""
-
-
 class Journal:
     """The journal of one running worker; `owner` is the name it leases chunks under."""
 
@@ -65,9 +61,14 @@ class Journal:
         self._view = memoryview(self._map)
 
     def open(self, *, workspace: WorkspaceId, send: SendId, chunk_no: int, ns: Sequence[int]) -> "Slot":
-        """A slot for a chunk's recipients. Write `slot.marks[i]` for the i-th of `ns`; `slot.close()` when recorded."""
+        """A slot for a chunk's recipients. Write `slot.marks[i]` for the i-th of `ns`; `slot.close()` when recorded.
+
+        Raises ValueError when it has no room: its caller holds more chunks, or larger ones, than it was made for.
+        """
         if not self._free or len(ns) > self._capacity:
-            raise JournalFull(f"{len(ns)} recipients, {len(self._free)} slots free of {self._capacity}")
+            raise ValueError(
+                f"no room in the journal: {len(ns)} recipients, {len(self._free)} slots of {self._capacity} free"
+            )
         index = self._free.pop()
         start = _FILE_SIZE + index * self._size
         numbers = start + _SLOT_SIZE
@@ -85,6 +86,8 @@ class Journal:
     def close(self) -> None:
         """The worker ends in good order and everything is recorded: the file goes."""
         self._path.unlink(missing_ok=True)
+        self._view.release()
+        self._map.close()
         os.close(self._file)
 
 

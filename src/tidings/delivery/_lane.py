@@ -8,7 +8,8 @@ from collections.abc import Callable
 from tidings.content import RenderError
 from tidings.core.ids import ProviderId, WorkspaceId
 from tidings.delivery._budgets import Budget
-from tidings.delivery._run import CONTACT, SKIP, ChunkRun, Job, N, RetryPolicy
+from tidings.delivery._pacing import Pacing
+from tidings.delivery._run import CONTACT, SKIP, ChunkRun, Job, N
 from tidings.delivery._states import DeliveryState
 from tidings.delivery.providers import HealthState, Outcome, Outgoing, Provider, Throttled
 
@@ -23,7 +24,7 @@ class Lane:
         self.workspace = workspace
         self.provider_id = provider_id
         self.final_state = DeliveryState.DELIVERED
-        self.retry = RetryPolicy()
+        self.pacing = Pacing()
         self.budget: Budget | None = None
         self.runs: deque[ChunkRun] = deque()
         self._progress = progress

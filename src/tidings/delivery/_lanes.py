@@ -12,8 +12,8 @@ from tidings.core.ids import ProviderId, WorkspaceId
 from tidings.core.loops import forever
 from tidings.delivery._budgets import Budget
 from tidings.delivery._lane import Lane
+from tidings.delivery._pacing import split
 from tidings.delivery._providers import note_health, open_settings
-from tidings.delivery._run import RetryPolicy
 from tidings.delivery._states import final_state
 from tidings.delivery.providers import HealthState, Provider, open_provider
 
@@ -92,22 +92,17 @@ class Lanes:
             opened = await open_settings(
                 connection, workspace=lane.workspace, provider=lane.provider_id, keys=self._keys
             )
-        config = opened.config
-        connections = max(1, -(-int(config.get("connections") or 10) // self._share))
-        provider = open_provider(opened.kind, config | {"connections": connections}, opened.secret)
-        usual = RetryPolicy()
-        lane.final_state = final_state(opened.kind)
-        lane.retry = RetryPolicy(
-            float(config.get("retry_first_seconds") or usual.first_wait_seconds),
-            float(config.get("give_up_seconds") or usual.give_up_seconds),
-        )
-        lane.budget = None
-        if config.get("rate_per_second"):
+        pacing, config = split(opened.config)
+        if opened.kind == "smtp":
+            config["connections"] = max(1, -(-int(config.get("connections") or 10) // self._share))
+        provider = open_provider(opened.kind, config, opened.secret)
+        lane.final_state, lane.pacing, lane.budget = final_state(opened.kind), pacing, None
+        if pacing.rate_per_second:
             lane.budget = Budget(
                 self._db,
                 workspace=lane.workspace,
                 provider=lane.provider_id,
-                per_second=float(config["rate_per_second"]),
+                per_second=pacing.rate_per_second,
                 wake=provider.wake,
             )
         self._keep((lane.workspace, lane.provider_id), lane.budget)

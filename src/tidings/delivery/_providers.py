@@ -12,7 +12,7 @@ from tidings.core.crypto import Keyring
 from tidings.core.db import Tx
 from tidings.core.errors import Conflict, Invalid, NotFound
 from tidings.core.ids import ProviderId, WorkspaceId, public_id
-from tidings.delivery.providers import check_config
+from tidings.delivery._pacing import check_settings
 
 _PURPOSE = "provider credentials"
 _COLUMNS = "id, name, kind, config, is_default, health, created_at, updated_at"
@@ -89,9 +89,7 @@ async def add_provider(
     except asyncpg.UniqueViolationError:
         raise ProviderInUse(f"name: there is a provider named {name!r} already") from None
     assert row is not None
-    await audit(
-        tx, workspace=workspace, by=by, action="provider.add", subject=public_id("provider", row["id"]), now=now
-    )
+    await audit(tx, by=by, action="provider.added", subject=public_id("provider", row["id"]), now=now)
     return ProviderSettings(**row)
 
 
@@ -163,9 +161,7 @@ async def update_provider(
         raise ProviderInUse(f"name: there is a provider named {name!r} already") from None
     assert row is not None
     await tx.execute("SELECT pg_notify('tidings_provider', $1)", f"{workspace}:{provider}")
-    await audit(
-        tx, workspace=workspace, by=by, action="provider.update", subject=public_id("provider", provider), now=now
-    )
+    await audit(tx, by=by, action="provider.updated", subject=public_id("provider", provider), now=now)
     return ProviderSettings(**row)
 
 
@@ -180,9 +176,7 @@ async def delete_provider(
         raise ProviderInUse(
             "sends went through this provider: their history needs it; change its settings instead"
         ) from None
-    await audit(
-        tx, workspace=workspace, by=by, action="provider.delete", subject=public_id("provider", provider), now=now
-    )
+    await audit(tx, by=by, action="provider.deleted", subject=public_id("provider", provider), now=now)
 
 
 async def open_settings(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, keys: Keyring) -> OpenedProvider:
@@ -211,4 +205,4 @@ async def note_health(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, h
 def _check(name: str, kind: str, config: dict[str, Any], secret: dict[str, str]) -> None:
     if not name.strip() or len(name) > 100:
         raise Invalid.at("name", "must have between 1 and 100 characters")
-    check_config(kind, config, secret)
+    check_settings(kind, config, secret)

@@ -38,8 +38,8 @@ class Told:
         detail: str,
         *,
         wait_seconds: float | None = None,
-        first_wait_seconds: float = 60.0,
-        give_up_seconds: float = 72 * 3600.0,
+        first_wait_seconds: float = 300.0,
+        give_up_seconds: float = 4 * 86400.0,
     ) -> None:
         """One more. `wait_seconds` is what the server asked for; the other two are the provider's retry policy."""
         self.workspaces.append(workspace)

@@ -7,6 +7,7 @@ import asyncpg
 
 from tidings.core.ids import SendId, WorkspaceId
 from tidings.delivery._journal import ACCEPTED, IN_DOUBT, NOTHING, Slot
+from tidings.delivery._pacing import Pacing
 from tidings.delivery._record import Accepted, Told
 from tidings.delivery._states import DeliveryState
 from tidings.delivery._wire import WireMessage
@@ -26,14 +27,6 @@ from tidings.delivery.providers import (
 
 # Positions in a row of _fetch.sql: by index, because a name costs a look-up for each recipient.
 N, CONTACT, SKIP = 0, 1, 11
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """A provider's: seconds before the first retry (then doubling, at most four hours) and until we give up."""
-
-    first_wait_seconds: float = 60.0
-    give_up_seconds: float = 72 * 3600.0
 
 
 @dataclass(slots=True, eq=False)
@@ -61,7 +54,7 @@ class ChunkRun:
     """Which stretch of uninterrupted listening it belongs to (see _ears.py)."""
     fence: float
     """Loop time after which the lease may have gone to another: nothing is transmitted from then on."""
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    pacing: Pacing = field(default_factory=Pacing)
     wire: WireMessage | None = None
     rows: Sequence[asyncpg.Record] = ()
     slot: Slot | None = None
@@ -143,8 +136,8 @@ class ChunkRun:
             state,
             detail,
             wait_seconds=wait_seconds,
-            first_wait_seconds=self.retry.first_wait_seconds,
-            give_up_seconds=self.retry.give_up_seconds,
+            first_wait_seconds=self.pacing.retry_first_seconds,
+            give_up_seconds=self.pacing.give_up_seconds,
         )
 
     def _settle_other(self, job: Job, outcome: Outcome) -> None:

@@ -171,7 +171,7 @@ class SendWorker:
             self._stop(run)
         if run.stopping:
             return
-        run.retry = lane.retry
+        run.pacing = lane.pacing
         run.slot = self._journal.open(
             workspace=run.workspace, send=run.send, chunk_no=run.chunk_no, ns=[row[0] for row in rows]
         )
