@@ -1,0 +1,64 @@
+"""Types of request fields that all routers share: ids, and text that can be stored, shown and put into a header."""
+
+import unicodedata
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
+
+from tidings.core.errors import Invalid
+from tidings.core.ids import parse_id
+
+
+class Body(BaseModel):
+    """Base of request bodies. A field we do not know is refused, so a misspelt one is never silently dropped."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _line(text: str) -> str:
+    for character in text:
+        if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}:
+            raise ValueError("must be one line without control characters")
+    return text
+
+
+def _prose(text: str) -> str:
+    for character in text:
+        if unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\r\t":
+            raise ValueError("must not have control characters")
+    return text
+
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), AfterValidator(_line)]
+"""One line of 1 to 255 characters: names of things."""
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255), AfterValidator(_line)]
+"""One line, empty or up to 255 characters."""
+
+Prose = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_prose)]
+"""Text of up to 1000 characters, line breaks allowed: descriptions, reasons, postal addresses."""
+
+
+def _ref(kind: str) -> object:
+    def read(value: object) -> int:
+        if not isinstance(value, str):
+            raise ValueError(f"must be an id such as {kind}_123")  # noqa: TRY004 - pydantic wants ValueError
+        try:
+            return parse_id(kind, value, field=kind)
+        except Invalid as error:
+            raise ValueError(error.fields[0].message) from None
+
+    return BeforeValidator(read)
+
+
+def _schema(kind: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{kind}_[1-9][0-9]*$", "examples": [f"{kind}_123"]})
+
+
+# "contact_123" outside, 123 inside: in paths, queries and bodies alike.
+ContactRef = Annotated[int, _ref("contact"), _schema("contact")]
+ListRef = Annotated[int, _ref("list"), _schema("list")]
+ImportRef = Annotated[int, _ref("import"), _schema("import")]
+TemplateRef = Annotated[int, _ref("template"), _schema("template")]
+CampaignRef = Annotated[int, _ref("campaign"), _schema("campaign")]
+ProviderRef = Annotated[int, _ref("provider"), _schema("provider")]

@@ -1,0 +1,71 @@
+"""What the generated OpenAPI document cannot know by itself: scopes, Idempotency-Key, and that errors are problems."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+
+from tidings.api._idempotency import HEADER
+from tidings.api.problems import MEDIA_TYPE
+
+_PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "description": "RFC 9457. `code` is stable; `errors` says which field and why.",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+
+_KEY: dict[str, Any] = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Repeat the request with the same key as often as you like: it is done once, and answered alike, for 24 hours.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+
+
+def complete(api: FastAPI) -> None:
+    """Make `api.openapi()` tell the whole story."""
+    generate: Callable[[], dict[str, Any]] = api.openapi
+
+    def openapi() -> dict[str, Any]:
+        if api.openapi_schema is None:
+            api.openapi_schema = _completed(generate())
+        return api.openapi_schema
+
+    api.openapi = openapi
+
+
+def _completed(document: dict[str, Any]) -> dict[str, Any]:
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas["Problem"] = _PROBLEM
+    problem = {
+        "description": "A problem",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for path in document["paths"].values():
+        for method, operation in path.items():
+            operation["responses"].pop("422", None)
+            operation["responses"]["default"] = problem
+            if scope := operation.get("x-scope"):
+                told = operation.get("description", "")
+                operation["description"] = f"{told}\n\nNeeds the scope `{scope}`.".strip()
+                if method == "post":
+                    operation.setdefault("parameters", []).append(_KEY)
+    return document

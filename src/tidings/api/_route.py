@@ -1,0 +1,117 @@
+"""The frame around every endpoint: strict JSON in, one transaction, idempotency, JSON out.
+
+It stands between FastAPI's validation and the endpoint, so a broken request never opens a transaction, and the answer is
+known before the commit, so that it can be kept in it.
+"""
+
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from functools import wraps
+from typing import Any, ClassVar, get_type_hints
+
+import orjson
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+from tidings.api._deps import Call
+from tidings.api._idempotency import Once
+from tidings.api._json import read_json
+from tidings.api.problems import BodyTooLarge, UnsupportedMediaType
+from tidings.core.db import Tx
+
+_JSON = "application/json"
+
+
+class Route(APIRoute):
+    """Give it to a router as `route_class`. Endpoints are async and return a model, None (204) or a Response."""
+
+    body_limit: ClassVar[int] = 4 * 1024 * 1024
+    """Bytes that a request body may have."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        if (scope := _scope(endpoint)) is not None:
+            options["openapi_extra"] = {**(options.get("openapi_extra") or {}), "x-scope": scope}
+        super().__init__(path, _framed(endpoint, options.get("status_code") or 200), **options)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's own handler, with the body read our way before it."""
+        handle = super().get_route_handler()
+        reads_json = self.body_field is not None
+
+        async def strictly(request: Request) -> Response:
+            if reads_json:
+                request = _JsonRequest(request.scope, request.receive)
+                await request.prepare(self.body_limit)
+            return await handle(request)
+
+        return strictly
+
+
+class BulkRoute(Route):
+    """A route that takes many things at once."""
+
+    body_limit = 32 * 1024 * 1024
+
+
+class _JsonRequest(Request):
+    """A request whose JSON is read by `read_json`."""
+
+    async def prepare(self, limit: int) -> None:
+        """Read the body. Raises BodyTooLarge, UnsupportedMediaType, MalformedJson, Invalid."""
+        body = bytearray()
+        async for part in self.stream():
+            body += part
+            if len(body) > limit:
+                raise BodyTooLarge(f"the body of this request may have {limit} bytes; send less at once")
+        self._body = bytes(body)
+        kind = self.headers.get("content-type", _JSON).partition(";")[0].strip().lower()
+        if body and kind != _JSON and not (kind.startswith("application/") and kind.endswith("+json")):
+            raise UnsupportedMediaType(f"send the body as JSON, with Content-Type: {_JSON}")
+        self._json = read_json(self._body) if body else None
+
+
+def _framed(endpoint: Callable[..., Any], status: int) -> Callable[..., Coroutine[Any, Any, Response]]:
+    @wraps(endpoint)
+    async def framed(**values: Any) -> Response:
+        call = next((value for value in values.values() if isinstance(value, Call)), None)
+        if call is None:
+            return _answer(await endpoint(**values), status)
+        if not call.wants_tx:
+            response = _answer(await endpoint(**values), status)
+        else:
+            async with _opened(call) as tx:
+                call.enter(tx)
+                once = Once.of(call)
+                if once is not None and (earlier := await once.earlier()) is not None:
+                    return earlier
+                response = _answer(await endpoint(**values), status)
+                if once is not None:
+                    await once.remember(response)
+        await call.afterwards()
+        return response
+
+    return framed
+
+
+def _scope(endpoint: Callable[..., Any]) -> str | None:
+    """The scope of the endpoint's `needs(…)`, for the documentation."""
+    for annotation in get_type_hints(endpoint, include_extras=True).values():
+        for mark in getattr(annotation, "__metadata__", ()):
+            if (scope := getattr(getattr(mark, "dependency", None), "scope", None)) is not None:
+                return scope
+    return None
+
+
+def _opened(call: Call) -> AbstractAsyncContextManager[Tx]:
+    db = call.app.db
+    return db.connection() if call.request.method == "GET" else db.transaction()
+
+
+def _answer(result: Any, status: int) -> Response:
+    if isinstance(result, Response):
+        return result
+    if result is None:
+        return Response(status_code=204)
+    body = result.__pydantic_serializer__.to_json(result) if isinstance(result, BaseModel) else orjson.dumps(result)
+    return Response(body, status_code=status, media_type=_JSON)

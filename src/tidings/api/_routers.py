@@ -1,0 +1,8 @@
+"""Every router of the API, one line each, in the order of the documentation."""
+
+from tidings.api import api_keys, workspaces
+
+ROUTERS = (
+    workspaces.router,
+    api_keys.router,
+)

@@ -1,0 +1,89 @@
+"""Workspaces over HTTP."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from tidings import accounts
+from tidings.accounts import OPERATOR, Workspace
+from tidings.api._deps import Call, needs
+from tidings.api._fields import Body, Name, Prose
+from tidings.api._route import Route
+from tidings.core.ids import WorkspaceId, public_id
+
+router = APIRouter(prefix="/workspaces", tags=["workspaces"], route_class=Route)
+
+
+class WorkspaceOut(BaseModel):
+    """A tenant: contacts, campaigns and everything else belong to one and are seen by no other."""
+
+    id: str
+    name: str
+    postal_address: str = Field(description="in every message, as the law wants it")
+    created_at: datetime
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> "WorkspaceOut":
+        """As JSON shows it."""
+        return cls(
+            id=public_id("workspace", workspace.id),
+            name=workspace.name,
+            postal_address=workspace.postal_address,
+            created_at=workspace.created_at,
+        )
+
+
+class NewWorkspace(Body):
+    """What a workspace starts with."""
+
+    name: Name
+    postal_address: Prose = ""
+
+
+class CreatedWorkspace(WorkspaceOut):
+    """A new workspace with its first key, which may do everything in it. The key is shown only now."""
+
+    api_key: str
+
+
+class WorkspaceChanges(Body):
+    """What to change; what is left out stays."""
+
+    name: Name | None = None
+    postal_address: Prose | None = None
+
+
+@router.post("", status_code=201)
+async def create_workspace(body: NewWorkspace, call: Annotated[Call, needs(OPERATOR)]) -> CreatedWorkspace:
+    """Create a workspace and its first API key."""
+    workspace = await accounts.create_workspace(
+        call.tx, name=body.name, postal_address=body.postal_address, now=call.now
+    )
+    key = await accounts.create_api_key(call.tx, workspace=workspace, name="first key", scopes=["*"], now=call.now)
+    await accounts.audit(
+        call.tx, by=call.principal, action="workspace.created", subject=public_id("workspace", workspace), now=call.now
+    )
+    created = await accounts.get_workspace(call.tx, workspace=WorkspaceId(workspace))
+    return CreatedWorkspace(**WorkspaceOut.of(created).model_dump(), api_key=key)
+
+
+@router.get("/current")
+async def get_workspace(call: Annotated[Call, needs("workspace:read")]) -> WorkspaceOut:
+    """The workspace of the API key."""
+    return WorkspaceOut.of(await accounts.get_workspace(call.tx, workspace=call.workspace))
+
+
+@router.patch("/current")
+async def update_workspace(body: WorkspaceChanges, call: Annotated[Call, needs("workspace:write")]) -> WorkspaceOut:
+    """Change the name or the postal address."""
+    changed = await accounts.update_workspace(
+        call.tx,
+        workspace=call.workspace,
+        name=body.name,
+        postal_address=body.postal_address,
+        by=call.principal,
+        now=call.now,
+    )
+    return WorkspaceOut.of(changed)
