@@ -107,7 +107,7 @@ class _Dialogue(asyncio.Protocol):
             waiter.set_exception(HandshakeError(self._lost))
 
     def write(self, command: bytes) -> None:
-        assert self.transport is not None  # noqa: S101 - set before anyone can ask
+        assert self.transport is not None
         self.transport.write(command)
 
     async def reply(self, doing: str, seconds: float) -> bytes:
@@ -157,7 +157,7 @@ class _Handshake:
             await self._login(words)
         self._dialogue.check_quiet()
         transport = self._dialogue.transport
-        assert transport is not None  # noqa: S101 - replies came through it
+        assert transport is not None
         return transport, _capabilities(words)
 
     async def _ask(self, command: str, doing: str) -> bytes:
@@ -204,7 +204,7 @@ class _Handshake:
         # Whatever came in clear behind the 220 would pass for the server's encrypted words (RFC 3207, CVE-2011-0411).
         self._dialogue.check_quiet()
         transport = self._dialogue.transport
-        assert transport is not None and self._context is not None  # noqa: PT018, S101
+        assert transport is not None and self._context is not None  # noqa: PT018
         encrypted = await asyncio.get_running_loop().start_tls(
             transport,
             self._dialogue,

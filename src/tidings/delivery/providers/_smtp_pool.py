@@ -60,7 +60,7 @@ class SmtpProvider:
         self._started = True
         self.source = source
         self._loop = asyncio.get_running_loop()
-        self.tick = self._loop.time()
+        self._update()
         self._sweep()
         self.wake()
 
@@ -133,6 +133,7 @@ class SmtpProvider:
             wait = max(wait, _FIRST_THROTTLE_SECONDS * 2.0 ** min(self.throttles - 1, 20))
         self._throttled_until = max(self._throttled_until, now + min(wait, _LONGEST_THROTTLE_SECONDS))
         self._throttle_detail = outcome.reply
+        self._resume_at(self._throttled_until)
         self._update()
 
     def parked(self, session: SmtpSession) -> None:
@@ -182,17 +183,23 @@ class SmtpProvider:
         )
 
     def _sweep(self) -> None:
-        """Once a second: time limits, and the end of waits."""
+        """Once a second: time limits."""
         self.tick = now = self._loop.time()
         for session in tuple(self._sessions):
             session.check_time(now, self._config.timeouts)
-        if self._throttled_until and now >= self._throttled_until:
-            self._throttled_until = 0.0
-        could = self.may_pull, self.growing
-        self._update()
-        if could != (self.may_pull, self.growing) and self._hungry:
-            self.wake()
         self._timer = self._loop.call_later(self._sweep_seconds, self._sweep)
+
+    def _resume(self) -> None:
+        """A wait is over, or was until it became longer."""
+        if self._throttled_until and self._loop.time() >= self._throttled_until:
+            self._throttled_until = 0.0
+        self._update()
+        if self._hungry:
+            self.wake()
+
+    def _resume_at(self, moment: float) -> None:
+        # A little later: a timer may ring a clock tick early, and nobody would ring again.
+        self._loop.call_at(moment + 0.002, self._resume)
 
     def _connect(self) -> None:
         task = self._loop.create_task(self._open_session(), name=f"smtp {self._config.host}")
@@ -233,4 +240,5 @@ class SmtpProvider:
         wait = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2.0 ** min(self._failures - 1, 20))
         wait = max(at_least, wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
         self._connect_after = max(self._connect_after, self._loop.time() + wait)
+        self._resume_at(self._connect_after)
         self._update()

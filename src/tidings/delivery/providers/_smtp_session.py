@@ -252,7 +252,7 @@ class SmtpSession(asyncio.Protocol):
 
     def _accepted(self, raw: bytes) -> None:
         job = self._sent
-        assert job is not None  # noqa: S101 - `_DOT` means so
+        assert job is not None
         if self._transport.get_write_buffer_size() > self._tail:
             # "Accepted" before the dot has left us: it answers something else.
             self._lose(f"out of turn: {text_of(raw)!r}", charge=True)
