@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tidings import accounts, delivery
+from tidings.core.clock import utc_now
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database
 from tidings.core.settings import Settings
-from tidings.delivery import Withdrawals
 
 
 @dataclass(slots=True)
@@ -20,7 +21,7 @@ class App:
 
     db: Database
     keys: Keyring
-    withdrawals: Withdrawals
+    withdrawals: delivery.Withdrawals
     data_dir: Path
     public_url: str
     trusted_proxies: str
@@ -35,7 +36,7 @@ async def open_app(settings: Settings, *, writer: int = 0, pool_size: int = 10) 
     if settings.database_url is None:
         raise RuntimeError("a role needs TIDINGS_DATABASE_URL; `tidings up` sets it for its own")
     db = await Database.open(settings.database_url, size=pool_size)
-    withdrawals = Withdrawals(db)
+    withdrawals = delivery.Withdrawals(db)
     try:
         yield App(
             db=db,
@@ -67,3 +68,31 @@ def secret_of(data_dir: Path) -> str:
             os.link(draft, file)
         draft.unlink()
     return file.read_text(encoding="ascii").strip()
+
+
+async def first_start(app: App, *, catcher_port: int) -> str | None:
+    """In an empty database, make a workspace that can be used at once; returns its API key, which is never seen again.
+
+    Its first provider is the built-in catcher, so that nothing reaches anybody before a real one is added.
+    """
+    async with app.db.transaction() as tx:
+        await tx.execute("SELECT pg_advisory_xact_lock(hashtext('tidings first start'))")
+        if await accounts.all_workspaces(tx):
+            return None
+        now = utc_now()
+        workspace = await accounts.create_workspace(tx, name="My company", postal_address="", now=now)
+        await delivery.add_provider(
+            tx,
+            workspace=workspace,
+            name="Built-in catcher",
+            kind="smtp",
+            config={"host": "127.0.0.1", "port": catcher_port, "tls": "none"},
+            secret={},
+            is_default=True,
+            keys=app.keys,
+            by=accounts.SYSTEM(workspace),
+            now=now,
+        )
+        return await accounts.create_api_key(
+            tx, workspace=workspace, name="first key", scopes=["*", accounts.OPERATOR], now=now
+        )

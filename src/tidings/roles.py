@@ -1,22 +1,29 @@
 """The body of each role's process: open what it needs, say that it is ready, work until told to stop."""
 
 import asyncio
+import os
 import signal
+import stat
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import uvloop
 
-from tidings import workers
+from tidings import catcher, edge, workers
+from tidings.api.app import create_app
 from tidings.bootstrap import App, open_app
+from tidings.core.serve import serve
 from tidings.core.settings import Settings
 
-Body = Callable[[App, asyncio.Event, Callable[[], None]], Coroutine[Any, Any, None]]
+Body = Callable[[App, Settings, asyncio.Event], Coroutine[Any, Any, None]]
 
 
-def run_role(body: Body, settings: Settings, *, writer: int, pool_size: int) -> None:
+def run_role(name: str, settings: Settings, *, writer: int) -> None:
     """Run one role in this process until SIGTERM or SIGINT, or until the supervisor is gone."""
+    if name not in ROLES:
+        raise SystemExit(f"there is no role {name!r}; there are: {', '.join(ROLES)}")
+    body, pool_size = ROLES[name]
 
     async def main() -> None:
         stop = asyncio.Event()
@@ -25,21 +32,54 @@ def run_role(body: Body, settings: Settings, *, writer: int, pool_size: int) -> 
             loop.add_signal_handler(sign, stop.set)
         await _watch_parent(stop)
         async with open_app(settings, writer=writer, pool_size=pool_size) as app:
-            await body(app, stop, _say_ready)
+            await body(app, settings, stop)
 
     uvloop.run(main())
 
 
-async def send(app: App, stop: asyncio.Event, ready: Callable[[], None]) -> None:
-    """Hand messages over."""
-    ready()
+async def _api(app: App, settings: Settings, stop: asyncio.Event) -> None:
+    await serve(
+        create_app(app),
+        interface="asgi",
+        host=settings.api_host,
+        port=settings.api_port,
+        stop=stop,
+        ready=lambda _: _say_ready(),
+    )
+
+
+async def _edge(app: App, settings: Settings, stop: asyncio.Event) -> None:
+    await edge.run(app, host=settings.edge_host, port=settings.edge_port, stop=stop, ready=lambda _: _say_ready())
+
+
+async def _send(app: App, _: Settings, stop: asyncio.Event) -> None:
+    _say_ready()
     await workers.send(app, stop)
 
 
-async def conduct(app: App, stop: asyncio.Event, ready: Callable[[], None]) -> None:
-    """Everything that happens by itself."""
-    ready()
+async def _conduct(app: App, _: Settings, stop: asyncio.Event) -> None:
+    _say_ready()
     await workers.conduct(app, stop)
+
+
+async def _catcher(app: App, settings: Settings, stop: asyncio.Event) -> None:
+    await catcher.serve(
+        smtp_port=settings.catcher_smtp_port,
+        http_port=settings.catcher_http_port,
+        data_dir=app.data_dir / "catcher",
+        stop=stop,
+        ready=_say_ready,
+    )
+
+
+# Name → what it does, and how many database connections it may open.
+ROLES: dict[str, tuple[Body, int]] = {
+    "api": (_api, 10),
+    "edge": (_edge, 6),
+    "send": (_send, 6),
+    "conduct": (_conduct, 10),
+    "catcher": (_catcher, 1),
+}
 
 
 async def _watch_parent(stop: asyncio.Event) -> None:
@@ -56,9 +96,6 @@ async def _watch_parent(stop: asyncio.Event) -> None:
 
 
 def _is_pipe(file: int) -> bool:
-    import os
-    import stat
-
     return stat.S_ISFIFO(os.fstat(file).st_mode) or stat.S_ISSOCK(os.fstat(file).st_mode)
 
 

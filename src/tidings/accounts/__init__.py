@@ -14,7 +14,7 @@ from tidings.accounts._keys import (
     revoke_api_key,
 )
 from tidings.accounts._principal import OPERATOR, SCOPES, SYSTEM, MissingScope, Principal
-from tidings.accounts._workspaces import Workspace, create_workspace, get_workspace, update_workspace
+from tidings.accounts._workspaces import Workspace, all_workspaces, create_workspace, get_workspace, update_workspace
 
 __all__ = [
     "OPERATOR",
@@ -25,6 +25,7 @@ __all__ = [
     "MissingScope",
     "Principal",
     "Workspace",
+    "all_workspaces",
     "audit",
     "authenticate",
     "claim_key",

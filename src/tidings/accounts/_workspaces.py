@@ -48,6 +48,11 @@ async def get_workspace(tx: Tx, *, workspace: WorkspaceId) -> Workspace:
     return _workspace(await tx.fetchrow("SELECT * FROM workspaces WHERE id = $1", workspace))
 
 
+async def all_workspaces(tx: Tx) -> list[Workspace]:
+    """Every workspace of the installation, oldest first: for its operator, never for a tenant."""
+    return [_workspace(row) for row in await tx.fetch("SELECT * FROM workspaces ORDER BY id")]
+
+
 async def update_workspace(
     tx: Tx,
     *,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -110,32 +110,50 @@ async def get_campaign(tx: Tx, *, workspace: WorkspaceId, campaign: CampaignId, 
 
 
 async def list_campaigns(
-    tx: Tx, *, workspace: WorkspaceId, status: CampaignStatus | None = None, offset: int = 0, limit: int = 50
-) -> tuple[list[Campaign], int]:
-    """Newest first, and how many there are."""
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    status: CampaignStatus | None = None,
+    before: int | None = None,
+    offset: int = 0,
+    limit: int = 50,
+) -> list[Campaign]:
+    """Newest first: `limit` of them after `offset`, or those with ids below `before`."""
     rows = await tx.fetch(
         f"""
         SELECT {COLUMNS} FROM campaigns
         WHERE workspace_id = $1 AND ($2::text IS NULL OR status = $2::text::campaign_status)
-        ORDER BY id DESC OFFSET $3 LIMIT $4
+          AND ($3::bigint IS NULL OR id < $3)
+        ORDER BY id DESC OFFSET $4 LIMIT $5
         """,  # noqa: S608
         workspace,
         status,
+        before,
         offset,
         limit,
     )
-    total = await tx.fetchval(
-        "SELECT count(*) FROM campaigns WHERE workspace_id = $1 AND ($2::text IS NULL OR status = $2::text::campaign_status)",
+    return [of_row(row) for row in rows]
+
+
+async def count_campaigns(tx: Tx, *, workspace: WorkspaceId, status: CampaignStatus | None = None) -> int:
+    """How many `list_campaigns` would find in all."""
+    return await tx.fetchval(
+        """
+        SELECT count(*) FROM campaigns
+        WHERE workspace_id = $1 AND ($2::text IS NULL OR status = $2::text::campaign_status)
+        """,
         workspace,
         status,
     )
-    return [of_row(row) for row in rows], total
 
 
 async def update_campaign(
     tx: Tx, *, workspace: WorkspaceId, campaign: CampaignId, changes: dict[str, Any], by: Principal, now: datetime
 ) -> Campaign:
-    """Change fields of a draft or scheduled campaign (`changes` by the names of `Draft`). Raises WrongState, Invalid, NotReady."""
+    """Change fields of a draft or scheduled campaign; `changes` has names of `Draft`.
+
+    Raises WrongState, Invalid naming the fields, NotReady.
+    """
     before = await get_campaign(tx, workspace=workspace, campaign=campaign, lock=True)
     require(before, "be changed", CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
     told = {name: getattr(before, name) for name in Draft.__slots__} | changes
@@ -276,8 +294,6 @@ async def _checked(tx: Tx, workspace: WorkspaceId, draft: Draft, now: datetime |
         await preflight(
             tx, workspace=workspace, lists=draft.list_ids, excluded=draft.exclude_list_ids, provider=draft.provider_id
         )
-    from dataclasses import replace
-
     return replace(
         draft,
         sender_email=sender,

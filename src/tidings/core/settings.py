@@ -19,6 +19,11 @@ class Settings(BaseSettings):
     api_port: int = 8080
     edge_host: str = "127.0.0.1"
     edge_port: int = 8081
+    catcher_smtp_port: int = Field(
+        default=2525, description="the built-in catcher: a mail server that delivers nowhere"
+    )
+    catcher_http_port: int = Field(default=8025, description="where caught messages can be read")
+    log_level: str = "WARNING"
     send_workers: int = Field(default=1, ge=1, le=64, description="send processes on this host")
     chunk_size: int = Field(default=1000, ge=10, le=10_000, description="recipients a lease")
     trusted_proxies: str = Field(default="", description="comma-separated networks whose X-Forwarded-For is believed")

@@ -1,0 +1,139 @@
+"""Providers over HTTP: the ways out."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from tidings import delivery
+from tidings.api._deps import Call, needs
+from tidings.api._fields import Body, Name, ProviderRef
+from tidings.api._route import Route
+from tidings.core.ids import ProviderId, public_id
+from tidings.delivery import ProviderSettings
+
+router = APIRouter(prefix="/providers", tags=["providers"], route_class=Route)
+
+Reading = Annotated[Call, needs("providers:read")]
+Writing = Annotated[Call, needs("providers:write")]
+Config = Annotated[
+    dict[str, Any],
+    Field(
+        max_length=50,
+        description="smtp: host, port, tls (none, starttls, tls), username, connections, rate_per_second …",
+        examples=[{"host": "smtp.example.com", "port": 587, "tls": "starttls", "username": "me", "connections": 10}],
+    ),
+]
+Secret = Annotated[dict[str, str], Field(max_length=10, description="smtp: password. Stored encrypted, never shown.")]
+
+
+class NewProvider(Body):
+    """A way out, and the credentials for it."""
+
+    name: Name
+    kind: Annotated[str, Field(max_length=30, description="smtp or sandbox (accepts everything, sends nothing)")]
+    config: Config = Field(default_factory=dict)
+    secret: Secret = Field(default_factory=dict)
+    is_default: bool = False
+
+
+class ProviderChanges(Body):
+    """What to change; what is left out stays. `config` and `secret` are replaced as a whole."""
+
+    name: Name | None = None
+    config: Config | None = None
+    secret: Secret | None = None
+    is_default: bool | None = None
+
+
+class ProviderOut(BaseModel):
+    """A way out. `health` is empty while nothing is wrong."""
+
+    id: str
+    name: str
+    kind: str
+    config: dict[str, Any]
+    is_default: bool
+    health: str
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, provider: ProviderSettings) -> "ProviderOut":
+        """As JSON shows it."""
+        return cls(
+            id=public_id("provider", provider.id),
+            name=provider.name,
+            kind=provider.kind,
+            config=provider.config,
+            is_default=provider.is_default,
+            health=provider.health,
+            created_at=provider.created_at,
+            updated_at=provider.updated_at,
+        )
+
+
+class Providers(BaseModel):
+    """All of a workspace's providers."""
+
+    items: list[ProviderOut]
+
+
+@router.post("", status_code=201)
+async def add_provider(body: NewProvider, call: Writing) -> ProviderOut:
+    """Add a way out. The first one is the default."""
+    provider = await delivery.add_provider(
+        call.tx,
+        workspace=call.workspace,
+        name=body.name,
+        kind=body.kind,
+        config=body.config,
+        secret=body.secret,
+        is_default=body.is_default,
+        keys=call.app.keys,
+        by=call.principal,
+        now=call.now,
+    )
+    return ProviderOut.of(provider)
+
+
+@router.get("")
+async def list_providers(call: Reading) -> Providers:
+    """All of them, the default first."""
+    found = await delivery.list_providers(call.tx, workspace=call.workspace)
+    return Providers(items=[ProviderOut.of(provider) for provider in found])
+
+
+@router.get("/{provider_id}")
+async def get_provider(provider_id: ProviderRef, call: Reading) -> ProviderOut:
+    """One of them, and its health."""
+    return ProviderOut.of(
+        await delivery.get_provider(call.tx, workspace=call.workspace, provider=ProviderId(provider_id))
+    )
+
+
+@router.patch("/{provider_id}")
+async def update_provider(provider_id: ProviderRef, body: ProviderChanges, call: Writing) -> ProviderOut:
+    """Change settings; running sends go on with the new ones within a second."""
+    provider = await delivery.update_provider(
+        call.tx,
+        workspace=call.workspace,
+        provider=ProviderId(provider_id),
+        name=body.name,
+        config=body.config,
+        secret=body.secret,
+        is_default=body.is_default,
+        keys=call.app.keys,
+        by=call.principal,
+        now=call.now,
+    )
+    return ProviderOut.of(provider)
+
+
+@router.delete("/{provider_id}", status_code=204)
+async def delete_provider(provider_id: ProviderRef, call: Writing) -> None:
+    """Remove one that nothing was ever sent through."""
+    await delivery.delete_provider(
+        call.tx, workspace=call.workspace, provider=ProviderId(provider_id), by=call.principal, now=call.now
+    )

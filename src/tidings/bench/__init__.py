@@ -1,0 +1,1 @@
+"""Measurements of this installation with its real roles: what `tidings bench …` runs."""

@@ -1,0 +1,165 @@
+"""`tidings`: the command line. Each command reads settings, makes one call, prints what came of it."""
+
+import logging
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from tidings.core.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=(__doc__ or "").split("\n", 1)[0])
+keys = typer.Typer(no_args_is_help=True, help="API keys.")
+providers = typer.Typer(no_args_is_help=True, help="Ways out: SMTP servers and other providers.")
+bench = typer.Typer(no_args_is_help=True, help="Measure this installation.")
+app.add_typer(keys, name="key")
+app.add_typer(providers, name="provider")
+app.add_typer(bench, name="bench")
+
+T = TypeVar("T")
+Json = Annotated[bool, typer.Option("--json", help="print one JSON object as the last line of standard output")]
+
+
+@app.command()
+def up() -> None:
+    """Run Tidings: the embedded PostgreSQL (or TIDINGS_DATABASE_URL) and every role, until Ctrl-C."""
+    from tidings.up import run
+
+    _run(run(_settings()))
+
+
+@app.command()
+def demo(
+    recipients: Annotated[int, typer.Option(min=10, max=1_000_000, help="how many contacts to mail")] = 10_000,
+    json: Json = False,
+    exit: Annotated[bool, typer.Option("--exit", help="stop when the report is complete")] = False,  # noqa: A002 - the option's name
+) -> None:
+    """Send a real campaign on this machine, end to end, to simulated recipients, and report it beside the truth."""
+    from tidings.demo import run
+
+    _run(run(recipients=recipients, json=json, exit_after=exit))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database at TIDINGS_DATABASE_URL to this version's schema. `tidings up` does it by itself."""
+    from tidings.core.migrations import migrate as run
+
+    settings = _settings()
+    if settings.database_url is None:
+        raise typer.BadParameter("set TIDINGS_DATABASE_URL; the embedded database is migrated by `tidings up`")
+    _run(run(settings.database_url))
+
+
+@app.command(hidden=True)
+def role(
+    name: Annotated[str, typer.Argument(help="api, edge, send, conduct or catcher")],
+    writer: Annotated[int, typer.Option(min=0, max=32767, help="this process's slot for counters")] = 0,
+) -> None:
+    """Run one role in this process: what `tidings up` starts, and what a larger installation starts on each host."""
+    from tidings.roles import run_role
+
+    run_role(name, _settings(), writer=writer)
+
+
+@keys.command("create")
+def key_create(
+    workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "",
+    name: Annotated[str, typer.Option(help="what the key is for")] = "command line",
+    scope: Annotated[
+        list[str] | None, typer.Option(help="may be repeated; default: everything in the workspace")
+    ] = None,
+    operator: Annotated[bool, typer.Option(help="may create workspaces, too")] = False,
+) -> None:
+    """Make an API key and print it: the only time it is seen."""
+    from tidings.manage import create_key
+
+    scopes = [*(scope or ["*"]), *(["operator"] if operator else [])]
+    typer.echo(_run(create_key(_settings(), workspace=workspace, name=name, scopes=scopes)))
+
+
+@providers.command("add")
+def provider_add(
+    name: Annotated[str, typer.Argument(help="what you call it")],
+    host: Annotated[str, typer.Option(help="the SMTP server")],
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 587,
+    tls: Annotated[str, typer.Option(help="starttls, tls or none")] = "starttls",
+    username: Annotated[str, typer.Option()] = "",
+    password: Annotated[str, typer.Option(envvar="TIDINGS_SMTP_PASSWORD", help="better through the environment")] = "",
+    connections: Annotated[int, typer.Option(min=1, max=1000, help="open at once, at most")] = 10,
+    rate: Annotated[float | None, typer.Option(min=0.001, help="messages a second, at most")] = None,
+    workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "",
+    default: Annotated[bool, typer.Option(help="use it for campaigns that name no provider")] = True,
+) -> None:
+    """Add an SMTP server to send through."""
+    from tidings.manage import add_smtp
+
+    config: dict[str, object] = {"host": host, "port": port, "tls": tls, "connections": connections}
+    if rate is not None:
+        config["rate_per_second"] = rate
+    if username:
+        config["username"] = username
+    typer.echo(
+        _run(
+            add_smtp(_settings(), workspace=workspace, name=name, config=config, password=password, is_default=default)
+        )
+    )
+
+
+@bench.command("send")
+def bench_send(
+    smtp: Annotated[str, typer.Option(metavar="HOST:PORT", help="the server to send to")],
+    recipients: Annotated[int, typer.Option(min=1)] = 100_000,
+    size: Annotated[str, typer.Option(help="5kb or 50kb")] = "5kb",
+    workers: Annotated[int, typer.Option(min=1, max=64, help="send processes")] = 1,
+    connections: Annotated[int, typer.Option(min=1, max=1000)] = 10,
+    json: Json = False,
+) -> None:
+    """Send a launched campaign with the real roles into any SMTP server, and measure."""
+    from tidings.bench.send import run
+
+    host, _, port = smtp.rpartition(":")
+    _run(
+        run(
+            host=host or "127.0.0.1",
+            port=int(port),
+            recipients=recipients,
+            size=size,
+            workers=workers,
+            connections=connections,
+            json=json,
+        )
+    )
+
+
+def _settings() -> Settings:
+    settings = Settings()
+    logging.basicConfig(
+        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    return settings.model_copy(update={"data_dir": Path(settings.data_dir).absolute()})
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    import uvloop
+
+    from tidings.core.errors import TidingsError
+
+    try:
+        return uvloop.run(work)
+    except TidingsError as error:
+        typer.secho(error.message, fg="red", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def main() -> None:
+    """The entry point."""
+    app()
+
+
+if __name__ == "__main__":
+    main()
