@@ -1,4 +1,32 @@
-"""What happened? Facts, hourly rollups and reports.
+"""What happened, and how often? Facts, hourly rollups, and each delivery's firsts.
 
-Owns: events, rollups, engagements.
+Owns: events, rollups, engagements. Everything that happens to a message or a contact is told here.
 """
+
+from tidings.events._partitions import ensure_partitions
+from tidings.events._record import record
+from tidings.events._reports import (
+    Engagement,
+    Hour,
+    SendEngagement,
+    contact_engagement,
+    send_engagement,
+    send_engagements,
+    send_timeline,
+)
+from tidings.events._types import Agent, Event, EventType
+
+__all__ = [
+    "Agent",
+    "Engagement",
+    "Event",
+    "EventType",
+    "Hour",
+    "SendEngagement",
+    "contact_engagement",
+    "ensure_partitions",
+    "record",
+    "send_engagement",
+    "send_engagements",
+    "send_timeline",
+]

@@ -1,1 +1,5 @@
-"""Who followed which link, and was it a person? Link tokens, hits, human-or-machine. Owns no table."""
+"""Whose link is this, and was it a person? Link tokens, and telling people from machines. Owns no table."""
+
+from tidings.tracking._tokens import MAX_LENGTH, Subject, Tokens
+
+__all__ = ["MAX_LENGTH", "Subject", "Tokens"]
