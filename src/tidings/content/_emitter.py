@@ -1,0 +1,214 @@
+"""Writes the generated function: runs of static text, tokens and slots, each run one `list.extend`."""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from liquid.stringify import to_liquid_string
+from markupsafe import escape
+
+from tidings.content._expressions import Code, Names
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How text becomes pieces of output. Pieces joined must be what the texts joined would be."""
+
+    static: Callable[[str], Any]
+    """A piece of static text: called while compiling."""
+    slot: Callable[[str], Any]
+    """A value."""
+    html_slot: Callable[[str], Any]
+    """A value that HTML's special characters must be escaped in."""
+    empty: Any
+    """The empty piece, whose `join` joins pieces."""
+    token: str
+    """The argument of the generated function that holds the recipient's token as a piece."""
+
+
+def _exact(text: str) -> str:
+    """Markup as a plain str: it would escape what it is added to."""
+    return str.__str__(text)
+
+
+PLAIN = Encoding(static=str, slot=str, html_slot=lambda value: _exact(escape(value)), empty="", token="token")  # noqa: S106
+"""Text as it is."""
+
+
+def _any_text(slot: Callable[[str], Any]) -> Callable[[object], Any]:
+    return lambda value: slot(value if type(value) is str else to_liquid_string(value, autoescape=False))
+
+
+def _any_html(slot: Callable[[str], Any], html_slot: Callable[[str], Any]) -> Callable[[object], Any]:
+    return lambda value: html_slot(value) if type(value) is str else slot(to_liquid_string(value, autoescape=True))
+
+
+@dataclass(slots=True)
+class _Target:
+    """Where output goes at the moment: a list in the generated function, or nowhere."""
+
+    name: str | None
+    encoding: Encoding
+    run: list[str | Code] = field(default_factory=list)
+    """Pending: static text, or the code of a piece."""
+
+
+_TOKEN = Code("token")
+
+
+class Emitter:
+    """Collects the lines of a function body."""
+
+    def __init__(self, names: Names, encoding: Encoding, *, html: bool, metered: bool) -> None:
+        self.lines: list[str] = []
+        self._names = names
+        self._html = html
+        self._metered = metered
+        self._depth = 1
+        self._targets = [_Target("out", encoding)]
+        self._slots: dict[tuple[int, str], str] = {}
+        self.dynamic = False
+        """Anything but static text was written."""
+
+    # output -----------------------------------------------------------------------------------------------------
+
+    @property
+    def silent(self) -> bool:
+        """Output goes nowhere: a block that python-liquid calls blank."""
+        return self._targets[-1].name is None
+
+    def static(self, text: str) -> None:
+        """Text that is known now."""
+        run = self._targets[-1].run
+        if run and isinstance(run[-1], str):
+            run[-1] += text
+        else:
+            run.append(text)
+
+    def token(self) -> None:
+        """The recipient's token."""
+        self.dynamic = True
+        self._targets[-1].run.append(_TOKEN)
+
+    def text(self, source: str) -> None:
+        """A str that needs no escaping any more."""
+        self._piece("slot", source)
+
+    def slot(self, code: Code) -> None:
+        """A value, as `{{ }}` writes it."""
+        match code.kind:
+            case "constant":
+                self.static(_exact(to_liquid_string(code.value, autoescape=self._html)))
+            case "field" | "text" | "unsubscribe":
+                self._piece("html_slot" if self._html else "slot", code.source)
+            case "texts" | "any":
+                self._piece("any", code.source)
+
+    def _piece(self, kind: str, source: str) -> None:
+        self.dynamic = True
+        target = self._targets[-1]
+        call = f"{self._slot(target.encoding, kind)}({source})"
+        target.run.append(Code(f"spend({call})" if self._metered else call))
+
+    def _slot(self, encoding: Encoding, kind: str) -> str:
+        key = (id(encoding), kind)
+        if key not in self._slots:
+            function: object = getattr(encoding, kind, None)
+            if kind == "any":
+                function = _any_html(encoding.slot, encoding.html_slot) if self._html else _any_text(encoding.slot)
+            self._slots[key] = self._names.constant(function)
+        return self._slots[key]
+
+    # going back -------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> tuple[int, int, list[list[str | Code]]]:
+        """For `restore`."""
+        return len(self.lines), self._depth, [list(target.run) for target in self._targets]
+
+    def restore(self, saved: tuple[int, int, list[list[str | Code]]]) -> None:
+        """Forget all that was written since the snapshot."""
+        lines, self._depth, runs = saved
+        del self.lines[lines:], self._targets[len(runs) :]
+        for target, run in zip(self._targets, runs, strict=True):
+            target.run = run
+
+    # lines ------------------------------------------------------------------------------------------------------
+
+    def line(self, text: str) -> None:
+        """A statement."""
+        self.dynamic = True
+        self.flush()
+        self.lines.append("    " * self._depth + text)
+
+    @contextmanager
+    def block(self, head: str) -> Generator[None]:
+        """Statements under `if …:` or the like."""
+        self.line(head)
+        self._depth += 1
+        lines = len(self.lines)
+        yield
+        self.flush()
+        if len(self.lines) == lines:
+            self.line("pass")
+        self._depth -= 1
+
+    @contextmanager
+    def capturing(self) -> Generator[str]:
+        """Output goes into a str, of which the name is given, which exists after the block."""
+        name = self._names.fresh("c")
+        self.line(f"{name} = []")
+        self._targets.append(_Target(name, PLAIN))
+        yield name
+        self.flush()
+        self._targets.pop()
+        self.line(f"{name} = ''.join({name})")
+
+    @contextmanager
+    def silence(self) -> Generator[None]:
+        """Output goes nowhere."""
+        self.flush()
+        self._targets.append(_Target(None, PLAIN))
+        yield
+        self.flush()
+        self._targets.pop()
+
+    def flush(self) -> None:
+        """Write the pending run."""
+        target = self._targets[-1]
+        run, target.run = target.run, []
+        if not run or target.name is None:
+            return
+        pieces = list(self._pieces(run, target.encoding))
+        text = (
+            f"{target.name}.append({pieces[0]})" if len(pieces) == 1 else f"{target.name}.extend(({', '.join(pieces)}))"
+        )
+        self.lines.append("    " * self._depth + text)
+
+    def _pieces(self, run: list[str | Code], encoding: Encoding) -> Iterator[str]:
+        """A stretch with nothing but static text and tokens becomes one `token.join(statics)`."""
+        statics: list[Any] = []
+        after_token = True
+        for one in run:
+            if one is _TOKEN:
+                if after_token:
+                    statics.append(encoding.empty)
+                after_token = True
+            elif isinstance(one, str):
+                statics.append(encoding.static(one))
+                after_token = False
+            else:
+                yield from self._join(statics, encoding, after_token=after_token)
+                statics, after_token = [], True
+                yield one.source
+        yield from self._join(statics, encoding, after_token=after_token)
+
+    def _join(self, statics: list[Any], encoding: Encoding, *, after_token: bool) -> Iterator[str]:
+        if not statics:
+            return
+        if after_token:
+            statics.append(encoding.empty)
+        if len(statics) == 1:
+            yield self._names.constant(statics[0])
+        else:
+            yield f"{encoding.token}.join({self._names.constant(tuple(statics))})"

@@ -1,0 +1,163 @@
+"""python-liquid as we use it: strict, without files, bounded, with two tags of our own for the wire."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import unescape
+from typing import Any, TextIO
+
+from liquid import Environment, Mode, RenderContext, Tag, TokenStream
+from liquid.ast import BlockNode, Node
+from liquid.builtin.tags.for_tag import ForNode, ForTag
+from liquid.parser import get_parser
+from liquid.template import BoundTemplate
+from liquid.token import TOKEN_EXPRESSION, TOKEN_TAG, Token
+from markupsafe import escape
+
+from tidings.content._limits import CLOCK, MAX_CHARACTERS, MAX_OUTPUT, Budget, bounded_filter
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientUrls:
+    """Where the links of a message lead. `base` is the edge's address without a slash at the end."""
+
+    base: str
+    sign: Callable[[str, str], str]
+    """(token, destination) to the tail after `/c/{token}/` of a link whose destination is known only now."""
+
+    def tracked(self, token: str, destination: str) -> str:
+        """The destination behind a signed redirect if it is a web address, else itself."""
+        address = destination.strip()
+        if not address.lower().startswith(("http://", "https://")) or address.startswith(f"{self.base}/u/"):
+            return destination
+        return f"{self.base}/c/{token}/{self.sign(token, address)}"
+
+
+class BoundedContext(RenderContext):
+    """A render context that counts loop turns over the whole template, and knows whose message it renders."""
+
+    __slots__ = ("budget", "token", "urls")
+
+    def __init__(self, template: BoundTemplate, **options: Any) -> None:
+        super().__init__(template, **options)
+        self.budget = Budget()
+        self.token = ""
+        self.urls = RecipientUrls("", lambda _token, destination: destination)
+
+    def raise_for_loop_limit(self, length: int = 1) -> None:
+        """Count `length` turns more."""
+        self.budget.loop(length)
+
+
+class BoundedTemplate(BoundTemplate):
+    """A template rendered with a BoundedContext."""
+
+    context_class = BoundedContext
+
+
+class _ForNode(ForNode):
+    """Looks at the clock in every turn."""
+
+    def __init__(self, token: Token, expression: Any, block: BlockNode, default: BlockNode | None = None) -> None:
+        block.nodes.insert(0, TickNode(token))
+        super().__init__(token, expression, block, default)
+
+
+class TickNode(Node):
+    """Renders nothing, and raises when the time is up."""
+
+    def __str__(self) -> str:
+        return ""
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:  # noqa: ARG002
+        CLOCK.check()
+        return 0
+
+
+class _ForTag(ForTag):
+    node_class = _ForNode
+
+
+class UrlNode(Node):
+    """`{% tidings_url c /3 %}`: one of this recipient's own URLs, `{base}/c/{token}/3`."""
+
+    __slots__ = ("kind", "tail")
+
+    def __init__(self, token: Token, kind: str, tail: str) -> None:
+        super().__init__(token)
+        self.kind, self.tail = kind, tail
+        self.blank = False
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        """Write the URL: nothing in it needs escaping."""
+        assert isinstance(context, BoundedContext)
+        return buffer.write(f"{context.urls.base}/{self.kind}/{context.token}{self.tail}")
+
+
+class _UrlTag(Tag):
+    name = "tidings_url"
+    block = False
+
+    def parse(self, stream: TokenStream) -> Node:
+        token = stream.eat(TOKEN_TAG)
+        kind, _, tail = stream.expect(TOKEN_EXPRESSION).value.partition(" ")
+        return UrlNode(token, kind, tail)
+
+
+class LinkNode(Node):
+    """`{% tidings_link %}…{% endtidings_link %}`: a link whose destination is known only when it is rendered."""
+
+    __slots__ = ("block",)
+
+    def __init__(self, token: Token, block: BlockNode) -> None:
+        super().__init__(token)
+        self.block = block
+        self.blank = False
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        """Render the destination, and write it behind a signed redirect."""
+        assert isinstance(context, BoundedContext)
+        inner = context.get_buffer(buffer)
+        self.block.render(context, inner)
+        return buffer.write(signed_link(context.urls, context.token, inner.getvalue(), html=context.autoescape))
+
+    def children(self, static_context: RenderContext, *, include_partials: bool = True) -> list[Node]:  # noqa: ARG002
+        """What is inside."""
+        return [self.block]
+
+
+def signed_link(urls: RecipientUrls, token: str, rendered: str, *, html: bool) -> str:
+    """What stands for a rendered destination; in HTML it comes and goes escaped."""
+    if not html:
+        return urls.tracked(token, rendered)
+    destination = unescape(rendered)
+    tracked = urls.tracked(token, destination)
+    return rendered if tracked == destination else str(escape(tracked))
+
+
+class _LinkTag(Tag):
+    name = "tidings_link"
+    end = "endtidings_link"
+
+    def parse(self, stream: TokenStream) -> Node:
+        token = stream.eat(TOKEN_TAG)
+        block = get_parser(self.env).parse_block(stream, (self.end,))
+        stream.expect(TOKEN_TAG, value=self.end)
+        return LinkNode(token, block)
+
+
+class ContentEnvironment(Environment):
+    """Strict about syntax and filters; no `include` or `render` (there are no files), no `tablerow` (unbounded)."""
+
+    template_class = BoundedTemplate
+    output_stream_limit = MAX_OUTPUT
+    local_namespace_limit = 8 * MAX_CHARACTERS
+
+    def __init__(self, *, html: bool, wire: bool = False) -> None:
+        super().__init__(tolerance=Mode.STRICT, strict_filters=True, autoescape=html)
+        for name in ("include", "render", "tablerow"):
+            del self.tags[name]
+        self.add_tag(_ForTag)
+        if wire:
+            self.add_tag(_UrlTag)
+            self.add_tag(_LinkTag)
+        self.filters = {name: bounded_filter(name, function) for name, function in self.filters.items()}

@@ -1,0 +1,333 @@
+"""Liquid expressions as Python expressions over a recipient's row.
+
+Where the operands' types are known the Python is direct (`'vip' in row[8]`); where they are not it calls python-liquid's
+own operators, so that nothing can come out differently. What is not handled raises Unsupported, and python-liquid
+renders that node itself.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from typing import Any, Literal, cast
+
+from liquid import Environment, RenderContext, Undefined
+from liquid.builtin.expressions import FilteredExpression
+from liquid.builtin.expressions.arguments import KeywordArgument
+from liquid.builtin.expressions.filtered import Filter
+from liquid.builtin.expressions.logical import (
+    BooleanExpression,
+    ContainsExpression,
+    EqExpression,
+    GeExpression,
+    GtExpression,
+    LeExpression,
+    LogicalAndExpression,
+    LogicalNotExpression,
+    LogicalOrExpression,
+    LtExpression,
+    NeExpression,
+    _contains,
+    _eq,
+    _le,
+    _lt,
+    is_truthy,
+)
+from liquid.builtin.expressions.path import Path
+from liquid.builtin.expressions.primitive import (
+    Blank,
+    Empty,
+    FalseLiteral,
+    FloatLiteral,
+    IntegerLiteral,
+    Nil,
+    RangeLiteral,
+    StringLiteral,
+    TrueLiteral,
+)
+from liquid.expression import Expression
+from markupsafe import Markup, escape
+
+from tidings.content._context import (
+    BLANK,
+    CONTACT_FIELDS,
+    CONTACT_ID,
+    CREATED_AT,
+    TAGS,
+    TEXT_FIELDS,
+    TOP_FIELDS,
+    Occasion,
+)
+
+
+class Unsupported(Exception):
+    """The compiler does not know this: python-liquid has to do it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A Python expression, and what is known of its value.
+
+    field: a str that may be empty, and is BlankText then for Liquid · text: a str · texts: a list of str ·
+    unsubscribe: a str, the recipient's unsubscribe URL · constant: `value` · any: nothing.
+    """
+
+    source: str
+    kind: Literal["field", "text", "texts", "unsubscribe", "constant", "any"] = "any"
+    value: object = None
+
+
+@dataclass(slots=True)
+class Names:
+    """What names mean at one place of a template, and the constants that the generated function refers to."""
+
+    environment: Environment
+    context: RenderContext
+    """Of no recipient: for the rules of looking up items."""
+    occasion: Occasion
+    assigned: frozenset[str]
+    """Names that `assign` and `capture` set anywhere in the template."""
+    loops: list[dict[str, str]] = field(default_factory=list)
+    globals: dict[str, object] = field(default_factory=dict)
+    needs_attributes: bool = False
+    needs_full: bool = False
+    _numbers: "count[int]" = field(default_factory=count)
+
+    def __post_init__(self) -> None:
+        self.globals |= {
+            "BLANK": BLANK, "truthy": is_truthy, "eq": _eq, "lt": _lt, "le": _le, "contains": _contains,
+            "walk": partial(_walk, self.context.get_item),
+        }  # fmt: skip
+
+    def fresh(self, letter: str) -> str:
+        """A name that is not taken."""
+        return f"{letter}{next(self._numbers)}"
+
+    def constant(self, value: object) -> str:
+        """The name of a constant in the generated function."""
+        name = self.fresh("k")
+        self.globals[name] = value
+        return name
+
+
+def _walk(get_item: Callable[[Any, Any], Any], value: object, path: Sequence[object], undefined: Undefined) -> object:
+    """The rest of a path from a value on, as RenderContext.get goes it."""
+    try:
+        for segment in path:
+            value = get_item(value, segment)
+    except (KeyError, TypeError, IndexError):
+        return undefined
+    return value
+
+
+class Expressions:
+    """Translates expressions in one template."""
+
+    def __init__(self, names: Names, *, html: bool) -> None:
+        self.names = names
+        self._html = html
+
+    def value(self, expression: Expression) -> str:
+        """Python for exactly what python-liquid would hand on."""
+        code = self.code(expression)
+        if code.kind == "field":
+            return f"({code.source} or BLANK)"
+        return code.source
+
+    def code(self, expression: Expression) -> Code:
+        """Python for an expression, and what is known of it. Raises Unsupported."""
+        match expression:
+            case FilteredExpression():
+                return self._filtered(expression)
+            case Path():
+                return self._path(expression)
+            case StringLiteral():
+                # As python-liquid has it: what the template's author wrote is markup.
+                return self._constant(Markup(expression.value) if self._html else expression.value)  # noqa: S704
+            case TrueLiteral() | FalseLiteral() | IntegerLiteral() | FloatLiteral():
+                return self._constant(expression.value)
+            case Nil():
+                return self._constant(None)
+            case Empty() | Blank():
+                return Code(self.names.constant(expression))
+            case RangeLiteral():
+                make = self.names.constant(expression._make_range)
+                return Code(f"{make}({self.value(expression.start)}, {self.value(expression.stop)})")
+            case _:
+                raise Unsupported(type(expression).__name__)
+
+    def truth(self, expression: Expression) -> str:
+        """Python for whether Liquid takes it as true. Raises Unsupported."""
+        match expression:
+            case BooleanExpression():
+                return self.truth(expression.expression)
+            case LogicalAndExpression():
+                return f"({self.truth(expression.left)} and {self.truth(expression.right)})"
+            case LogicalOrExpression():
+                return f"({self.truth(expression.left)} or {self.truth(expression.right)})"
+            case LogicalNotExpression():
+                return f"(not {self.truth(expression.right)})"
+            case EqExpression():
+                return self.equal(expression.left, expression.right)
+            case NeExpression():
+                return f"(not {self.equal(expression.left, expression.right)})"
+            case LtExpression():
+                return self._compare("lt", expression.token, expression.left, expression.right)
+            case GtExpression():
+                # Operands in python-liquid's order of evaluation do not matter: they have no effects.
+                return self._compare("lt", expression.token, expression.right, expression.left)
+            case LeExpression():
+                return f"le({self.value(expression.left)}, {self.value(expression.right)})"
+            case GeExpression():
+                return f"le({self.value(expression.right)}, {self.value(expression.left)})"
+            case ContainsExpression():
+                return self._contains(expression)
+            case _:
+                return self._truth_of(self.code(expression))
+
+    def equal(self, left: Expression, right: Expression) -> str:
+        """Python for `left == right`."""
+        for one, other in ((left, right), (right, left)):
+            if isinstance(other, StringLiteral) and isinstance(one, Path):
+                # Whatever the path leads to, comparing with a string is Python's own comparison.
+                code = self.code(one)
+                return f"({code.source} == {other.value!r})"
+        return f"eq({self.value(left)}, {self.value(right)})"
+
+    def _compare(self, operator: str, token: object, left: Expression, right: Expression) -> str:
+        return f"{operator}({self.names.constant(token)}, {self.value(left)}, {self.value(right)})"
+
+    def _contains(self, expression: ContainsExpression) -> str:
+        left, right = expression.left, expression.right
+        if isinstance(right, StringLiteral) and right.value:
+            code = self.code(left)
+            if code.kind in {"texts", "field", "text"}:
+                return f"({right.value!r} in {code.source})"
+        return self._compare("contains", expression.token, left, right)
+
+    def _truth_of(self, code: Code) -> str:
+        match code.kind:
+            case "constant":
+                return repr(is_truthy(code.value))
+            case "field":
+                return f"({code.source} != '')"
+            case "text" | "texts" | "unsubscribe":
+                return "True"
+            case "any":
+                return f"truthy({code.source})"
+
+    def _constant(self, value: object) -> Code:
+        return Code(self.names.constant(value), "constant", value)
+
+    # paths ------------------------------------------------------------------------------------------------------
+
+    def _path(self, path: Path) -> Code:
+        root, *rest = path.path
+        if not isinstance(root, str):
+            raise Unsupported("a path that begins with a path")
+        for frame in reversed(self.names.loops):
+            if root in frame:
+                return self._rest(Code(frame[root]), root, rest)
+        if root == "partial":  # python-liquid's own, before all others
+            return self._rest(self._constant(False), root, rest)
+        if root in self.names.assigned:
+            local = self._rest(Code(f"loc[{root!r}]"), root, rest)
+            outer = self._global(root, rest)
+            source = f"({outer.source} or BLANK)" if outer.kind == "field" else outer.source
+            return Code(f"({local.source} if {root!r} in loc else {source})")
+        return self._global(root, rest)
+
+    def _global(self, root: str, rest: Sequence[str | int | Path]) -> Code:
+        if root == "contact":
+            if rest and isinstance(rest[0], str) and rest[0] not in {"size", "first", "last"}:
+                name, rest = rest[0], rest[1:]
+                known = self._contact_field(name) if name in CONTACT_FIELDS else self._attribute(root, name)
+                return self._rest(known, root, rest)
+        elif root in {"campaign", "workspace"}:
+            if len(rest) == 1 and isinstance(rest[0], str):
+                return self._occasion(root, rest[0])
+        elif root == "unsubscribe_url":
+            return self._rest(Code(f"({self.names.occasion.urls.base + '/u/'!r} + token)", "unsubscribe"), root, rest)
+        elif root in CONTACT_FIELDS and root in TOP_FIELDS:
+            return self._rest(self._contact_field(root), root, rest)
+        elif root not in TOP_FIELDS:
+            return self._rest(self._attribute(root, root), root, rest)
+        self.names.needs_full = True
+        return self._rest(Code(f"full[{root!r}]"), root, rest)
+
+    def _contact_field(self, name: str) -> Code:
+        match name:
+            case "tags":
+                return Code(f"row[{TAGS}]", "texts")
+            case "created_at":
+                return Code(f"row[{CREATED_AT}]")
+            case "id":
+                return Code(f"f'contact_{{row[{CONTACT_ID}]}}'", "text")
+            case "name":
+                first, last = TEXT_FIELDS["first_name"], TEXT_FIELDS["last_name"]
+                return Code(f"f'{{row[{first}]}} {{row[{last}]}}'.strip()", "field")
+            case "attributes":
+                self.names.needs_attributes = True
+                return Code("attributes")
+            case _:
+                return Code(f"row[{TEXT_FIELDS[name]}]", "field")
+
+    def _attribute(self, root: str, name: str) -> Code:
+        self.names.needs_attributes = True
+        return Code(f"attributes.get({name!r}, {self.names.constant(Undefined(root))})")
+
+    def _occasion(self, root: str, name: str) -> Code:
+        if (root, name) == ("campaign", "subject"):
+            return Code("subject", "field")
+        occasion = self.names.occasion
+        known: Mapping[str, object] = occasion.campaign("") if root == "campaign" else occasion.workspace()
+        if name not in known:
+            return Code(f"walk({self.names.constant(known)}, ({name!r},), {self.names.constant(Undefined(root))})")
+        return self._constant(known[name])
+
+    def _rest(self, base: Code, root: str, rest: Sequence[str | int | Path]) -> Code:
+        if not rest:
+            return base
+        segments = "".join(f"{self.value(one) if isinstance(one, Path) else repr(one)}, " for one in rest)
+        source = f"({base.source} or BLANK)" if base.kind == "field" else base.source
+        return Code(f"walk({source}, ({segments}), {self.names.constant(Undefined(root))})")
+
+    # filters ----------------------------------------------------------------------------------------------------
+
+    def _filtered(self, expression: FilteredExpression) -> Code:
+        filters = expression.filters or []
+        code = self.code(expression.left)
+        for number, one in enumerate(filters, 1):
+            simple = self._default(code, one, last=number == len(filters))
+            code = simple or Code(self._filter(code, one))
+        return code
+
+    def _default(self, code: Code, one: Filter, *, last: bool) -> Code | None:
+        """`{{ first_name | default: 'friend' }}`, the commonest filter of all, without a call."""
+        if one.name != "default" or code.kind != "field" or len(one.args) != 1 or not last:
+            return None
+        fallback = one.args[0].value
+        if not isinstance(fallback, StringLiteral) or isinstance(one.args[0], KeywordArgument):
+            return None
+        if self._html and str(escape(fallback.value)) != fallback.value:
+            return None  # it is markup: to be written as it stands, unlike the field
+        return Code(f"({code.source} or {fallback.value!r})", "text")
+
+    def _filter(self, left: Code, one: Filter) -> str:
+        function = self.names.environment.filters.get(one.name)
+        if function is None or getattr(function, "with_context", False):
+            raise Unsupported(f"filter {one.name}")
+        if getattr(function, "with_environment", False):
+            function = partial(function, environment=self.names.environment)
+        source = f"({left.source} or BLANK)" if left.kind == "field" else left.source
+        arguments = [source]
+        for argument in one.args:
+            value = self.value(argument.value)
+            if isinstance(argument, KeywordArgument):
+                if not argument.name.isidentifier():
+                    raise Unsupported(f"argument {argument.name}")
+                value = f"**{{{argument.name!r}: {value}}}"
+            arguments.append(value)
+        # Python wants keyword arguments after positional ones, Liquid does not care.
+        arguments.sort(key=lambda text: text.startswith("**"))
+        return f"{self.names.constant(cast('object', function))}({', '.join(arguments)})"

@@ -1,0 +1,132 @@
+"""What a template may cost: a hostile one fails for its recipient instead of holding up a worker.
+
+Between two looks at the clock a template can do no more than its own length allows, so there are looks in every turn
+of a loop and in every filter; the sizes of values are bounded, since one filter can make a large one of two small ones.
+"""
+
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import wraps
+from time import monotonic
+from typing import Any, cast
+
+from liquid.exceptions import FilterValueError, LoopIterationLimitError, OutputStreamLimitError, ResourceLimitError
+from liquid.undefined import is_undefined
+
+MAX_TURNS = 10_000
+"""Turns of all loops of one rendering together."""
+MAX_CHARACTERS = 1_000_000
+"""Of one value."""
+MAX_OUTPUT = 5_000_000
+"""Of one rendered part."""
+MAX_ITEMS = 10_000
+"""Of an array that a filter is given or makes."""
+MAX_BITS = 4096
+"""Of a number."""
+MAX_SECONDS = 1.0
+"""For rendering one part of one message, which takes microseconds."""
+
+
+class Clock(threading.local):
+    """The deadline of the rendering that goes on in this thread."""
+
+    deadline: float = float("inf")
+
+    @contextmanager
+    def running(self) -> Generator[None]:
+        """Time one rendering."""
+        self.deadline = monotonic() + MAX_SECONDS
+        try:
+            yield
+        finally:
+            self.deadline = float("inf")
+
+    def check(self) -> None:
+        """Raise ResourceLimitError when the time is up."""
+        if monotonic() > self.deadline:
+            raise ResourceLimitError(f"rendering took longer than {MAX_SECONDS:g} seconds", token=None)
+
+
+CLOCK = Clock()
+
+
+class Budget:
+    """What one rendering may still use: turns of loops, and output."""
+
+    __slots__ = ("room", "turns")
+
+    def __init__(self) -> None:
+        self.turns = MAX_TURNS
+        self.room = MAX_OUTPUT
+
+    def loop(self, turns: int) -> None:
+        """`turns` more are to come. Raises LoopIterationLimitError."""
+        self.turns -= turns
+        if self.turns < 0:
+            raise LoopIterationLimitError(f"more than {MAX_TURNS:,} loop iterations", token=None)
+
+    def spend(self, piece: Any) -> Any:
+        """The piece of output itself. Raises OutputStreamLimitError when there is too much of it."""
+        self.room -= len(piece)
+        if self.room < 0:
+            raise OutputStreamLimitError(f"more than {MAX_OUTPUT:,} characters of output", token=None)
+        return piece
+
+    def total(self, pieces: list[Any]) -> list[Any]:
+        """The pieces themselves, static ones counted too."""
+        if sum(map(len, pieces)) > MAX_OUTPUT:
+            raise OutputStreamLimitError(f"more than {MAX_OUTPUT:,} characters of output", token=None)
+        return pieces
+
+
+def bounded_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that refuses to read or make anything too large."""
+    product = _PRODUCTS.get(name)
+
+    @wraps(function)
+    def limited(left: object, *args: object, **kwargs: object) -> object:
+        CLOCK.check()
+        for value in (left, *args):
+            check_value(value)
+        if product is not None and product(left, args) > MAX_CHARACTERS:
+            raise FilterValueError(f"{name}: the result would be longer than {MAX_CHARACTERS:,} characters", token=None)
+        return check_value(function(left, *args, **kwargs))
+
+    return limited
+
+
+def check_value(value: object) -> object:
+    """The value itself. Raises FilterValueError if it is too large."""
+    kind = type(value)
+    if kind is str:
+        too_much = len(cast("str", value)) > MAX_CHARACTERS
+    elif kind is int:
+        too_much = cast("int", value).bit_length() > MAX_BITS
+    elif isinstance(value, list | tuple | range):
+        # `not value[limit:]` rather than len(): a range may be longer than len() can tell.
+        too_much = bool(value[MAX_ITEMS : MAX_ITEMS + 1])
+    elif isinstance(value, str):
+        too_much = len(value) > MAX_CHARACTERS
+    else:
+        return value
+    if too_much:
+        raise FilterValueError("a value is too large", token=None)
+    return value
+
+
+def _text(value: object) -> str:
+    return "" if value is None or is_undefined(value) else str(value)
+
+
+def _replaced(left: object, args: tuple[object, ...]) -> int:
+    text, sought = _text(left), _text(args[0]) if args else ""
+    return len(text) + text.count(sought) * len(_text(args[1]) if len(args) > 1 else "")
+
+
+def _joined(left: object, args: tuple[object, ...]) -> int:
+    items = cast("list[object]", left) if isinstance(left, list | tuple) else []
+    return sum(len(_text(item)) for item in items) + len(items) * len(_text(args[0]) if args else " ")
+
+
+_PRODUCTS: dict[str, Callable[[object, tuple[object, ...]], int]] = {"replace": _replaced, "join": _joined}

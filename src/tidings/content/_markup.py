@@ -1,0 +1,66 @@
+"""Looking at the text of a template without seeing its Liquid.
+
+`{{ … }}`, `{% … %}` and raw sections become *atoms*: a single character standing for each, so that the quotes, angle
+brackets and spaces inside them cannot be taken for HTML.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import unescape
+
+# `{%- raw -%}…{%- endraw -%}`, `{{ … }}`, `{% … %}`: the rules of python-liquid's lexer, in its order.
+_LIQUID = re.compile(r"\{%-?\s*raw\s*-?%\}.*?\{%-?\s*endraw\s*-?%\}|\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+
+# One pass, each alternative sure to end, so that no input makes it quadratic: a comment or a script that is never
+# closed reaches to the end, as in browsers. Comments that Outlook reads (`<!--[if mso]>`) are looked into: they hold
+# links.
+TOKENS = re.compile(
+    r"""
+    (?P<hidden> <!--(?!\[if\b) (?: .*? (?: --> | \Z ) )
+              | <(?P<verbatim>script|style|title)\b .*? (?: </(?P=verbatim)\s*> | \Z ) )
+  | <(?P<close>/?)(?P<name>[a-z][a-z0-9:]*)(?P<attributes>(?:[^<>"']|"[^"]*"|'[^']*')*+)>?
+    """,
+    re.DOTALL | re.IGNORECASE | re.VERBOSE,
+)
+
+ATTRIBUTE = re.compile(r"""([^\s=<>"'/]+)\s*=\s*("[^"]*"|'[^']*'|[^\s"'<>]+)""")
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A template's text with an atom in place of each piece of Liquid."""
+
+    text: str
+    atom: str
+    """The one character that stands for a piece of Liquid: a private-use one that the source does not contain."""
+    liquid: list[str]
+    """The pieces, in order."""
+
+    def restore(self, text: str, first: int) -> str:
+        """`text` is a stretch of `self.text` that `first` atoms precede: the same stretch of the source."""
+        pieces = iter(self.liquid[first:])
+        return re.sub(self.atom, lambda _: next(pieces), text)
+
+    def split(self, text: str, first: int) -> Iterator[tuple[str, bool]]:
+        """The stretch as runs of (text, is Liquid)."""
+        plain = text.split(self.atom)
+        yield plain[0], False
+        for index, run in enumerate(plain[1:], first):
+            yield self.liquid[index], True
+            yield run, False
+
+
+def mask(source: str) -> Masked:
+    """Put an atom in place of each piece of Liquid."""
+    atom = next(char for char in map(chr, range(0xE000, 0xF8FF)) if char not in source)
+    return Masked(_LIQUID.sub(atom, source), atom, _LIQUID.findall(source))
+
+
+def decode_entities(text: str) -> str:
+    """Decode HTML's character references in static text that is going to be read as Liquid: braces stay text."""
+    return re.sub(r"&#?\w+;?", lambda match: _as_liquid(unescape(match[0])), text)
+
+
+def _as_liquid(decoded: str) -> str:
+    return re.sub(r"[{}%]", lambda match: "{{ '" + match[0] + "' }}", decoded)

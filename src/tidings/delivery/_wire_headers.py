@@ -1,0 +1,133 @@
+"""Header fields, written by hand.
+
+The standard library's `email` folds long `List-Unsubscribe` and `Feedback-ID` values into encoded words, which mailbox
+providers ignore. Here nothing but display names and the subject is ever encoded (RFC 2047), and no value can bring a
+line break: control characters are gone before anything else happens.
+"""
+
+import re
+from base64 import b64encode
+
+import idna
+
+from tidings.content import RenderError
+
+_LINE = 76
+_WORD = 75  # RFC 2047 §2: an encoded word is at most that long
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
+_ADDRESS = bytes(byte for byte in range(33, 127) if byte not in b'()<>[]:;\\,"')
+_BARE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
+
+
+def clean(text: str) -> str:
+    """One line: each run of control characters, line breaks among them, is a space; none at either end."""
+    return _CONTROL.sub(" ", text).strip(" ")
+
+
+def subject(text: str) -> bytes:
+    """`Subject: …`, with its CRLF."""
+    value = clean(text)
+    if value.isascii() and "=?" not in value:
+        if len(value) <= _LINE - 9:
+            return b"Subject: %b\r\n" % value.encode()
+        folded = _fold(value, _LINE - 9)
+        if folded is not None:
+            return b"Subject: %b\r\n" % folded.encode()
+    return b"Subject: %b\r\n" % encoded_words(value, first=_LINE - 9)
+
+
+def mailbox(name: str, email: str) -> bytes:
+    """`name <email>` for From and the like (RFC 5322 §3.4)."""
+    display = phrase(name, first=_LINE - 6)
+    address_bytes = address(email)
+    return b"%b <%b>" % (display, address_bytes) if display else address_bytes
+
+
+def phrase(text: str, *, first: int) -> bytes:
+    """A display name: as it is, quoted, or in encoded words; `first` is the room on the first line."""
+    value = clean(text)
+    if value.isascii() and "=?" not in value and len(value) <= first:
+        if _ATOMS.fullmatch(value) and "  " not in value:
+            return value.encode()
+        return b'"%b"' % re.sub(r'(["\\])', r"\\\1", value).encode()
+    return encoded_words(value, first=first)
+
+
+def encoded_words(text: str, *, first: int) -> bytes:
+    """RFC 2047, in Q or B, whichever is shorter; no character is split between two words."""
+    raw = text.encode()
+    plain = sum(byte in _BARE or byte == 0x20 for byte in raw)
+    as_q = plain + 3 * (len(raw) - plain) <= (len(raw) + 2) // 3 * 4
+    overhead = len("=?utf-8?q?") + len("?=")
+    words: list[bytes] = []
+    current: list[bytes] = []
+    size, room = 0, min(first, _WORD) - overhead
+    for character in text:
+        unit = character.encode()
+        width = sum(1 if byte in _BARE or byte == 0x20 else 3 for byte in unit) if as_q else len(unit)
+        if current and (size + width if as_q else (size + width + 2) // 3 * 4) > room:
+            words.append(_word(b"".join(current), as_q=as_q))
+            current, size, room = [], 0, _WORD - overhead
+        current.append(unit)
+        size += width
+    if current:
+        words.append(_word(b"".join(current), as_q=as_q))
+    return b"\r\n ".join(words)
+
+
+def _word(raw: bytes, *, as_q: bool) -> bytes:
+    if not as_q:
+        return b"=?utf-8?b?%b?=" % b64encode(raw)
+    quoted = (b"_" if byte == 0x20 else bytes([byte]) if byte in _BARE else b"=%02X" % byte for byte in raw)
+    return b"=?utf-8?q?%b?=" % b"".join(quoted)
+
+
+def _fold(value: str, first: int) -> str | None:
+    """Break lines before white space that is there already; None if a word is too long for a line."""
+    lines: list[str] = []
+    current, room = "", first
+    for word in re.findall(r" *[^ ]+", value):
+        if len(word) > _LINE:
+            return None
+        if current and len(current) + len(word) > room:
+            lines.append(current)
+            current, room = "", _LINE
+        current += word
+    return "\r\n".join([*lines, current])
+
+
+def address(email: str) -> bytes:
+    """An addr-spec for an envelope or a header: UTF-8 in the local part at most. Raises RenderError."""
+    raw = email.encode()
+    if raw.translate(None, _ADDRESS) or raw.count(b"@") != 1:
+        local, at, domain = email.rpartition("@")
+        if (
+            not at
+            or not local
+            or not domain.isascii()
+            or re.search(r'[\s()<>\[\]:;\\,"@\x00-\x20\x7f-\x9f]', local + domain)
+        ):
+            raise RenderError(f"{email[:80]!r} cannot be written as an address")
+    return raw
+
+
+def ascii_domain(email: str) -> str:
+    """The address with its domain as A-labels (RFC 5890)."""
+    local, at, domain = email.strip().rpartition("@")
+    return f"{local}{at}{a_labels(domain)}"
+
+
+def a_labels(domain: str) -> str:
+    """`bücher.example` is `xn--bcher-kva.example`. Raises RenderError for what is no domain."""
+    if domain.isascii():
+        return domain.lower()
+    try:
+        return idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError as error:
+        raise RenderError(f"{domain[:80]!r} is not a domain: {error}") from None
+
+
+def token_text(text: str) -> bytes:
+    """A value that must stand as it is on one line (Feedback-ID, List-Id): printable ASCII, the rest left out."""
+    return re.sub(r"[^!-~]", "", text)[:900].encode()
