@@ -116,10 +116,11 @@ class CatcherSession(asyncio.Protocol):
                     break
             else:
                 end = data.find(b"\r\n", at)
+                if (len(data) if end < 0 else end) - at > _LONGEST_LINE:
+                    self._close(b"500 5.5.2 line too long\r\n")
+                    break
                 if end < 0:
                     self._buffer = data[at:]
-                    if len(self._buffer) > _LONGEST_LINE:
-                        self._close(b"500 5.5.2 line too long\r\n")
                     break
                 self._command(data[at:end], last=end + 2 == len(data))
                 at = end + 2

@@ -59,7 +59,7 @@ def impatient() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=4000, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 @given(
     plans=st.lists(PLANS, min_size=1, max_size=14),
     withdrawn=st.sets(st.integers(1, 14), max_size=3),
