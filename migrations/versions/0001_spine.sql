@@ -40,7 +40,8 @@ CREATE TABLE audit_entries (
 );
 
 -- audience ---------------------------------------------------------------------------------------------------------
-CREATE TYPE contact_status AS ENUM ('active', 'unsubscribed', 'bounced', 'complained');
+-- Weakest first: a status never gives way to a weaker one by itself.
+CREATE TYPE contact_status AS ENUM ('active', 'bounced', 'unsubscribed', 'complained');
 
 CREATE TABLE contacts (
     workspace_id bigint NOT NULL REFERENCES workspaces,
@@ -87,7 +88,8 @@ CREATE TABLE subscriptions (
 );
 CREATE INDEX subscriptions_by_contact ON subscriptions (workspace_id, contact_id);
 
-CREATE TYPE suppression_reason AS ENUM ('unsubscribed', 'bounced', 'complained', 'manual');
+-- Weakest first, too.
+CREATE TYPE suppression_reason AS ENUM ('bounced', 'manual', 'unsubscribed', 'complained');
 
 CREATE TABLE suppressions (
     workspace_id bigint NOT NULL REFERENCES workspaces,
@@ -122,10 +124,12 @@ CREATE TABLE import_batches (
     workspace_id bigint NOT NULL,
     import_id    bigint NOT NULL,
     batch_no     integer NOT NULL,
-    rows         jsonb NOT NULL,
+    first_row    integer NOT NULL,        -- where it begins in the import, from 0
+    rows         bytea NOT NULL,          -- a JSON array of what was sent, unchecked
     PRIMARY KEY (workspace_id, import_id, batch_no),
     FOREIGN KEY (workspace_id, import_id) REFERENCES imports ON DELETE CASCADE
 );
+ALTER TABLE import_batches ALTER COLUMN rows SET STORAGE EXTERNAL; -- read once, then gone: not worth compressing
 
 -- content ----------------------------------------------------------------------------------------------------------
 CREATE TABLE templates (
@@ -355,3 +359,9 @@ CREATE TABLE engagements (                          -- one row a delivery that e
     PRIMARY KEY (workspace_id, send_id, n)
 ) WITH (fillfactor = 70);
 CREATE INDEX engagements_by_contact ON engagements (workspace_id, contact_id);
+
+CREATE TABLE event_sources (                        -- the last batch of each process that sends events in batches
+    source text PRIMARY KEY,
+    batch  bigint NOT NULL,
+    at     timestamptz NOT NULL
+) WITH (fillfactor = 20);

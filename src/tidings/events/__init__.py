@@ -1,8 +1,9 @@
 """What happened, and how often? Facts, hourly rollups, and each delivery's firsts.
 
-Owns: events, rollups, engagements. Everything that happens to a message or a contact is told here.
+Owns: events, rollups, engagements, event_sources. Everything that happens to a message or a contact is told here.
 """
 
+from tidings.events._once import record_once
 from tidings.events._partitions import ensure_partitions
 from tidings.events._record import record
 from tidings.events._reports import (
@@ -26,6 +27,7 @@ __all__ = [
     "contact_engagement",
     "ensure_partitions",
     "record",
+    "record_once",
     "send_engagement",
     "send_engagements",
     "send_timeline",
