@@ -1,0 +1,186 @@
+"""Contacts: people, one per address."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from tidings.accounts import Principal, audit
+from tidings.audience._addresses import address_hash, address_key
+from tidings.audience._fields import ContactFields
+from tidings.audience._leaving import announce_withdrawn
+from tidings.audience._lists import require_lists
+from tidings.audience._members import subscribe
+from tidings.audience._states import ContactStatus
+from tidings.core.crypto import Keyring
+from tidings.core.db import Tx, sql
+from tidings.core.errors import Conflict, Invalid, NotFound
+from tidings.core.ids import ContactId, ListId, WorkspaceId, public_id
+
+SELECT = """
+SELECT c.id, c.email, c.first_name, c.last_name, c.phone, c.language, c.time_zone, c.tags, c.attributes, c.status,
+       c.created_at, c.updated_at,
+       ARRAY(SELECT b.list_id FROM subscriptions AS b
+             WHERE b.workspace_id = c.workspace_id AND b.contact_id = c.id AND b.status <> 'unsubscribed'
+             ORDER BY b.list_id) AS list_ids
+FROM contacts AS c
+"""
+
+_TEXTS = ("first_name", "last_name", "phone", "language", "time_zone")
+
+
+class ContactNotFound(NotFound):
+    """There is no such contact in this workspace."""
+
+    code = "contact_not_found"
+
+
+class ContactExists(Conflict):
+    """Another contact has this address."""
+
+    code = "contact_exists"
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A person. `list_ids` are the lists they are on (not those they left)."""
+
+    id: ContactId
+    email: str
+    first_name: str
+    last_name: str
+    phone: str
+    language: str
+    time_zone: str
+    tags: list[str]
+    attributes: dict[str, Any]
+    status: ContactStatus
+    created_at: datetime
+    updated_at: datetime
+    list_ids: list[ListId]
+
+
+def of_row(row: asyncpg.Record) -> Contact:
+    """A contact from a row of `SELECT`."""
+    values: dict[str, Any] = dict(row)
+    values["status"] = ContactStatus(row["status"])
+    return Contact(**values)
+
+
+async def create_contact(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    fields: ContactFields,
+    lists: Sequence[ListId] = (),
+    keys: Keyring,
+    by: Principal,
+    now: datetime,
+) -> Contact:
+    """A new contact, put on `lists`. An address that is suppressed stays so, and the contact's status says it.
+
+    `fields` come from `clean_contact`. Raises Invalid, and ContactExists naming whoever has the address.
+    """
+    if fields.email is None:
+        raise Invalid.at("email", "is required")
+    await require_lists(tx, workspace=workspace, lists=lists, field="list_ids")
+    number = await tx.fetchval(
+        sql(__package__, "_create_contact"),
+        workspace,
+        fields.email,
+        address_hash(address_key(keys), fields.email),
+        *(getattr(fields, name) or "" for name in _TEXTS),
+        fields.tags or [],
+        fields.attributes or {},
+        now,
+    )
+    if number is None:
+        raise await _exists(tx, workspace, fields.email)
+    contact = ContactId(number)
+    for list_id in lists:
+        await subscribe(tx, workspace=workspace, list=list_id, contacts=[contact], now=now)
+    await audit(tx, by=by, action="contact.created", subject=public_id("contact", contact), now=now)
+    return await get_contact(tx, workspace=workspace, contact=contact)
+
+
+async def get_contact(tx: Tx, *, workspace: WorkspaceId, contact: ContactId) -> Contact:
+    """The contact. Raises ContactNotFound."""
+    row = await tx.fetchrow(f"{SELECT} WHERE c.workspace_id = $1 AND c.id = $2", workspace, contact)
+    if row is None:
+        raise _unknown(contact)
+    return of_row(row)
+
+
+async def update_contact(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    contact: ContactId,
+    fields: ContactFields,
+    keys: Keyring,
+    by: Principal,
+    now: datetime,
+) -> tuple[Contact, bool]:
+    """Change what is told; attributes are merged by name, and null takes one away (RFC 7396).
+
+    The second value is True when the address changed: then the caller waits at `compliance.withdraw_barrier` after the
+    commit. Whoever left or complained stays out under the new address too. Raises ContactNotFound, ContactExists.
+    """
+    old = await tx.fetchrow(
+        "SELECT * FROM contacts WHERE workspace_id = $1 AND id = $2 FOR NO KEY UPDATE", workspace, contact
+    )
+    if old is None:
+        raise _unknown(contact)
+    email = fields.email or old["email"]
+    moved = email != old["email"]
+    attributes = old["attributes"]
+    if fields.attributes is not None:
+        attributes = {k: v for k, v in {**attributes, **fields.attributes}.items() if v is not None}
+    try:
+        async with tx.transaction():
+            await tx.execute(
+                sql(__package__, "_update_contact"),
+                workspace,
+                contact,
+                email,
+                address_hash(address_key(keys), email),
+                *(old[name] if getattr(fields, name) is None else getattr(fields, name) for name in _TEXTS),
+                old["tags"] if fields.tags is None else fields.tags,
+                attributes,
+                now,
+            )
+    except asyncpg.UniqueViolationError:
+        raise await _exists(tx, workspace, email) from None
+    if moved:
+        await tx.execute(sql(__package__, "_move_contact"), workspace, contact, now)
+        await announce_withdrawn(tx, workspace=workspace, contacts=[contact])
+    detail = {"address_changed": True} if moved else {}
+    await audit(tx, by=by, action="contact.updated", subject=public_id("contact", contact), detail=detail, now=now)
+    return await get_contact(tx, workspace=workspace, contact=contact), moved
+
+
+async def delete_contact(tx: Tx, *, workspace: WorkspaceId, contact: ContactId, by: Principal, now: datetime) -> None:
+    """Delete a contact; a suppression of the address stays. The caller waits at `compliance.withdraw_barrier` afterwards.
+
+    Raises ContactNotFound.
+    """
+    found = await tx.fetchval(
+        "DELETE FROM contacts WHERE workspace_id = $1 AND id = $2 RETURNING id", workspace, contact
+    )
+    if found is None:
+        raise _unknown(contact)
+    await announce_withdrawn(tx, workspace=workspace, contacts=[contact])
+    await audit(tx, by=by, action="contact.deleted", subject=public_id("contact", contact), now=now)
+
+
+def _unknown(contact: ContactId) -> ContactNotFound:
+    return ContactNotFound(f"there is no contact {public_id('contact', contact)}")
+
+
+async def _exists(tx: Tx, workspace: WorkspaceId, email: str) -> ContactExists:
+    number = await tx.fetchval("SELECT id FROM contacts WHERE workspace_id = $1 AND email = $2", workspace, email)
+    holder = "another contact" if number is None else public_id("contact", number)
+    problem = Invalid.at("email", f"belongs to {holder}; update that contact instead")
+    return ContactExists(f"{holder} has the address {email}", fields=problem.fields)

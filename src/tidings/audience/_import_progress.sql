@@ -1,0 +1,10 @@
+-- Note what became of a batch, with the first hundred problems of all.
+-- $1 workspace, $2 import, $3 processed, $4 created, $5 updated, $6 unchanged, $7 rejected, $8 problems, $9 how many to keep
+UPDATE imports
+SET status = 'running', processed = processed + $3, created = created + $4, updated = updated + $5,
+    unchanged = unchanged + $6, rejected = rejected + $7,
+    problems = CASE
+        WHEN jsonb_array_length($8::jsonb) = 0 OR jsonb_array_length(problems) >= $9::integer THEN problems
+        ELSE jsonb_path_query_array(problems || $8::jsonb, '$[0 to $last]', jsonb_build_object('last', $9::integer - 1))
+    END
+WHERE workspace_id = $1 AND id = $2

@@ -1,0 +1,192 @@
+"""Lists: what people subscribe to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from tidings.accounts import Principal, audit
+from tidings.core.db import Tx
+from tidings.core.errors import Conflict, FieldProblem, Invalid, NotFound
+from tidings.core.ids import ContactId, ListId, WorkspaceId, public_id
+
+NAME_LIMIT = 255
+DESCRIPTION_LIMIT = 1000
+
+_SELECT = """
+SELECT l.id, l.name, l.description, l.created_at, l.updated_at,
+       (SELECT count(*) FROM subscriptions AS b
+        WHERE b.workspace_id = l.workspace_id AND b.list_id = l.id AND b.status = 'subscribed') AS contact_count
+FROM lists AS l
+"""
+
+
+class ListNotFound(NotFound):
+    """There is no such list in this workspace."""
+
+    code = "list_not_found"
+
+
+class ListExists(Conflict):
+    """Another list has this name."""
+
+    code = "list_exists"
+
+
+class ListInUse(Conflict):
+    """Campaigns still need the list."""
+
+    code = "list_in_use"
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """A list. `contact_count`: those subscribed."""
+
+    id: ListId
+    name: str
+    description: str
+    created_at: datetime
+    updated_at: datetime
+    contact_count: int
+
+
+async def create_list(
+    tx: Tx, *, workspace: WorkspaceId, name: str, description: str = "", by: Principal, now: datetime
+) -> List:
+    """A new, empty list. Raises Invalid, and ListExists if the name is taken."""
+    row = await tx.fetchrow(
+        """INSERT INTO lists (workspace_id, name, description, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)
+           ON CONFLICT (workspace_id, name) DO NOTHING
+           RETURNING id, name, description, created_at, updated_at, 0 AS contact_count""",
+        workspace,
+        _checked("name", name, NAME_LIMIT, least=1),
+        _checked("description", description, DESCRIPTION_LIMIT),
+        now,
+    )
+    if row is None:
+        raise _taken(name.strip())
+    await audit(tx, by=by, action="list.created", subject=public_id("list", row["id"]), now=now)
+    return List(**row)
+
+
+async def get_list(tx: Tx, *, workspace: WorkspaceId, list: ListId) -> List:  # noqa: A002 - it is one
+    """The list. Raises ListNotFound."""
+    row = await tx.fetchrow(f"{_SELECT} WHERE l.workspace_id = $1 AND l.id = $2", workspace, list)
+    if row is None:
+        raise _unknown(list)
+    return List(**row)
+
+
+async def list_lists(
+    tx: Tx, *, workspace: WorkspaceId, before: int | None = None, offset: int = 0, limit: int
+) -> list[List]:
+    """A page of lists, newest first; `before` is the id to continue below."""
+    rows = await tx.fetch(
+        f"{_SELECT} WHERE l.workspace_id = $1 AND l.id < $2 ORDER BY l.id DESC OFFSET $3 LIMIT $4",
+        workspace,
+        2**63 - 1 if before is None else before,
+        offset,
+        limit,
+    )
+    return [List(**row) for row in rows]
+
+
+async def count_lists(tx: Tx, *, workspace: WorkspaceId) -> int:
+    """How many lists there are."""
+    return await tx.fetchval("SELECT count(*) FROM lists WHERE workspace_id = $1", workspace)
+
+
+async def update_list(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    list: ListId,  # noqa: A002
+    name: str | None = None,
+    description: str | None = None,
+    by: Principal,
+    now: datetime,
+) -> List:
+    """Change what is given, leave what is None. Raises Invalid, ListNotFound, ListExists."""
+    try:
+        async with tx.transaction():
+            found = await tx.fetchval(
+                """UPDATE lists SET name = coalesce($3, name), description = coalesce($4, description), updated_at = $5
+                   WHERE workspace_id = $1 AND id = $2 RETURNING id""",
+                workspace,
+                list,
+                None if name is None else _checked("name", name, NAME_LIMIT, least=1),
+                None if description is None else _checked("description", description, DESCRIPTION_LIMIT),
+                now,
+            )
+    except asyncpg.UniqueViolationError:
+        raise _taken(str(name).strip()) from None
+    if found is None:
+        raise _unknown(list)
+    await audit(tx, by=by, action="list.updated", subject=public_id("list", list), now=now)
+    return await get_list(tx, workspace=workspace, list=list)
+
+
+async def delete_list(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    list: ListId,  # noqa: A002
+    used_by: Sequence[str] = (),
+    by: Principal,
+    now: datetime,
+) -> list[ContactId]:
+    """Delete a list, not its contacts; returns those who were subscribed, so that the caller can announce them.
+
+    `used_by` names campaigns that still need it. Raises ListNotFound, ListInUse.
+    """
+    if (
+        await tx.fetchval("SELECT id FROM lists WHERE workspace_id = $1 AND id = $2 FOR UPDATE", workspace, list)
+        is None
+    ):
+        raise _unknown(list)
+    if used_by:
+        raise ListInUse(f"{public_id('list', list)} is used by {', '.join(used_by)}: delete or change those first")
+    rows = await tx.fetch(
+        "DELETE FROM subscriptions WHERE workspace_id = $1 AND list_id = $2 RETURNING contact_id, status",
+        workspace,
+        list,
+    )
+    await tx.execute("DELETE FROM lists WHERE workspace_id = $1 AND id = $2", workspace, list)
+    await audit(tx, by=by, action="list.deleted", subject=public_id("list", list), now=now)
+    return [ContactId(row["contact_id"]) for row in rows if row["status"] == "subscribed"]
+
+
+async def missing_lists(tx: Tx, *, workspace: WorkspaceId, lists: Sequence[ListId]) -> set[ListId]:
+    """Those of `lists` that do not exist here."""
+    rows = await tx.fetch("SELECT id FROM lists WHERE workspace_id = $1 AND id = ANY ($2::bigint[])", workspace, lists)
+    return set(lists) - {ListId(row["id"]) for row in rows}
+
+
+async def require_lists(tx: Tx, *, workspace: WorkspaceId, lists: Sequence[ListId], field: str) -> None:
+    """Raises Invalid naming each of `lists` that does not exist, as `field[position]`."""
+    missing = await missing_lists(tx, workspace=workspace, lists=lists) if lists else set[ListId]()
+    if missing:
+        problems = tuple(
+            FieldProblem(f"{field}[{position}]", f"there is no list {public_id('list', id_)}")
+            for position, id_ in enumerate(lists)
+            if id_ in missing
+        )
+        raise Invalid("; ".join(f"{p.field}: {p.message}" for p in problems[:5]), fields=problems)
+
+
+def _unknown(number: ListId) -> ListNotFound:
+    return ListNotFound(f"there is no list {public_id('list', number)}")
+
+
+def _taken(name: str) -> ListExists:
+    message = f"there is a list named {name!r} already"
+    return ListExists(message, fields=(FieldProblem("name", message),))
+
+
+def _checked(field: str, text: str, limit: int, *, least: int = 0) -> str:
+    text = text.strip()
+    if not least <= len(text) <= limit:
+        raise Invalid.at(field, f"must have {least} to {limit} characters")
+    return text

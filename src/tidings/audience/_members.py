@@ -1,0 +1,66 @@
+"""Who is on a list: adding, removing, leafing through."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tidings.audience._leaving import announce_withdrawn
+from tidings.core.db import Tx, sql
+from tidings.core.errors import FieldProblem, Invalid
+from tidings.core.ids import ContactId, ListId, WorkspaceId, public_id
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of contacts that were to be added: newly on the list, on it before, or refused because they left."""
+
+    added: list[ContactId]
+    already: list[ContactId]
+    refused: list[ContactId]
+
+
+async def subscribe(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    list: ListId,  # noqa: A002 - it is one
+    contacts: Sequence[ContactId],
+    now: datetime,
+) -> Added:
+    """Put contacts on an existing list. Whoever left, this list or everything, stays out.
+
+    Raises Invalid naming each contact that does not exist, as `contact_ids[position]`.
+    """
+    rows = await tx.fetch(sql(__package__, "_subscribe"), workspace, list, [*dict.fromkeys(contacts)], now)
+    outcome = {ContactId(row["id"]): row["outcome"] for row in rows}
+    if missing := [(position, id_) for position, id_ in enumerate(contacts) if id_ not in outcome]:
+        problems = tuple(
+            FieldProblem(f"contact_ids[{position}]", f"there is no contact {public_id('contact', id_)}")
+            for position, id_ in missing
+        )
+        raise Invalid("; ".join(f"{p.field}: {p.message}" for p in problems[:5]), fields=problems)
+    return Added(**{word: [id_ for id_, w in outcome.items() if w == word] for word in ("added", "already", "refused")})
+
+
+async def remove(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    list: ListId,  # noqa: A002
+    contacts: Sequence[ContactId],
+) -> list[ContactId]:
+    """Take contacts off a list, without a trace; returns those who were on it.
+
+    Who left by themselves is remembered as such and stays. The caller waits at `compliance.withdraw_barrier` afterwards.
+    """
+    rows = await tx.fetch(
+        """DELETE FROM subscriptions
+           WHERE workspace_id = $1 AND list_id = $2 AND contact_id = ANY ($3::bigint[]) AND status <> 'unsubscribed'
+           RETURNING contact_id""",
+        workspace,
+        list,
+        contacts,
+    )
+    gone = [ContactId(row["contact_id"]) for row in rows]
+    await announce_withdrawn(tx, workspace=workspace, contacts=gone)
+    return gone

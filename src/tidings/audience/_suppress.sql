@@ -1,0 +1,30 @@
+-- Take contacts out for good: suppression, status, and (for those who left or complained) every subscription.
+-- What is stronger already stays. Returns the contacts whose status changed. The contacts are locked before.
+-- $1 workspace, $2 contacts, $3 details, $4 reason, $5 source, $6 now
+WITH target AS (
+    SELECT c.id, c.address_hash, t.detail
+    FROM unnest($2::bigint[], $3::text[]) AS t (id, detail)
+    JOIN contacts AS c ON c.workspace_id = $1 AND c.id = t.id
+),
+kept AS (
+    INSERT INTO suppressions AS s (workspace_id, address_hash, reason, detail, source, created_at)
+    SELECT DISTINCT ON (address_hash) $1, address_hash, $4::text::suppression_reason, detail, $5, $6
+    FROM target
+    ORDER BY address_hash
+    ON CONFLICT (workspace_id, address_hash) DO UPDATE
+    SET reason = excluded.reason, detail = excluded.detail, source = excluded.source, created_at = excluded.created_at
+    WHERE s.reason < excluded.reason
+),
+off AS (
+    UPDATE subscriptions AS b
+    SET status = 'unsubscribed', unsubscribed_at = $6
+    FROM target AS t
+    WHERE b.workspace_id = $1 AND b.contact_id = t.id AND b.status <> 'unsubscribed'
+      AND $4::text::suppression_reason >= 'unsubscribed'
+)
+UPDATE contacts AS c
+SET status = s.status, updated_at = $6
+FROM target AS t,
+     (SELECT CASE WHEN $4::text = 'manual' THEN 'unsubscribed' ELSE $4::text END::contact_status AS status) AS s
+WHERE c.workspace_id = $1 AND c.id = t.id AND c.status < s.status
+RETURNING c.id
