@@ -1,6 +1,6 @@
 """What is said? Templates and their versions, Liquid compiled to run at full speed, previews.
 
-Owns: templates, template_versions.
+Owns: templates, template_versions. Emits nothing.
 """
 
 from tidings.content._compile import Compiled, compile_liquid
@@ -8,21 +8,56 @@ from tidings.content._context import Occasion, Row, read_attributes
 from tidings.content._emitter import PLAIN, Encoding
 from tidings.content._environment import RecipientUrls
 from tidings.content._links import replace_html_links, replace_text_links
-from tidings.content._parse import InvalidTemplate, RenderError, compiles_alone, uses_variable
+from tidings.content._parse import RenderError, TemplateInvalid, compiles_alone, uses_variable
+from tidings.content._preview import Preview, preview
+from tidings.content._templates import (
+    FrozenTemplate,
+    Summary,
+    Template,
+    TemplateInUse,
+    TemplateNotFound,
+    Version,
+    count_templates,
+    create_template,
+    delete_template,
+    freeze,
+    get_template,
+    list_templates,
+    list_versions,
+    restore_version,
+    update_template,
+)
 
 __all__ = [
     "PLAIN",
     "Compiled",
     "Encoding",
-    "InvalidTemplate",
+    "FrozenTemplate",
     "Occasion",
+    "Preview",
     "RecipientUrls",
     "RenderError",
     "Row",
+    "Summary",
+    "Template",
+    "TemplateInUse",
+    "TemplateInvalid",
+    "TemplateNotFound",
+    "Version",
     "compile_liquid",
     "compiles_alone",
+    "count_templates",
+    "create_template",
+    "delete_template",
+    "freeze",
+    "get_template",
+    "list_templates",
+    "list_versions",
+    "preview",
     "read_attributes",
     "replace_html_links",
     "replace_text_links",
+    "restore_version",
+    "update_template",
     "uses_variable",
 ]

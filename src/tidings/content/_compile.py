@@ -37,8 +37,8 @@ from liquid.limits import to_int
 from liquid.template import BoundTemplate
 from markupsafe import Markup
 
-from tidings.content._context import Occasion, Row, full_context
-from tidings.content._emitter import Emitter, Encoding
+from tidings.content._context import NOWHERE, Occasion, Row, full_context
+from tidings.content._emitter import PLAIN, Emitter, Encoding
 from tidings.content._environment import BoundedContext, ContentEnvironment, LinkNode, TickNode, UrlNode, signed_link
 from tidings.content._expressions import Code, Expressions, Names, Unsupported
 from tidings.content._limits import CLOCK, MAX_TURNS, Budget, check_value
@@ -66,7 +66,7 @@ _FREE = frozenset(
 )
 """Filters whose result is never much longer than the field they are given: no need to watch over them."""
 
-Render = Callable[[Row, bytes, str, dict[str, Any], str], list[Any]]
+Render = Callable[[Row, Any, str, dict[str, Any], str], list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +84,17 @@ class Compiled:
 
 
 def compile_liquid(
-    source: str, *, html: bool, encoding: Encoding, occasion: Occasion, wire: bool = False, field: str = "template"
+    source: str,
+    *,
+    html: bool = False,
+    encoding: Encoding = PLAIN,
+    occasion: Occasion = NOWHERE,
+    wire: bool = False,
+    field: str = "template",
 ) -> Compiled:
     """Compile a template. `html`: values are escaped; `wire`: our own tags for URLs are known.
 
-    Raises Invalid, naming `field`, line and column.
+    Raises TemplateInvalid, naming `field`, line and column.
     """
     template = parse(source, html=html, wire=wire, field=field)
     try:
@@ -100,7 +106,7 @@ def compile_liquid(
 def _whole(template: BoundTemplate, encoding: Encoding, occasion: Occasion) -> Compiled:
     """The whole template by python-liquid."""
 
-    def render(row: Row, _piece: bytes, token: str, attributes: dict[str, Any], subject: str) -> list[Any]:
+    def render(row: Row, _piece: Any, token: str, attributes: dict[str, Any], subject: str) -> list[Any]:
         with CLOCK.running():
             context = _context(template, full_context(row, token, attributes, subject, occasion), token, occasion)
             buffer = template._get_buffer()
@@ -334,7 +340,7 @@ class _Compiler:
 
 
 def _timed(render: Render) -> Render:
-    def timed(row: Row, piece: bytes, token: str, attributes: dict[str, Any], subject: str) -> list[Any]:
+    def timed(row: Row, piece: Any, token: str, attributes: dict[str, Any], subject: str) -> list[Any]:
         with CLOCK.running():
             return render(row, piece, token, attributes, subject)
 

@@ -83,6 +83,10 @@ class Occasion:
         return {"name": self.workspace_name or BLANK, "postal_address": self.postal_address or BLANK}
 
 
+NOWHERE = Occasion(0, "", "", "", RecipientUrls("", lambda _token, destination: destination))
+"""For templates that are only checked."""
+
+
 def read_attributes(raw: str | bytes) -> dict[str, Any]:
     """The attributes of a row."""
     attributes = orjson.loads(raw)

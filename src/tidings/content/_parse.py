@@ -12,7 +12,7 @@ from tidings.content._environment import ContentEnvironment
 from tidings.core.errors import FieldProblem, Invalid
 
 
-class InvalidTemplate(Invalid):
+class TemplateInvalid(Invalid):
     """A template has a mistake in it; the message says where."""
 
     code = "invalid_template"
@@ -31,7 +31,7 @@ def environment(*, html: bool, wire: bool) -> ContentEnvironment:
 
 
 def parse(source: str, *, html: bool, wire: bool = False, field: str = "template") -> BoundTemplate:
-    """Parse a template and check that its filters exist. Raises InvalidTemplate, naming field, line and column."""
+    """Parse a template and check that its filters exist. Raises TemplateInvalid, naming field, line and column."""
     liquid = environment(html=html, wire=wire)
     try:
         template = liquid.from_string(source)
@@ -67,7 +67,7 @@ def wanted_variables(template: BoundTemplate) -> list[str]:
 
 
 def uses_variable(source: str, path: str, *, html: bool) -> bool:
-    """Does a template take this variable from outside? Raises InvalidTemplate."""
+    """Does a template take this variable from outside? Raises TemplateInvalid."""
     return path in wanted_variables(parse(source, html=html))
 
 
@@ -75,7 +75,7 @@ def compiles_alone(source: str, *, html: bool, wire: bool = False) -> bool:
     """Is this stretch of a template one by itself, that writes something?"""
     try:
         template = parse(source, html=html, wire=wire)
-    except InvalidTemplate:
+    except TemplateInvalid:
         return False
     return not all(node.blank for node in template.nodes)
 
@@ -94,7 +94,7 @@ def position(source: str, index: int) -> str:
     return f"line {before.count(chr(10)) + 1}, column {index - (before.rfind(chr(10)) + 1) + 1}"
 
 
-def _invalid(field: str, source: str, index: int, message: str) -> InvalidTemplate:
+def _invalid(field: str, source: str, index: int, message: str) -> TemplateInvalid:
     if 0 <= index <= len(source):
         message = f"{position(source, index)}: {message}"
-    return InvalidTemplate(f"{field}: {message}", fields=(FieldProblem(field, message),))
+    return TemplateInvalid(f"{field}: {message}", fields=(FieldProblem(field, message),))

@@ -1,0 +1,253 @@
+"""Templates over HTTP."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field
+
+from tidings import accounts, campaigns, content
+from tidings.api._deps import Call, needs
+from tidings.api._fields import Body, Name, TemplateRef
+from tidings.api._paging import Page, Paged
+from tidings.api._route import Route
+from tidings.content import Summary, Template
+from tidings.core.ids import TemplateId, public_id
+
+router = APIRouter(prefix="/templates", tags=["templates"], route_class=Route)
+
+Reading = Annotated[Call, needs("templates:read")]
+Writing = Annotated[Call, needs("templates:write")]
+Subject = Annotated[str, Field(max_length=998, description="Liquid, one line")]
+Html = Annotated[str, Field(max_length=1_000_000, description="Liquid; values are escaped unless `| safe`")]
+Text = Annotated[str, Field(max_length=1_000_000, description="Liquid; empty: derived from the HTML")]
+Variables = Annotated[
+    list[Annotated[str, Field(max_length=255)]],
+    Field(max_length=1000, description="that its author means to use; those that the Liquid uses are added"),
+]
+Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class NewTemplate(Body):
+    """What a template says."""
+
+    name: Name
+    subject: Subject
+    html_content: Html
+    text_content: Text = ""
+    variables: Variables = Field(default_factory=list)
+
+
+class TemplateChanges(Body):
+    """What to change; what is left out stays."""
+
+    name: Name | None = None
+    subject: Subject | None = None
+    html_content: Html | None = None
+    text_content: Text | None = None
+    variables: Variables | None = None
+
+
+class Samples(Body):
+    """What to fill a template in with."""
+
+    variables: dict[str, Any] = Field(
+        default_factory=dict,
+        description="a contact's fields and attributes by name, or under `contact`; also `campaign` and `workspace`",
+        examples=[{"first_name": "Ada", "plan": "pro", "tags": ["vip"]}],
+    )
+    version: Annotated[Number | None, Field(description="null: the current one")] = None
+
+
+class SummaryOut(BaseModel):
+    """A template without its texts."""
+
+    id: str
+    template_id: str
+    name: str
+    version: int
+    subject: str
+    variables: list[str]
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, template: Summary) -> "SummaryOut":
+        """As JSON shows it."""
+        return cls(**_summary(template))
+
+
+class TemplateOut(SummaryOut):
+    """A template at one of its versions."""
+
+    html_content: str
+    text_content: str
+
+    @classmethod
+    def of(cls, template: Summary) -> "TemplateOut":
+        """As JSON shows it."""
+        assert isinstance(template, Template)
+        return cls(**_summary(template), html_content=template.html_content, text_content=template.text_content)
+
+
+class VersionOut(BaseModel):
+    """One version in a template's history."""
+
+    version: int
+    subject: str
+    variables: list[str]
+    created_by: str
+    created_at: datetime
+    current: bool
+
+
+class Versions(BaseModel):
+    """A template's history, newest first."""
+
+    items: list[VersionOut]
+
+
+class PreviewOut(BaseModel):
+    """A template filled in."""
+
+    subject: str
+    html: str
+    text: str
+
+
+@router.post("", status_code=201)
+async def create_template(body: NewTemplate, call: Writing) -> TemplateOut:
+    """Create a template. Its Liquid is checked, its variables are found; mistakes are named with line and column."""
+    return TemplateOut.of(
+        await content.create_template(
+            call.tx,
+            workspace=call.workspace,
+            name=body.name,
+            subject=body.subject,
+            html_content=body.html_content,
+            text_content=body.text_content,
+            variables=body.variables,
+            by=call.principal,
+            now=call.now,
+        )
+    )
+
+
+@router.get("")
+async def list_templates(call: Reading, paging: Paged) -> Page[SummaryOut]:
+    """Templates, newest first."""
+    found = await content.list_templates(
+        call.tx, workspace=call.workspace, before=paging.before, offset=paging.offset, limit=paging.limit
+    )
+    walking = paging.before is not None
+    total = None if walking else await content.count_templates(call.tx, workspace=call.workspace)
+    return paging.of([SummaryOut.of(one) for one in found], last_id=found[-1].id if found else None, total=total)
+
+
+@router.get("/{template_id}")
+async def get_template(
+    template_id: TemplateRef,
+    call: Reading,
+    version: Annotated[Number | None, Query(description="left out: the current one")] = None,
+) -> TemplateOut:
+    """One template, at its current version or at an older one."""
+    return TemplateOut.of(
+        await content.get_template(call.tx, workspace=call.workspace, template=TemplateId(template_id), version=version)
+    )
+
+
+@router.put("/{template_id}", name="put_template")
+@router.patch("/{template_id}")
+async def update_template(template_id: TemplateRef, body: TemplateChanges, call: Writing) -> TemplateOut:
+    """Change a template. New content makes a new version; campaigns that are going out keep the one they have."""
+    changes = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
+    return TemplateOut.of(
+        await content.update_template(
+            call.tx,
+            workspace=call.workspace,
+            template=TemplateId(template_id),
+            changes=changes,
+            by=call.principal,
+            now=call.now,
+        )
+    )
+
+
+@router.delete("/{template_id}", status_code=204)
+async def delete_template(template_id: TemplateRef, call: Writing) -> None:
+    """Delete a template. Refused while campaigns that are still to go out use it."""
+    template = TemplateId(template_id)
+    # Locked before it is asked who uses it.
+    await content.get_template(call.tx, workspace=call.workspace, template=template, lock=True)
+    used_by = await campaigns.using_template(call.tx, workspace=call.workspace, template=template)
+    await content.delete_template(
+        call.tx, workspace=call.workspace, template=template, used_by=used_by, by=call.principal, now=call.now
+    )
+
+
+@router.post("/{template_id}/preview")
+async def preview_template(template_id: TemplateRef, body: Samples, call: Reading) -> PreviewOut:
+    """The template filled in with sample values, by the code that fills in real ones."""
+    template = await content.get_template(
+        call.tx, workspace=call.workspace, template=TemplateId(template_id), version=body.version
+    )
+    owner = await accounts.get_workspace(call.tx, workspace=call.workspace)
+    shown = await content.preview(
+        subject=template.subject,
+        html_content=template.html_content,
+        text_content=template.text_content,
+        variables=body.variables,
+        workspace_name=owner.name,
+        postal_address=owner.postal_address,
+        public_url=call.app.public_url,
+        now=call.now,
+    )
+    return PreviewOut(subject=shown.subject, html=shown.html, text=shown.text)
+
+
+@router.get("/{template_id}/versions")
+async def list_versions(template_id: TemplateRef, call: Reading) -> Versions:
+    """Every version a template has had."""
+    found = await content.list_versions(call.tx, workspace=call.workspace, template=TemplateId(template_id))
+    return Versions(
+        items=[
+            VersionOut(
+                version=one.version,
+                subject=one.subject,
+                variables=one.variables,
+                created_by=one.created_by,
+                created_at=one.created_at,
+                current=one.current,
+            )
+            for one in found
+        ]
+    )
+
+
+@router.post("/{template_id}/versions/{version}/restore")
+async def restore_version(template_id: TemplateRef, version: Annotated[Number, Path()], call: Writing) -> TemplateOut:
+    """Make an older version's content the newest version."""
+    return TemplateOut.of(
+        await content.restore_version(
+            call.tx,
+            workspace=call.workspace,
+            template=TemplateId(template_id),
+            version=version,
+            by=call.principal,
+            now=call.now,
+        )
+    )
+
+
+def _summary(template: Summary) -> dict[str, Any]:
+    id_ = public_id("template", template.id)
+    return {
+        "id": id_,
+        "template_id": id_,
+        "name": template.name,
+        "version": template.version,
+        "subject": template.subject,
+        "variables": template.variables,
+        "created_at": template.created_at,
+        "updated_at": template.updated_at,
+    }

@@ -1,0 +1,160 @@
+"""The text part of a template that has none: its HTML as someone would read it out, Liquid and all."""
+
+import re
+from collections.abc import Iterator
+
+from tidings.content._markup import ATTRIBUTE, TOKENS, Masked, decode_entities, mask
+
+_PARAGRAPHS = frozenset(
+    {
+        "p",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "ul",
+        "ol",
+        "table",
+        "blockquote",
+        "pre",
+        "hr",
+        "article",
+        "section",
+        "header",
+    }
+    | {"footer"}
+)
+_LINES = frozenset(
+    {
+        "div",
+        "tr",
+        "li",
+        "br",
+        "dt",
+        "dd",
+        "center",
+        "figure",
+        "figcaption",
+        "body",
+        "html",
+        "head",
+        "title",
+        "option",
+        "form",
+    }
+)
+_CELLS = frozenset({"td", "th"})
+_FOLLOWED = re.compile(r"https?:|\{\{", re.IGNORECASE)
+"""Links that are of use in print: web addresses, and those that only Liquid knows."""
+
+
+def plain_text(html: str) -> str:
+    """Liquid source of a text part. Tags of Liquid are kept wherever they stand, so that conditions stay whole."""
+    masked = mask(html)
+    writer = _Writer(masked)
+    done = 0
+    for token in TOKENS.finditer(masked.text):
+        writer.text(masked.text[done : token.start()])
+        done = token.end()
+        if token["hidden"] is not None:
+            writer.keep_tags(token["hidden"])
+        elif token["close"]:
+            writer.close(token["name"].lower())
+            writer.keep_tags(token["attributes"])
+        else:
+            writer.open(token["name"].lower(), token["attributes"])
+    writer.text(masked.text[done:])
+    return writer.finish()
+
+
+class _Writer:
+    def __init__(self, masked: Masked) -> None:
+        self._masked = masked
+        self._atoms = 0
+        self._out: list[str] = []
+        self._links: list[tuple[int, str]] = []
+        self._breaks = 2  # as if a paragraph had just ended
+
+    def text(self, text: str) -> None:
+        """Text between tags."""
+        for run, is_liquid in self._runs(text):
+            if is_liquid:
+                self._put(run)
+                continue
+            collapsed = re.sub(r"[ \t\r\n\f\xa0]+", " ", decode_entities(run))
+            if self._breaks or (self._out and self._out[-1].endswith(" ")):
+                collapsed = collapsed.lstrip(" ")
+            if collapsed:
+                self._put(collapsed)
+
+    def open(self, name: str, attributes: str) -> None:
+        """`<name attributes>`."""
+        self._separate(name)
+        if name == "li":
+            self._put("- ")
+            self._breaks = 1  # what follows is still the beginning of its line
+        href = ""
+        rest = attributes
+        if name == "a":
+            found = next((one for one in ATTRIBUTE.finditer(attributes) if one[1].lower() == "href"), None)
+            if found:
+                before = self._atoms + attributes[: found.start(2)].count(self._masked.atom)
+                href = self._masked.restore(found[2], before).strip("\"' \t\r\n")
+                if self._masked.atom not in found[2]:
+                    href = decode_entities(href)
+                if _FOLLOWED.match(href) and "{%" not in href:
+                    # Its Liquid is written after the label; here it only counts as read.
+                    rest = attributes[: found.start(2)]
+                    self.keep_tags(rest)
+                    self._atoms += found[2].count(self._masked.atom)
+                    rest = attributes[found.end(2) :]
+                else:
+                    href = ""
+            self._links.append((len(self._out), href))
+        self.keep_tags(rest)
+
+    def close(self, name: str) -> None:
+        """`</name>`."""
+        if name == "a" and self._links:
+            start, href = self._links.pop()
+            label = "".join(self._out[start:]).strip()
+            if href and label != href:
+                self._space()
+                self._put(f"({href})" if label else href)
+        self._separate(name)
+
+    def keep_tags(self, text: str) -> None:
+        """Of what is not shown, only `{% … %}`."""
+        for run, is_liquid in self._runs(text):
+            if is_liquid and run.startswith("{%"):
+                self._out.append(run)
+
+    def finish(self) -> str:
+        """All of it, without white space that nobody sees."""
+        lines = re.sub(r"[ \t]+\n", "\n", "".join(self._out))
+        return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
+
+    def _runs(self, text: str) -> Iterator[tuple[str, bool]]:
+        first = self._atoms
+        self._atoms += text.count(self._masked.atom)
+        return self._masked.split(text, first)
+
+    def _put(self, text: str) -> None:
+        self._out.append(text)
+        self._breaks = 0
+
+    def _separate(self, name: str) -> None:
+        wanted = 2 if name in _PARAGRAPHS else 1 if name in _LINES else 0
+        if name == "br":
+            wanted = self._breaks + 1
+        if wanted > self._breaks:
+            self._out.append("\n" * (wanted - self._breaks))
+            self._breaks = wanted
+        elif name in _CELLS:
+            self._space()
+
+    def _space(self) -> None:
+        if not self._breaks and self._out and not self._out[-1].endswith((" ", "\n")):
+            self._out.append(" ")

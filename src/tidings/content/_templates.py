@@ -1,0 +1,284 @@
+"""Templates and their versions. A version never changes; changing a template makes the next one."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tidings.accounts import Principal, audit
+from tidings.content._parse import TemplateInvalid, parse, wanted_variables
+from tidings.content._plaintext import plain_text
+from tidings.core.db import Tx, sql
+from tidings.core.errors import Conflict, FieldProblem, Invalid, NotFound
+from tidings.core.ids import TemplateId, WorkspaceId, public_id
+
+MAX_CONTENT = 1_000_000
+"""Characters of HTML or text."""
+_CONTENT_FIELDS = ("subject", "html_content", "text_content", "variables")
+_VARIABLE = re.compile(r"[^\W\d][\w-]*(?:\.[\w-]+|\[[^\[\]]+\])*")
+
+
+class TemplateNotFound(NotFound):
+    """There is no such template, or no such version of it, in this workspace."""
+
+    code = "template_not_found"
+
+
+class TemplateInUse(Conflict):
+    """Campaigns that are still to go out need this template."""
+
+    code = "template_in_use"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A template without its texts."""
+
+    id: TemplateId
+    name: str
+    version: int
+    subject: str
+    variables: list[str]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Template(Summary):
+    """A template at one of its versions. `text_content` is '' where the text is derived from the HTML."""
+
+    html_content: str
+    text_content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version in a template's history."""
+
+    version: int
+    subject: str
+    variables: list[str]
+    created_by: str
+    created_at: datetime
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenTemplate:
+    """What a send takes along: Liquid sources, the text never empty."""
+
+    template: TemplateId
+    version: int
+    subject: str
+    html: str
+    text: str
+
+
+async def create_template(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    name: str,
+    subject: str,
+    html_content: str,
+    text_content: str = "",
+    variables: Sequence[str] = (),
+    by: Principal,
+    now: datetime,
+) -> Template:
+    """Create a template. `variables` are those its author means to use; what the Liquid uses is added.
+
+    Raises TemplateInvalid for broken Liquid, naming field, line and column, and Invalid for unusable fields.
+    """
+    _check_name(name)
+    used = _check(subject, html_content, text_content, variables)
+    number = await tx.fetchval(
+        "INSERT INTO templates (workspace_id, name, version, created_at, updated_at) VALUES ($1, $2, 0, $3, $3) RETURNING id",
+        workspace,
+        name,
+        now,
+    )
+    template = TemplateId(number)
+    content = {"subject": subject, "html_content": html_content, "text_content": text_content, "variables": used}
+    await _add_version(tx, workspace, template, content, by, now)
+    await audit(tx, by=by, action="template.created", subject=public_id("template", template), now=now)
+    return await get_template(tx, workspace=workspace, template=template)
+
+
+async def get_template(
+    tx: Tx, *, workspace: WorkspaceId, template: TemplateId, version: int | None = None, lock: bool = False
+) -> Template:
+    """A template at its current version, or at an older one. `lock`: nobody changes it before the transaction ends.
+
+    Raises TemplateNotFound.
+    """
+    row = await tx.fetchrow(
+        sql(__package__, "_get") + (" FOR UPDATE OF t" if lock else ""), workspace, template, version
+    )
+    if row is None:
+        of_it = f" with a version {version}" if version is not None else ""
+        raise TemplateNotFound(f"there is no {public_id('template', template)}{of_it}")
+    return Template(**dict(row.items()))
+
+
+async def list_templates(
+    tx: Tx, *, workspace: WorkspaceId, before: int | None = None, offset: int = 0, limit: int = 50
+) -> list[Summary]:
+    """Templates, newest first: `limit` after `offset`, or of those with ids below `before`."""
+    rows = await tx.fetch(sql(__package__, "_list"), workspace, before, offset, limit)
+    return [Summary(**dict(row.items())) for row in rows]
+
+
+async def count_templates(tx: Tx, *, workspace: WorkspaceId) -> int:
+    """How many there are."""
+    return await tx.fetchval("SELECT count(*) FROM templates WHERE workspace_id = $1 AND deleted_at IS NULL", workspace)
+
+
+async def update_template(
+    tx: Tx, *, workspace: WorkspaceId, template: TemplateId, changes: Mapping[str, Any], by: Principal, now: datetime
+) -> Template:
+    """Change what is named (`name`, `subject`, `html_content`, `text_content`, `variables`); the rest stays.
+
+    New content is a new version; a new name alone is not. Raises TemplateNotFound, TemplateInvalid, Invalid.
+    """
+    before = await get_template(tx, workspace=workspace, template=template, lock=True)
+    name = changes.get("name", before.name)
+    if name != before.name:
+        _check_name(name)
+    content: dict[str, Any] = {field: changes.get(field, getattr(before, field)) for field in _CONTENT_FIELDS}
+    subject, html, text = (content[field] for field in _CONTENT_FIELDS[:3])
+    # Variables of the old Liquid go with it; those that only its author named stay until named anew.
+    named = changes.get("variables")
+    if named is None:
+        old = _check(before.subject, before.html_content, before.text_content, ())
+        named = [variable for variable in before.variables if variable not in old]
+    content["variables"] = _check(subject, html, text, named)
+    changed = any(content[field] != getattr(before, field) for field in _CONTENT_FIELDS)
+    if changed:
+        await _add_version(tx, workspace, template, content, by, now)
+    if changed or name != before.name:
+        await tx.execute(
+            "UPDATE templates SET name = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2",
+            workspace,
+            template,
+            name,
+            now,
+        )
+        await audit(tx, by=by, action="template.updated", subject=public_id("template", template), now=now)
+    return await get_template(tx, workspace=workspace, template=template)
+
+
+async def list_versions(tx: Tx, *, workspace: WorkspaceId, template: TemplateId) -> list[Version]:
+    """A template's history, newest first. Raises TemplateNotFound."""
+    current = await get_template(tx, workspace=workspace, template=template)
+    rows = await tx.fetch(
+        """
+        SELECT version, subject, variables, created_by, created_at FROM template_versions
+        WHERE workspace_id = $1 AND template_id = $2 ORDER BY version DESC
+        """,
+        workspace,
+        template,
+    )
+    return [Version(**dict(row.items()), current=row["version"] == current.version) for row in rows]
+
+
+async def restore_version(
+    tx: Tx, *, workspace: WorkspaceId, template: TemplateId, version: int, by: Principal, now: datetime
+) -> Template:
+    """Make an older version's content the newest version. Raises TemplateNotFound."""
+    await get_template(tx, workspace=workspace, template=template, lock=True)
+    old = await get_template(tx, workspace=workspace, template=template, version=version)
+    changes = {field: getattr(old, field) for field in _CONTENT_FIELDS}
+    return await update_template(tx, workspace=workspace, template=template, changes=changes, by=by, now=now)
+
+
+async def delete_template(
+    tx: Tx, *, workspace: WorkspaceId, template: TemplateId, used_by: Sequence[str], by: Principal, now: datetime
+) -> None:
+    """Delete a template: it is not found any more, while what was sent with it stays on record.
+
+    Raises TemplateInUse if `used_by`, the ids of campaigns that still need it, names any; TemplateNotFound.
+    """
+    await get_template(tx, workspace=workspace, template=template, lock=True)
+    if used_by:
+        raise TemplateInUse(f"{public_id('template', template)} is used by {', '.join(used_by)}")
+    await tx.execute(
+        "UPDATE templates SET deleted_at = $3, updated_at = $3 WHERE workspace_id = $1 AND id = $2",
+        workspace,
+        template,
+        now,
+    )
+    await audit(tx, by=by, action="template.deleted", subject=public_id("template", template), now=now)
+
+
+async def freeze(tx: Tx, *, workspace: WorkspaceId, template: TemplateId) -> FrozenTemplate:
+    """The current version, for a send to keep; its text derived if it has none. Raises TemplateNotFound."""
+    now = await get_template(tx, workspace=workspace, template=template)
+    text = now.text_content or plain_text(now.html_content)
+    return FrozenTemplate(now.id, now.version, now.subject, now.html_content, text)
+
+
+async def _add_version(
+    tx: Tx, workspace: WorkspaceId, template: TemplateId, content: Mapping[str, Any], by: Principal, now: datetime
+) -> None:
+    await tx.execute(
+        sql(__package__, "_add_version"),
+        workspace,
+        template,
+        *(content[field] for field in _CONTENT_FIELDS),
+        by.actor,
+        now,
+    )
+
+
+def _check_name(name: str) -> None:
+    if not name.strip() or len(name) > 255:
+        raise Invalid.at("name", "must have between 1 and 255 characters")
+
+
+def _check(subject: str, html: str, text: str, variables: Sequence[str]) -> list[str]:
+    """The variables of content that is in order. Raises TemplateInvalid with every field that is not."""
+    problems: list[FieldProblem] = []
+    if not html.strip():
+        problems.append(FieldProblem("html_content", "must not be empty"))
+    for field, value, longest in (
+        ("subject", subject, 998),
+        ("html_content", html, MAX_CONTENT),
+        ("text_content", text, MAX_CONTENT),
+    ):
+        if len(value) > longest:
+            problems.append(FieldProblem(field, f"must have at most {longest:,} characters"))
+    if re.search(r"[\x00-\x1f\x7f]", subject):
+        problems.append(FieldProblem("subject", "must be one line without control characters"))
+    problems += [
+        FieldProblem(
+            f"variables[{index}]", f"{name[:60]!r} is no name of a variable, such as first_name or contact.plan"
+        )
+        for index, name in enumerate(variables)
+        if not _VARIABLE.fullmatch(name)
+    ]
+    if not problems:
+        found: dict[str, None] = dict.fromkeys(variables)
+        for field, source, is_html in (
+            ("subject", subject, False),
+            ("html_content", html, True),
+            ("text_content", text, False),
+        ):
+            try:
+                found |= dict.fromkeys(wanted_variables(parse(source, html=is_html, field=field)))
+            except TemplateInvalid as error:
+                problems += error.fields
+        if not problems:
+            if not text:
+                _check_derived(html)
+            return list(found)
+    raise TemplateInvalid("; ".join(f"{one.field}: {one.message}" for one in problems), fields=tuple(problems))
+
+
+def _check_derived(html: str) -> None:
+    try:
+        parse(plain_text(html), html=False)
+    except TemplateInvalid:
+        problem = FieldProblem("text_content", "cannot be derived from this HTML: write it")
+        raise TemplateInvalid(f"{problem.field}: {problem.message}", fields=(problem,)) from None
