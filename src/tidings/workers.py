@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from datetime import timedelta
 
-from tidings import campaigns, delivery, events
+from tidings import audience, campaigns, delivery, events
 from tidings.bootstrap import App
 from tidings.core.clock import utc_now
 from tidings.core.jobs import run_jobs
@@ -41,7 +41,7 @@ async def conduct(app: App, stop: asyncio.Event) -> None:
         every(0.5, conductor.cancel),
         forever(conductor.expire),
         every(3600, conductor.partition),
-        run_jobs(app.db, stop),
+        run_jobs(app.db, stop, jobs=audience.jobs(app.db, app.keys)),
     )
 
 

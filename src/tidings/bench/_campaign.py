@@ -87,7 +87,6 @@ async def prepare(
             subject=_SUBJECT,
             html_content=template_html(SIZES[size]),
             text_content=_TEXT,
-            variables=None,
             by=by,
             now=now,
         )
