@@ -42,28 +42,46 @@ async def shake_hands(
 
     The transport's protocol is then to be replaced by the one that sends.
     """
-    loop = asyncio.get_running_loop()
-    implicit = context if config.tls is Tls.TLS else None
-    dialogue = _Dialogue()
+    dialogue = await _connect(config, context)
     try:
-        async with asyncio.timeout(config.timeouts.connect):
-            await loop.create_connection(
-                lambda: dialogue,
-                config.host,
-                config.port,
-                ssl=implicit,
-                server_hostname=config.host.rstrip(".") if implicit else None,
-            )
         return await _Handshake(config, context, dialogue).run()
-    except TimeoutError as error:
-        dialogue.abort()
-        raise HandshakeError(str(error) or "no connection in time") from None
-    except (OSError, UnicodeError) as error:  # UnicodeError: a name that no resolver takes
+    except (OSError, TimeoutError) as error:
         dialogue.abort()
         raise HandshakeError(_in_words(error)) from error
     except BaseException:
         dialogue.abort()
         raise
+
+
+async def _connect(config: SmtpConfig, context: ssl.SSLContext | None) -> "_Dialogue":
+    """Try the host's addresses in order (RFC 5321 §5.1), so that one that swallows packets hides no other."""
+    loop = asyncio.get_running_loop()
+    implicit = context if config.tls is Tls.TLS else None
+    trouble = "the name has no address"
+    try:
+        async with asyncio.timeout(config.timeouts.connect):
+            found = await loop.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)
+    except TimeoutError:
+        raise HandshakeError("the name was not resolved in time") from None
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that no resolver takes
+        raise HandshakeError(_in_words(error)) from error
+    addresses = list(dict.fromkeys(str(address[4][0]) for address in found))
+    for address in addresses:
+        try:
+            async with asyncio.timeout(config.timeouts.connect / len(addresses)):
+                _, dialogue = await loop.create_connection(
+                    _Dialogue,
+                    address,
+                    config.port,
+                    ssl=implicit,
+                    server_hostname=config.host.rstrip(".") if implicit else None,
+                )
+                return dialogue
+        except TimeoutError:
+            trouble = f"no answer from {address}"
+        except OSError as error:
+            trouble = _in_words(error)
+    raise HandshakeError(trouble)
 
 
 class _Dialogue(asyncio.Protocol):
