@@ -180,7 +180,9 @@ def _lock(data_dir: Path):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyRunning(f"Tidings is running in {data_dir} already: stop it, or set TIDINGS_DATA_DIR") from None
+            raise AlreadyRunning(
+                f"Tidings is running in {data_dir} already: stop it, or set TIDINGS_DATA_DIR"
+            ) from None
         yield
     finally:
         os.close(file)
