@@ -3,7 +3,8 @@
 import asyncio
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tidings.delivery.providers import (
     Throttled,
     Unknown,
     Withdrawn,
+    _smtp_handshake,
     _smtp_pool,
     open_provider,
 )
@@ -415,3 +417,62 @@ async def test_parameters_of_mail_follow_what_was_announced() -> None:
     assert b"MAIL FROM:<1@sender.test> SIZE=%d\r\nRCPT TO:<reader1@reader.test>\r\n" % len(jobs[0].message) in said
     assert b"MAIL FROM:<2@sender.test> SIZE=%d BODY=8BITMIME\r\n" % len(eight_bit) in said
     assert b"MAIL FROM:<3@sender.test> SIZE=%d BODY=8BITMIME SMTPUTF8\r\n" % len(eight_bit) in said
+
+
+@asynccontextmanager
+async def reading_nothing(answer: bytes) -> AsyncIterator[int]:
+    """A server that answers the text of a message before it has read it; its port."""
+    conversations: list[asyncio.Task[None]] = []
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        conversations.append(asyncio.create_task(talk(reader, writer)))
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hello\r\n")
+        await reader.readline()
+        writer.write(b"250-hello\r\n250 PIPELINING\r\n")
+        for _ in range(3):
+            await reader.readline()
+        writer.write(b"250 n=1 mail\r\n250 n=1 rcpt\r\n354 go\r\n")
+        await asyncio.sleep(0.1)
+        writer.write(answer)
+        await asyncio.sleep(0.2)
+        writer.transport.abort()
+
+    server = await asyncio.start_server(begin, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    await asyncio.gather(*conversations)
+    await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "code"),
+    [(b"250 2.0.0 n=1 dot\r\n", Deferred, 0), (b"552 5.3.4 n=1 dot\r\n", Rejected, 552), (b"", Deferred, 0)],
+    ids=["accepted", "refused", "silent"],
+)
+async def test_a_text_answered_before_its_dot_was_sent(answer: bytes, kind: type, code: int) -> None:
+    """It cannot have been accepted; it can have been refused; and nothing is in doubt while we hold the dot."""
+    source = CheckingSource([job(1, text=b"Subject: large\r\n\r\n" + b"x" * 30_000_000 + b"\r\n")])
+    timeouts = {"block": 0.15, "dot": 0.15} if not answer else {"block": 5, "dot": 5}
+    async with reading_nothing(answer) as port:
+        settings = {"host": "127.0.0.1", "port": port, "tls": "none", "timeouts": timeouts}
+        outcomes = await run(open_provider("smtp", settings), source)
+    assert type(outcomes[1]) is kind
+    assert outcomes[1].code == code
+    assert source.given_back == {}
+
+
+async def test_another_address_of_the_host_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(plans(2))
+
+    async def two_addresses(host: str, port: int) -> list[str]:
+        assert (host, port) == ("mail.test", world.port)
+        return ["127.0.0.77", "127.0.0.1"]
+
+    async with serving(world):
+        provider = open_provider("smtp", {"host": "mail.test", "port": world.port, "tls": "none"})
+        source = CheckingSource([job(n) for n in world.plans])
+        monkeypatch.setattr(_smtp_handshake, "_resolve", two_addresses)
+        outcomes = await run(provider, source)
+    assert all(isinstance(outcome, Accepted) for outcome in outcomes.values())

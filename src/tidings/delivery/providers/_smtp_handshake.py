@@ -60,12 +60,11 @@ async def _connect(config: SmtpConfig, context: ssl.SSLContext | None) -> "_Dial
     trouble = "the name has no address"
     try:
         async with asyncio.timeout(config.timeouts.connect):
-            found = await loop.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)
+            addresses = await _resolve(config.host, config.port)
     except TimeoutError:
         raise HandshakeError("the name was not resolved in time") from None
     except (OSError, UnicodeError) as error:  # UnicodeError: a name that no resolver takes
         raise HandshakeError(_in_words(error)) from error
-    addresses = list(dict.fromkeys(str(address[4][0]) for address in found))
     for address in addresses:
         try:
             async with asyncio.timeout(config.timeouts.connect / len(addresses)):
@@ -82,6 +81,12 @@ async def _connect(config: SmtpConfig, context: ssl.SSLContext | None) -> "_Dial
         except OSError as error:
             trouble = _in_words(error)
     raise HandshakeError(trouble)
+
+
+async def _resolve(host: str, port: int) -> list[str]:
+    """The addresses of a name, in the order in which to try them (RFC 6724, by the system's resolver)."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[4][0]) for address in found))
 
 
 class _Dialogue(asyncio.Protocol):
