@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import unescape
+from io import StringIO
 from typing import Any, TextIO
 
 from liquid import Environment, Mode, RenderContext, Tag, TokenStream
 from liquid.ast import BlockNode, Node
 from liquid.builtin.tags.for_tag import ForNode, ForTag
+from liquid.output import LimitedStringIO
 from liquid.parser import get_parser
 from liquid.template import BoundTemplate
 from liquid.token import TOKEN_EXPRESSION, TOKEN_TAG, Token
@@ -43,6 +45,10 @@ class BoundedContext(RenderContext):
         self.token = ""
         self.urls = RecipientUrls("", lambda _token, destination: destination)
 
+    def get_buffer(self, buf: TextIO | None = None) -> StringIO:  # noqa: ARG002 - python-liquid's signature
+        """For the output of a block: bounded, and with line breaks left as they are, unlike python-liquid's own."""
+        return LimitedStringIO(limit=MAX_OUTPUT, newline="\n")
+
     def raise_for_loop_limit(self, length: int = 1) -> None:
         """Count `length` turns more."""
         self.budget.loop(length)
@@ -52,6 +58,9 @@ class BoundedTemplate(BoundTemplate):
     """A template rendered with a BoundedContext."""
 
     context_class = BoundedContext
+
+    def _get_buffer(self) -> StringIO:
+        return LimitedStringIO(limit=MAX_OUTPUT, newline="\n")
 
 
 class _ForNode(ForNode):

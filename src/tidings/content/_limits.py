@@ -125,7 +125,7 @@ def _replaced(left: object, args: tuple[object, ...]) -> int:
 
 
 def _joined(left: object, args: tuple[object, ...]) -> int:
-    items = cast("list[object]", left) if isinstance(left, list | tuple) else []
+    items = cast("list[object]", left) if isinstance(left, list | tuple | range) else []
     return sum(len(_text(item)) for item in items) + len(items) * len(_text(args[0]) if args else " ")
 
 

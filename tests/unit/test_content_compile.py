@@ -1,0 +1,173 @@
+"""The compiler against python-liquid itself, as an independent oracle: the same text for the same values, or both refuse."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from liquid import Environment
+from liquid.exceptions import LiquidError
+
+from liquid_examples import contacts, templates
+from tidings.content import PLAIN, Occasion, RecipientUrls, TemplateInvalid, compile_liquid, read_attributes
+from tidings.content._context import full_context
+from tidings.content._limits import MAX_OUTPUT
+
+OCCASION = Occasion(
+    campaign_id=456,
+    campaign_name="June <1>",
+    workspace_name="Acme & Sons",
+    postal_address="",
+    urls=RecipientUrls("https://t.example", lambda token, url: f"x?u={url}&s={token}"),
+)
+ROW = (1, 789, "ada@example.com", "Ada", "", "", "en", "", ["vip"], '{"plan": "pro", "n": 3, "items": [1, 2, 3]}',
+       datetime(2026, 1, 1, tzinfo=UTC), None, 0)  # fmt: skip
+ORACLES = {html: Environment(autoescape=html) for html in (True, False)}
+FAILED = "(failed)"
+
+
+def ours(source: str, row: tuple[Any, ...], *, html: bool) -> str:
+    """Rendered by the generated function."""
+    try:
+        compiled = compile_liquid(source, html=html, occasion=OCCASION)
+        attributes = read_attributes(row[9]) if compiled.needs_attributes else {}
+        return "".join(compiled.render(row, "TOKEN", "TOKEN", attributes, "Sub & ject"))
+    except Exception:
+        return FAILED
+
+
+def theirs(source: str, row: tuple[Any, ...], *, html: bool) -> str:
+    """Rendered by python-liquid."""
+    try:
+        context = full_context(row, "TOKEN", read_attributes(row[9]), "Sub & ject", OCCASION)
+        return ORACLES[html].from_string(source).render(context)
+    except Exception:
+        return FAILED
+
+
+def check(source: str, row: tuple[Any, ...], html: bool) -> None:
+    """Both the same."""
+    assert ours(source, row, html=html) == theirs(source, row, html=html)
+
+
+EXAMPLES = (
+    "{% if first_name %}a{% else %}b{% endif %}{% if last_name %}a{% else %}b{% endif %}{% if last_name == blank %}c{% endif %}",
+    "{% for i in items %}{% for j in items limit: 1 %}{{ forloop.parentloop.index }}{{ i }}{% endfor %}{% cycle 'a', 'b' %}{% endfor %}",
+    "{% if true %} {% assign x = 1 %} {% endif %}[{{ x }}]{% if false %} {% elsif true %} {% endif %}",
+    "{% case plan %}{% when 'pro', 'pro' %}twice{% when 'x' %}{% else %}never{% endcase %}",
+    "{% assign email = 'mine' %}{{ email }}{{ contact.email }}{{ partial }}",
+    "{{ first_name | default: '<b>' }}{{ last_name | default: '<b>' }}{{ last_name | default: 'plain' | upcase }}",
+    "{% increment n %}{{ n }}{% decrement n %}{{ n }}",
+    "{% for i in items limit: 1 %}{% endfor %}{% for i in items offset: continue %}{{ i }}{% endfor %}",
+    "{% break %}",
+    "{% for i in items %}{% if i == 2 %}{% break %}{% endif %}{{ i }}{% endfor %}",
+    "{{ workspace.name }}{{ workspace.postal_address | default: 'none' }}{{ campaign.nope.deeper }}{{ contact }}",
+    "{% capture x %}<i>{{ workspace.name }}</i>{% endcapture %}{{ x }}{{ x | upcase }}",
+    "{{ 'a' | append: '<' }}{{ html | safe }}{{ '<' | escape }}",
+    "{% liquid\n assign x = plan\n if x\n echo x\n endif %}",
+    "{{ first_name.size }}{{ tags | join: ',' }}{{ contact.tags.first }}{{ contact['plan'] }}{{ contact.size }}",
+    "{% ifchanged %}{{ plan }}{% endifchanged %}{% ifchanged %}{{ plan }}{% endifchanged %}",
+)
+
+
+@pytest.mark.parametrize("html", [True, False])
+@pytest.mark.parametrize("source", EXAMPLES)
+def test_examples(source: str, html: bool) -> None:
+    expected = theirs(source, ROW, html=html)
+    assert (expected == FAILED) == (source == "{% break %}"), "the example itself is broken"
+    assert ours(source, ROW, html=html) == expected
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(source=templates, row=contacts(), html=st.booleans())
+def test_random_templates(source: str, row: tuple[Any, ...], html: bool) -> None:
+    check(source, row, html)
+
+
+@pytest.mark.soak
+@settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(source=templates, row=contacts(), html=st.booleans())
+def test_random_templates_at_length(source: str, row: tuple[Any, ...], html: bool) -> None:
+    check(source, row, html)
+
+
+def test_most_of_what_people_write_is_compiled() -> None:
+    """A fallback would give the right text a hundred times slower: this says when the compiler stops knowing something."""
+    for source in EXAMPLES:
+        python = compile_liquid(source, html=True, occasion=OCCASION).python
+        known = not any(word in source for word in ("cycle", "increment", "continue", "ifchanged", "{% break %}"))
+        assert not known or ("fallback" not in python and python), source
+
+
+def test_known_conditions_cost_nothing() -> None:
+    python = compile_liquid("{% if workspace.postal_address %}a{% else %}b{% endif %}", occasion=OCCASION).python
+    assert "if" not in python
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("a\n{{ x | nope }}", "html_content: line 2, column 8: there is no filter named 'nope'"),
+        ("{% if %}", "html_content: line 1, column 4: missing expression"),
+        ("{% if x %}\n\nabc", "html_content: line 3, column 4: expected tag endif, found end of expression"),
+        ("\n {% tablerow x in y %}{% endtablerow %}", "html_content: line 2, column 5: unexpected tag 'tablerow'"),
+        ("{% tidings_url c /1 %}", "html_content: line 1, column 4: unexpected tag 'tidings_url'"),
+    ],
+)
+def test_mistakes_are_placed(source: str, message: str) -> None:
+    with pytest.raises(TemplateInvalid) as caught:
+        compile_liquid(source, html=True, occasion=OCCASION, field="html_content")
+    assert caught.value.message == message
+
+
+HOSTILE = {
+    "one long loop": "{% for i in (1..99999999) %}x{% endfor %}",
+    "loops in loops": "{% for i in (1..999) %}{% for j in (1..999) %}{{ i }}{% endfor %}{% endfor %}",
+    "loops after loops": "{% for i in (1..9999) %}{{ i }}{% endfor %}" * 500,
+    "loops of nothing": "{% for i in (1..9999) %}{% if i == 0 %}{% endif %}{% endfor %}" * 500,
+    "by python-liquid": "{% for i in (1..9999) %}{% cycle 'a', 'b' %}{% endfor %}" * 500,
+    "counters": "{% increment n %}{% for i in (1..9999) %}{{ i }}{% endfor %}" * 500,
+    "doubling": "{% assign x = 'xx' %}" + "{% assign x = x | append: x %}" * 60 + "{{ x }}",
+    "doubling by capture": "{% assign x = 'xx' %}" + "{% capture x %}{{ x }}{{ x }}{% endcapture %}" * 60,
+    "replacing": "{% assign x = 'x' %}"
+    + "{% assign x = x | replace: 'x', 'xxxxxxxxxx' %}" * 8
+    + "{{ x | replace: 'x', x }}",
+    "joining": "{% assign x = 'x' %}" + "{% assign x = x | append: x %}" * 19 + "{{ (1..9999) | join: x }}",
+    "large range": "{{ (1..999999999) | join }}",
+    "larger range": "{{ (1..99999999999999999999) | size }}",
+    "numbers": "{% assign x = 9 %}" + "{% assign x = x | times: x %}" * 60,
+    "much output": "{% assign x = 'x' %}" + "{% assign x = x | append: x %}" * 19 + "{{ x }}" * 50,
+    "much static output": "{% for i in (1..9999) %}" + "x" * 10_000 + "{% endfor %}",
+    "a heavy body": "{% for i in (1..9999) %}" + "{{ i | plus: 1 }}" * 5_000 + "{% endfor %}",
+    "heavy filters": "{% for i in (1..9999) %}{{ big | split: '' | sort | uniq | size }}{% endfor %}",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_template_fails_soon(name: str) -> None:
+    started = datetime.now(UTC)
+    row = (*ROW[:9], '{"big": "' + "abcdefghij" * 900 + '"}', *ROW[10:])
+    compiled = compile_liquid(HOSTILE[name], html=True, occasion=OCCASION)
+    with pytest.raises(LiquidError):
+        compiled.render(row, "TOKEN", "TOKEN", read_attributes(row[9]), "")
+    # One second is the limit; the rest is for compiling, and for machines with better things to do.
+    assert (datetime.now(UTC) - started).total_seconds() < 10
+
+
+def test_the_clock_of_one_rendering_does_not_run_on_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidings.content._limits.MAX_SECONDS", -1.0)
+    with pytest.raises(LiquidError, match="longer than"):
+        compile_liquid("{% for i in items %}{{ i }}{% endfor %}").render(ROW, "T", "T", read_attributes(ROW[9]), "")
+    assert ours("{{ first_name | upcase }}", ROW, html=False) == "ADA"
+
+
+def test_large_output_is_allowed_up_to_the_limit() -> None:
+    source = "{% for i in (1..100) %}" + "x" * (MAX_OUTPUT // 100) + "{% endfor %}"
+    assert len(ours(source, ROW, html=True)) == MAX_OUTPUT
+    assert ours(source + "y", ROW, html=True) == FAILED
+
+
+def test_encodings_other_than_plain_get_values_and_static_text_apart() -> None:
+    seen = compile_liquid("a{{ first_name }}b{{ unsubscribe_url }}", encoding=PLAIN, occasion=OCCASION)
+    assert seen.render(ROW, "T", "T", {}, "") == ["a", "Ada", "bhttps://t.example/u/T"]
