@@ -14,11 +14,11 @@ from typing import Any
 
 import aiohttp
 import psutil
-from tidings.bench._system import free_ports
 from tidings.bootstrap import secret_of
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database
 from tidings.core.postgres import EmbeddedPostgres
+from tidings.up import free_ports
 
 
 @dataclass

@@ -172,6 +172,15 @@ async def _keep_postgres(postgres: EmbeddedPostgres) -> None:
                 await asyncio.sleep(1)
 
 
+def is_running(data_dir: Path) -> bool:
+    """Is there a supervisor at work in this folder?"""
+    try:
+        with _lock(data_dir):
+            return False
+    except AlreadyRunning:
+        return True
+
+
 @contextlib.contextmanager
 def _lock(data_dir: Path):
     data_dir.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,15 @@
 """`tidings up`: the whole system on one machine, until Ctrl-C."""
 
 import asyncio
+import shutil
 import signal
+import socket
+from pathlib import Path
 
 from rich.console import Console
 
 from tidings.bootstrap import first_start, open_app
+from tidings.core.postgres import EmbeddedPostgres
 from tidings.core.settings import Settings
 from tidings.supervisor import Role, supervise
 
@@ -26,6 +30,42 @@ def environment(settings: Settings) -> dict[str, str]:
     given = settings.model_dump(exclude={"database_url", "data_dir", "secret"})
     secret = {"TIDINGS_SECRET": settings.secret} if settings.secret else {}
     return {f"TIDINGS_{name.upper()}": str(value) for name, value in given.items()} | secret
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on at this moment."""
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def private_settings(data_dir: Path, **changes: object) -> Settings:
+    """Settings for a system beside whatever else runs on this machine."""
+    api, edge, smtp, http = free_ports(4)
+    base = Settings().model_copy(
+        update={
+            "data_dir": data_dir,
+            "database_url": None,
+            "api_port": api,
+            "edge_port": edge,
+            "public_url": f"http://127.0.0.1:{edge}",
+            "catcher_smtp_port": smtp,
+            "catcher_http_port": http,
+        }
+    )
+    return base.model_copy(update=changes)
+
+
+async def clear(data_dir: Path) -> None:
+    """Remove a system that is not running, its database included, wherever that had to be put."""
+    postgres = EmbeddedPostgres(data_dir / "postgres")
+    await postgres.stop()  # it outlives a supervisor that was killed
+    for folder in (data_dir, postgres.folder):
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 async def run(settings: Settings) -> None:
@@ -63,4 +103,4 @@ def _say_where(console: Console, settings: Settings, key: str | None) -> None:
     )
     if key is not None:
         console.print("\nFirst start: a workspace was made, and this API key, which is shown only now:")
-        print(key, flush=True)  # noqa: T201 - to standard output, so that a script can take it
+        print(key, flush=True)

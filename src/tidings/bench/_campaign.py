@@ -68,7 +68,8 @@ async def prepare(
                 SELECT $1, 'reader' || i || '@example.com', decode(md5(i::text), 'hex'), 'First' || i, 'Last' || i,
                     CASE WHEN i % 3 = 0 THEN 'de' ELSE 'en' END,
                     CASE WHEN i % 10 = 0 THEN ARRAY['vip'] ELSE '{}' END,
-                    jsonb_build_object('plan', CASE WHEN i % 2 = 0 THEN 'gold' ELSE 'basic' END, 'city', 'Springfield', 'points', i % 1000),
+                    jsonb_build_object('plan', CASE WHEN i % 2 = 0 THEN 'gold' ELSE 'basic' END,
+                        'city', 'Springfield', 'points', i % 1000),
                     $3, $3
                 FROM generate_series(1, $4) AS i
                 RETURNING id

@@ -35,7 +35,7 @@ async def run(
         result = await _measure(system, workspace, campaign, console)
     result |= {"size": size, "workers": workers, "connections": connections}
     if json:
-        print(orjson.dumps(result).decode(), flush=True)  # noqa: T201 - the command's output
+        print(orjson.dumps(result).decode(), flush=True)
     else:
         console.print_json(data=result)
     return result

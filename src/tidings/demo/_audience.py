@@ -1,12 +1,61 @@
-"""Simulated people: who they are, and what each will do with the mail. Everything follows from a number, so that the truth is known."""
+"""Simulated people: who they are, and what each does with the mail. All of it follows from a number: the truth is known."""
 
 import random
 from dataclasses import dataclass
 from typing import Any
 
-_FIRST = "Ada Björk Chidi Dara Elif Fatima Grace Hiroshi Inês Jürgen Kwame Łucja Mei Noor Olga Priya Quinn Rosa Søren Tariq".split()
-_LAST = "Adeyemi Brown Çelik Dubois Evans Fernández García Hoffmann Ivanova Jansen Kim López Müller Nguyen O'Neill Petrov".split()
-_CITIES = "Lisbon Kraków Nairobi Osaka Toronto Reykjavík Lagos Montréal Zürich Austin".split()
+_FIRST = (
+    "Ada",
+    "Björk",
+    "Chidi",
+    "Dara",
+    "Elif",
+    "Fatima",
+    "Grace",
+    "Hiroshi",
+    "Inês",
+    "Jürgen",
+    "Kwame",
+    "Łucja",
+    "Mei",
+    "Noor",
+    "Olga",
+    "Priya",
+    "Quinn",
+    "Rosa",
+    "Søren",
+    "Tariq",
+)
+_LAST = (
+    "Adeyemi",
+    "Brown",
+    "Çelik",
+    "Dubois",
+    "Evans",
+    "Fernández",
+    "García",
+    "Hoffmann",
+    "Ivanova",
+    "Jansen",
+    "Kim",
+    "López",
+    "Müller",
+    "Nguyen",
+    "O'Neill",
+    "Petrov",
+)
+_CITIES = (
+    "Lisbon",
+    "Kraków",
+    "Nairobi",
+    "Osaka",
+    "Toronto",
+    "Reykjavík",
+    "Lagos",
+    "Montréal",
+    "Zürich",
+    "Austin",
+)
 _PLANS = ("free", "basic", "gold")
 
 PEOPLE = {

@@ -27,8 +27,8 @@ HTML = (
 <h1>{% if language == "de" %}Guten Tag{% elsif language == "pt" %}Bom dia{% else %}Hello{% endif %}
  {{ first_name | default: "friend" }} {{ last_name }}</h1>
 {% if contact.tags contains 'vip' %}
-<p style="background:#ffe9a8;padding:12px">You are one of our best customers: <a href="https://shop.example.com/vip">open the early sale</a>
- before everybody else.</p>
+<p style="background:#ffe9a8;padding:12px">You are one of our best customers:
+ <a href="https://shop.example.com/vip">open the early sale</a> before everybody else.</p>
 {% endif %}
 <p>You have <b>{{ points }}</b> points on your {{ plan | upcase }} plan, collected since {{ member_since }}.
 {% if plan == "free" %}<a href="https://shop.example.com/plans">See what the gold plan adds</a>.{% endif %}</p>
