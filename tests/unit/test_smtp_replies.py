@@ -20,6 +20,7 @@ EXAMPLES: list[tuple[Stage, str, Fault | type[Deferred] | type[Throttled]]] = [
     (RCPT, "450 4.2.0 <a@b.test>: Recipient address rejected: Greylisted, see http://postgrey", Deferred),
     (RCPT, "450 4.2.1 The user you are trying to contact is receiving mail at a rate that prevents", Deferred),
     (RCPT, "452 4.2.2 The recipient's inbox is out of storage space", Deferred),
+    (MAIL, "450 4.1.8 <a@b.test>: Sender address rejected: Domain not found", Deferred),
     (MAIL, "451 4.3.0 Temporary lookup failure", Throttled),
     (RCPT, "452 4.3.1 Insufficient system storage", Throttled),
     (DOT, "421-4.7.28 Gmail has detected an unusual rate of unsolicited mail\n421 4.7.28 from your IP", Throttled),

@@ -96,3 +96,17 @@ def test_in_doubt_only_once_the_dot_has_left_us(unsent: int, kind: type) -> None
     session.connection_lost(None)
     assert keeper.ended == ["gone"]
     assert source.broken == []
+
+
+def test_a_lost_connection_is_charged_to_the_message_that_can_have_caused_it() -> None:
+    session, _, source, _ = transmitting_two()
+    session.connection_lost(None)
+    (innocent,) = source.queue
+    assert innocent.losses == 0
+
+    session, _, source, _ = transmitting_two()
+    session.data_received(b"250 ok\r\n")
+    session.connection_lost(ConnectionResetError())
+    (suspect,) = source.queue
+    assert suspect.losses == 1
+    assert source.broken == []

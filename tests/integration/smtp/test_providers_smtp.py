@@ -348,6 +348,27 @@ async def test_idle_connections_say_goodbye_and_stay_away() -> None:
         await provider.close(grace_seconds=1)
 
 
+async def test_a_server_that_closes_an_unused_connection_is_not_unreachable() -> None:
+    world = World(plans(2))
+    async with serving(world):
+        source = CheckingSource([])
+        provider = provider_for(world)
+        provider.start(source)  # connects to see whether there is anything, and there is not
+        await asyncio.sleep(0.05)
+        assert world.connections == 1
+        for connection in tuple(world.open):
+            connection.transport.abort()
+        await asyncio.sleep(0.05)
+        assert provider.health.state is HealthState.OK
+        assert world.connections == 1
+        source.queue.extend([job(1), job(2)])
+        source.total = 2
+        source.done.clear()
+        provider.wake()
+        await run_to_end(provider, source)
+    check_own_replies(source.outcomes)
+
+
 async def test_closing_finishes_what_is_in_flight_and_gives_the_rest_up() -> None:
     world = World(plans(5, n2=Plan(dot="stall")))
     async with serving(world):

@@ -78,6 +78,8 @@ RULES: tuple[Rule, ...] = (
     Rule(("4",), (), (), r"gr[ae]y.?list", Verdict.DEFERRED, "greylisting: each recipient waits by itself", 300),
     Rule(("4",), ("4.2.1",), (_R, _D, _DOT), "", Verdict.DEFERRED, "this mailbox receives too much just now", 900),
     Rule(("4",), ("4.2.2",), (_R, _D, _DOT), "", Verdict.DEFERRED, "mailbox full", 3600),
+    Rule(("4",), ("4.1.7", "4.1.8"), (), "", Verdict.DEFERRED,
+         "our return path cannot be checked just now; another campaign's may pass, so nobody else waits"),
     Rule(("4",), (), (_M,), "", Verdict.THROTTLED, "refused before a recipient was named: it concerns all we send"),
     Rule(("4",), ("4.3.1", "4.3.2"), (), "", Verdict.THROTTLED, "the server is full or not accepting mail at all", 60),
     Rule(("4",), ("4.7.23", "4.7.25", "4.7.26", "4.7.27", "4.7.28", "4.7.29", "4.7.30", "4.7.31", "4.7.32", "4.7.40"),

@@ -113,7 +113,7 @@ class SmtpSession(asyncio.Protocol):
         self.progress = False
         """Has a message got its reply on this connection?"""
         self.wanted = False
-        """Is its end our own doing (goodbye, worn out, withdrawn)?"""
+        """Does its end say nothing against the server (goodbye, worn out, withdrawn, unused)?"""
 
     # --- what the pool calls ---
 
@@ -420,6 +420,7 @@ class SmtpSession(asyncio.Protocol):
         if self._over:
             return
         self._over = True
+        self.wanted |= self._stage is _IDLE  # servers may close a connection that nobody uses
         whole = self._transport.get_write_buffer_size() <= self._tail or self._transport.is_closing()
         self._transport.abort()
         source = self._keeper.source
