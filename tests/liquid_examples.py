@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables read better unbroken
 """Random Liquid templates and contacts for differential tests: what a template's author or a list's owner might write."""
 
 from datetime import UTC, datetime, timedelta

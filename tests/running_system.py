@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 import psutil
+
 from tidings.bootstrap import secret_of
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database

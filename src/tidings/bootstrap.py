@@ -3,7 +3,7 @@
 import contextlib
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ class App:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, *, writer: int = 0, pool_size: int = 10) -> AsyncIterator[App]:
+async def open_app(settings: Settings, *, writer: int = 0, pool_size: int = 10) -> AsyncGenerator[App, None]:
     """Connect to the database of the settings and hand out an App; everything is closed when the block ends."""
     if settings.database_url is None:
         raise RuntimeError("a role needs TIDINGS_DATABASE_URL; `tidings up` sets it for its own")

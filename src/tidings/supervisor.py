@@ -10,7 +10,7 @@ import fcntl
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,7 +67,7 @@ class Supervisor:
 @asynccontextmanager
 async def supervise(
     *, data_dir: Path, database_url: str | None, roles: Sequence[Role], environment: dict[str, str]
-) -> AsyncIterator[Supervisor]:
+) -> AsyncGenerator[Supervisor, None]:
     """Bring everything up, migrated, and keep it up while the block runs; then take it down in good order.
 
     Without `database_url` an embedded PostgreSQL is run in `data_dir`. Raises AlreadyRunning, Unavailable.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+
 from running_system import RunningSystem, running_system
 from tidings import accounts
 from tidings.bench._campaign import prepare

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tidings.core.ids import SendId, WorkspaceId
 from tidings.delivery._journal import ACCEPTED, IN_DOUBT, Journal, JournalledChunk, discard, orphans
 

@@ -84,6 +84,7 @@ def install(api: FastAPI) -> None:
     api.add_exception_handler(RequestValidationError, _validation)
     api.add_exception_handler(HTTPException, _http)
     api.add_exception_handler(asyncpg.DataError, _data)
+    api.add_exception_handler(asyncpg.IntegrityConstraintViolationError, _overtaken)
     for kind in (*LOST, *_BUSY):
         api.add_exception_handler(kind, _unavailable)
     api.add_exception_handler(Exception, _unexpected)
@@ -139,6 +140,13 @@ async def _data(request: Request, error: Exception) -> Response:
     _log.warning("%s %s: PostgreSQL refused a value: %s", request.method, request.url.path, error)
     detail = "a value in the request cannot be stored (out of range, or not text)"
     return problem(422, code="invalid", title="Invalid input", detail=detail)
+
+
+async def _overtaken(request: Request, error: Exception) -> Response:
+    # What was there when we looked was changed or deleted by someone else before we wrote.
+    _log.warning("%s %s: %s", request.method, request.url.path, error)
+    detail = "something that this request refers to was changed or deleted at the same moment; look again and repeat"
+    return problem(409, code="conflict", title="Conflict", detail=detail)
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

@@ -29,6 +29,7 @@ from tidings.audience._lists import (
     get_list,
     list_lists,
     missing_lists,
+    require_list,
     update_list,
 )
 from tidings.audience._members import Added, remove, subscribe
@@ -76,6 +77,7 @@ __all__ = [
     "normalise_email",
     "recipients_sql",
     "remove",
+    "require_list",
     "run_import",
     "start_import",
     "subscribe",

@@ -7,6 +7,7 @@ from datetime import datetime
 import asyncpg
 
 from tidings.accounts import Principal, audit
+from tidings.audience._leaving import announce_withdrawn
 from tidings.core.db import Tx
 from tidings.core.errors import Conflict, FieldProblem, Invalid, NotFound
 from tidings.core.ids import ContactId, ListId, WorkspaceId, public_id
@@ -137,9 +138,10 @@ async def delete_list(
     by: Principal,
     now: datetime,
 ) -> list[ContactId]:
-    """Delete a list, not its contacts; returns those who were subscribed, so that the caller can announce them.
+    """Delete a list, not its contacts; returns those who were subscribed.
 
-    `used_by` names campaigns that still need it. Raises ListNotFound, ListInUse.
+    They are announced to the send workers; the caller waits at `compliance.withdraw_barrier` afterwards. `used_by` names
+    campaigns that still need the list. Raises ListNotFound, ListInUse.
     """
     if (
         await tx.fetchval("SELECT id FROM lists WHERE workspace_id = $1 AND id = $2 FOR UPDATE", workspace, list)
@@ -155,13 +157,23 @@ async def delete_list(
     )
     await tx.execute("DELETE FROM lists WHERE workspace_id = $1 AND id = $2", workspace, list)
     await audit(tx, by=by, action="list.deleted", subject=public_id("list", list), now=now)
-    return [ContactId(row["contact_id"]) for row in rows if row["status"] == "subscribed"]
+    gone = [ContactId(row["contact_id"]) for row in rows if row["status"] == "subscribed"]
+    await announce_withdrawn(tx, workspace=workspace, contacts=gone)
+    return gone
 
 
 async def missing_lists(tx: Tx, *, workspace: WorkspaceId, lists: Sequence[ListId]) -> set[ListId]:
     """Those of `lists` that do not exist here."""
     rows = await tx.fetch("SELECT id FROM lists WHERE workspace_id = $1 AND id = ANY ($2::bigint[])", workspace, lists)
     return set(lists) - {ListId(row["id"]) for row in rows}
+
+
+async def require_list(tx: Tx, *, workspace: WorkspaceId, list: ListId) -> None:  # noqa: A002
+    """Raises ListNotFound unless the list exists, and keeps it in existence until the transaction ends."""
+    if not await tx.fetchval(
+        "SELECT true FROM lists WHERE workspace_id = $1 AND id = $2 FOR KEY SHARE", workspace, list
+    ):
+        raise _unknown(list)
 
 
 async def require_lists(tx: Tx, *, workspace: WorkspaceId, lists: Sequence[ListId], field: str) -> None:

@@ -1,7 +1,7 @@
 """A throw-away system to measure: its own folder, its own ports, its own PostgreSQL with the settings it ships with."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ class System:
 
 
 @asynccontextmanager
-async def throw_away_system(**changes: object) -> AsyncIterator[System]:
+async def throw_away_system(**changes: object) -> AsyncGenerator[System, None]:
     """A running system in a folder that goes when the block ends."""
     folder = Path(tempfile.mkdtemp(prefix="tidings-bench-"))
     settings = private_settings(folder, **changes)

@@ -239,7 +239,9 @@ def require(campaign: Campaign, act: str, *statuses: CampaignStatus) -> None:
 
 def of_row(row: Any) -> Campaign:
     """A campaign from a row with `COLUMNS`."""
-    return Campaign(**{**row, "status": CampaignStatus(row["status"])})
+    values: dict[str, Any] = dict(row)
+    values["status"] = CampaignStatus(row["status"])
+    return Campaign(**values)
 
 
 async def _checked(tx: Tx, workspace: WorkspaceId, draft: Draft, now: datetime | None) -> Draft:

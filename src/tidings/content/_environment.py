@@ -1,5 +1,6 @@
 """python-liquid as we use it: strict, without files, bounded, with two tags of our own for the wire."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import unescape
@@ -26,12 +27,19 @@ class RecipientUrls:
     sign: Callable[[str, str], str]
     """(token, destination) to the tail after `/c/{token}/` of a link whose destination is known only now."""
 
-    def tracked(self, token: str, destination: str) -> str:
+    def tracked(self, token: str, destination: str, *, html: bool) -> str:
         """The destination behind a signed redirect if it is a web address, else itself."""
         address = destination.strip()
-        if not address.lower().startswith(("http://", "https://")) or address.startswith(f"{self.base}/u/"):
+        if html:
+            address = _IGNORED.sub("", address)  # as browsers do
+        if not _WEB.fullmatch(address) or address.startswith(f"{self.base}/u/"):
             return destination
-        return f"{self.base}/c/{token}/{self.sign(token, address)}"
+        signed = f"{self.base}/c/{token}/{self.sign(token, address)}"
+        return signed if html else destination.replace(address, signed)
+
+
+_WEB = re.compile(r"https?://[^\x00-\x1f\x7f]+", re.IGNORECASE)
+_IGNORED = re.compile(r"[\t\r\n]")
 
 
 class BoundedContext(RenderContext):
@@ -137,10 +145,10 @@ class LinkNode(Node):
 def signed_link(urls: RecipientUrls, token: str, rendered: str, *, html: bool) -> str:
     """What stands for a rendered destination; in HTML it comes and goes escaped."""
     if not html:
-        return urls.tracked(token, rendered)
+        return urls.tracked(token, rendered, html=False)
     destination = unescape(rendered)
-    tracked = urls.tracked(token, destination)
-    return rendered if tracked == destination else str(escape(tracked))
+    tracked = urls.tracked(token, destination, html=True)
+    return rendered if tracked == destination else str.__str__(escape(tracked))
 
 
 class _LinkTag(Tag):

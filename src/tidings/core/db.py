@@ -1,7 +1,7 @@
 """PostgreSQL through asyncpg: pools, transactions, notifications, and SQL kept in files."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib import resources
@@ -60,13 +60,13 @@ class Database:
             self._pool.terminate()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Tx]:
+    async def transaction(self) -> AsyncGenerator[Tx, None]:
         """One transaction: commits when the block ends, rolls back when it raises."""
         async with self._pool.acquire() as connection, connection.transaction():
             yield connection
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Tx]:
+    async def connection(self) -> AsyncGenerator[Tx, None]:
         """One connection in autocommit, for single statements."""
         async with self._pool.acquire() as connection:
             yield connection

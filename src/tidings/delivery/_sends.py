@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from tidings import audience
 from tidings.core.db import Tx, sql
@@ -173,12 +174,7 @@ async def cancel_send(tx: Tx, *, workspace: WorkspaceId, send: SendId) -> bool:
 async def send_counts(tx: Tx, *, workspace: WorkspaceId, sends: Sequence[SendId]) -> dict[SendId, SendCounts]:
     """The counts of each of these sends, exact at this moment, from a few counter rows and never from deliveries."""
     rows = await tx.fetch(sql(__package__, "_counts"), workspace, list(sends))
-    return {
-        SendId(row["id"]): SendCounts(
-            **{name: row[name] for name in SendCounts.__slots__} | {"status": SendStatus(row["status"])}
-        )
-        for row in rows
-    }
+    return {SendId(row["id"]): _counts_of(row) for row in rows}
 
 
 async def send_links(tx: Tx, *, workspace: WorkspaceId, send: SendId) -> list[str]:
@@ -189,6 +185,12 @@ async def send_links(tx: Tx, *, workspace: WorkspaceId, send: SendId) -> list[st
     if links is None:
         raise SendNotFound(f"there is no send {send}")
     return links
+
+
+def _counts_of(row: Any) -> SendCounts:
+    values: dict[str, Any] = {name: row[name] for name in SendCounts.__slots__}
+    values["status"] = SendStatus(row["status"])
+    return SendCounts(**values)
 
 
 async def _stop(

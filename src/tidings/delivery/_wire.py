@@ -63,7 +63,7 @@ class WireMessage:
     def compile(
         cls, content: SendContent, *, links: Sequence[str], workspace: WorkspaceId, send: SendId, tokens: TokenMaker
     ) -> "WireMessage":
-        """Compile a send's content; `links` as extract_links gave them at launch. Raises InvalidTemplate, RenderError."""
+        """Compile a send's content; `links` as extract_links gave them at launch. Raises TemplateInvalid, RenderError."""
         occasion = Occasion(
             campaign_id=content.campaign_id,
             campaign_name=content.campaign_name,

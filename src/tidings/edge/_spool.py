@@ -3,7 +3,7 @@
 import asyncio
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -52,7 +52,7 @@ class Spool:
 
 
 @contextmanager
-def abandoned(path: Path) -> Iterator[list[tuple[int, list[Event]]] | None]:
+def abandoned(path: Path) -> Generator[list[tuple[int, list[Event]]] | None, None, None]:
     """The batches in a file whose process is gone, locked meanwhile; None if it lives. Unlink the file inside the block."""
     try:
         file = os.open(path, os.O_RDWR)
