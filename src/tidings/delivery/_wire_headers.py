@@ -100,11 +100,11 @@ def _fold(value: str, first: int) -> str | None:
 def address(email: str) -> bytes:
     """An addr-spec for an envelope or a header: UTF-8 in the local part at most. Raises RenderError."""
     raw = email.encode()
-    if raw.translate(None, _ADDRESS) or raw.count(b"@") != 1:
-        local, at, domain = email.rpartition("@")
+    if raw.translate(None, _ADDRESS) or raw.count(b"@") != 1 or not 0 < raw.find(b"@") < len(raw) - 1:
+        local, _, domain = email.rpartition("@")
         if (
-            not at
-            or not local
+            not local
+            or not domain
             or not domain.isascii()
             or re.search(r'[\s()<>\[\]:;\\,"@\x00-\x20\x7f-\x9f]', local + domain)
         ):
