@@ -72,7 +72,7 @@ async def _move(tx: Tx, campaign: Campaign, workspace: WorkspaceId, target: Camp
     row = await tx.fetchrow(
         f"""
         UPDATE campaigns SET status = $3::text::campaign_status, status_reason = '', updated_at = $4,
-            finished_at = CASE WHEN $3 IN ('cancelled', 'sent') THEN $4 END
+            finished_at = CASE WHEN $3 IN ('cancelled', 'sent') THEN $4::timestamptz END
         WHERE workspace_id = $1 AND id = $2 RETURNING {COLUMNS}
         """,  # noqa: S608 - our own column names
         workspace,

@@ -67,11 +67,6 @@ class Lane:
         self._progress()
 
     @property
-    def unsent(self) -> int:
-        """Recipients here that were not handed out yet."""
-        return len(self._again) + sum(run.unsent for run in self.runs)
-
-    @property
     def stuck(self) -> bool:
         """More work would not move it now."""
         return self.provider.health.state in {HealthState.UNREACHABLE, HealthState.THROTTLED}

@@ -25,6 +25,7 @@ from tidings.core.loops import RETRYABLE, every, forever
 from tidings.delivery._contents import Contents
 from tidings.delivery._ears import Ears
 from tidings.delivery._journal import Journal
+from tidings.delivery._lane import Lane
 from tidings.delivery._lanes import Lanes
 from tidings.delivery._recorder import Recorder
 from tidings.delivery._recover import replay_orphans
@@ -113,7 +114,7 @@ class SendWorker:
                 await asyncio.wait_for(self._room.wait(), 1.0)
             self._room.clear()
             while self._ears.listening and not self._closing:
-                enough = [f"{w}:{p}" for (w, p), lane in self._lanes.items() if lane.stuck or self._ahead(w, p)]
+                enough = [f"{w}:{p}" for (w, p), lane in self._lanes.items() if self._has_enough(lane)]
                 wanted = min(_MAX_RUNS - len(self._runs), max(1, int(_AHEAD * self._chunk_size / usual_size)))
                 if wanted <= 0:
                     break
@@ -128,9 +129,11 @@ class SendWorker:
                     break
                 usual_size = max(1.0, sum(row["last_n"] - row["first_n"] + 1 for row in rows) / len(rows))
 
-    def _ahead(self, workspace: int, provider: int) -> bool:
-        ours = (run.unsent for run in self._runs.values() if (run.workspace, run.provider) == (workspace, provider))
-        return sum(ours) > _AHEAD * self._chunk_size
+    def _has_enough(self, lane: Lane) -> bool:
+        ours = (lane.workspace, lane.provider_id)
+        unsent = sum(run.unsent for run in self._runs.values() if (run.workspace, run.provider) == ours)
+        # A provider that cannot send now is left with something to try again with, and no more.
+        return unsent > (0 if lane.stuck else _AHEAD * self._chunk_size)
 
     def _begin(self, row: asyncpg.Record, fence: float) -> None:
         run = ChunkRun(
