@@ -313,6 +313,14 @@ async def test_throttling_pauses_pulling_and_is_told() -> None:
     assert provider.health.state is HealthState.OK
 
 
+async def test_throttled_again_and_again_it_waits_longer_each_time() -> None:
+    slow = Plan(mail="451 4.3.0")
+    begun = time.monotonic()
+    outcomes, _ = await outcomes_of(World(plans(4, n1=slow, n2=slow, n3=slow)))
+    assert [type(outcomes[n]) for n in range(1, 5)] == [Throttled, Throttled, Throttled, Accepted]
+    assert time.monotonic() - begun >= 0.02 + 0.04 + 0.08
+
+
 async def test_connections_grow_with_the_work_up_to_the_limit() -> None:
     world = World(plans(2000))
     await outcomes_of(world, connections=5)
@@ -395,6 +403,7 @@ async def test_closing_in_the_middle_of_a_run_loses_nothing() -> None:
         assert source.held == set()
         assert source.broken == []
         assert all(isinstance(outcome, Accepted) for outcome in source.outcomes.values())
+        assert source.pulled < 550
         assert sorted(n for n, _ in world.texts) == sorted(source.outcomes)
         assert world.commands["QUIT"] == world.connections
 
