@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from scripted_smtp import CheckingSource, job
-from tidings.delivery.providers import Accepted, Deferred, Unknown
+from tidings.delivery.providers import Accepted, Deferred, Rejected, Unknown
 from tidings.delivery.providers._smtp_handshake import Capabilities
 from tidings.delivery.providers._smtp_session import SmtpSession
 
@@ -81,6 +81,16 @@ def test_accepted_only_once_the_dot_has_left_us(unsent: int, accepted: bool) -> 
     assert transport.aborted is not accepted
     assert len(keeper.ended) == (not accepted)
     assert source.given_back[2] == (not accepted)
+    assert source.broken == []
+
+
+def test_refused_before_the_end_of_its_text_what_is_left_must_not_pass_for_commands() -> None:
+    session, transport, source, _ = transmitting_two()
+    transport.unsent = ENVELOPE + 1
+    session.data_received(b"552 5.3.4 too large\r\n")
+    assert isinstance(source.outcomes[1], Rejected)
+    assert transport.aborted
+    assert source.given_back[2] == 1
     assert source.broken == []
 
 

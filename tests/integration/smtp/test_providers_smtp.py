@@ -24,6 +24,7 @@ from tidings.delivery.providers import (
     open_provider,
 )
 
+SOON = {"command": 0.3, "data": 0.3, "dot": 0.3}
 LOCKSTEP = tuple(word for word in ESMTP if word != "PIPELINING")
 
 
@@ -37,7 +38,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def provider_for(world: World, **config: Any):
-    timeouts = {"command": 0.3, "data": 0.3, "dot": 0.3, "block": 0.3, **config.pop("timeouts", {})}
+    timeouts = {"command": 5, "data": 5, "dot": 5, "block": 5, **config.pop("timeouts", {})}
     return open_provider(
         "smtp",
         {"host": "127.0.0.1", "port": world.port, "tls": "none", "connections": 1, "timeouts": timeouts, **config},
@@ -141,7 +142,7 @@ async def test_closing_after_the_dot_is_unknown_and_concerns_that_message_only(k
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
 async def test_a_message_that_makes_the_server_hang_up_is_deferred_in_the_end(stage: str, what: str) -> None:
     world = World(plans(5, n3=Plan(**{stage: what})))
-    outcomes, source = await outcomes_of(world)
+    outcomes, source = await outcomes_of(world, timeouts=SOON)
     assert isinstance(outcomes[3], Deferred)
     assert outcomes[3].code == 0
     assert source.given_back[3] == 2
@@ -150,7 +151,7 @@ async def test_a_message_that_makes_the_server_hang_up_is_deferred_in_the_end(st
 
 
 async def test_stalling_after_the_dot_is_unknown() -> None:
-    outcomes, _ = await outcomes_of(World(plans(4, n2=Plan(dot="stall"))))
+    outcomes, _ = await outcomes_of(World(plans(4, n2=Plan(dot="stall"))), timeouts=SOON)
     assert isinstance(outcomes[2], Unknown)
     assert "0.3 s" in outcomes[2].reason
     assert all(isinstance(outcomes[n], Accepted) for n in (1, 3, 4))
@@ -158,7 +159,7 @@ async def test_stalling_after_the_dot_is_unknown() -> None:
 
 async def test_replies_byte_by_byte() -> None:
     special = {"n2": Plan(rcpt="550 5.1.1"), "n3": Plan(dot="554 a|b|554 5.6.0"), "n5": Plan(data="451 4.3.0")}
-    outcomes, _ = await outcomes_of(World(plans(8, **special), chop=byte_by_byte), timeouts={"command": 5, "dot": 5})
+    outcomes, _ = await outcomes_of(World(plans(8, **special), chop=byte_by_byte))
     check_own_replies(outcomes)
     assert [n for n, outcome in outcomes.items() if not isinstance(outcome, Accepted)] == [2, 3, 5]
 
@@ -413,7 +414,7 @@ async def test_large_messages_arrive_whole() -> None:
     world = World(plans(20))
     async with serving(world):
         source = CheckingSource([job(n, text=text) for n in world.plans])
-        await run(provider_for(world, connections=3, timeouts={"dot": 5}), source)
+        await run(provider_for(world, connections=3), source)
     assert len(world.texts) == 20
     assert all(received == text for _, received in world.texts)
 
@@ -453,25 +454,29 @@ async def test_parameters_of_mail_follow_what_was_announced() -> None:
 async def reading_nothing(answer: bytes) -> AsyncIterator[int]:
     """A server that answers the text of a message before it has read it; its port."""
     conversations: list[asyncio.Task[None]] = []
+    over = asyncio.Event()
 
     def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         conversations.append(asyncio.create_task(talk(reader, writer)))
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 hello\r\n")
-        await reader.readline()
-        writer.write(b"250-hello\r\n250 PIPELINING\r\n")
-        for _ in range(3):
+        try:
+            writer.write(b"220 hello\r\n")
             await reader.readline()
-        writer.write(b"250 n=1 mail\r\n250 n=1 rcpt\r\n354 go\r\n")
-        await asyncio.sleep(0.1)
-        writer.write(answer)
-        await asyncio.sleep(0.2)
-        writer.transport.abort()
+            writer.write(b"250-hello\r\n250 PIPELINING\r\n")
+            for _ in range(3):
+                await reader.readline()
+            writer.write(b"250 n=1 mail\r\n250 n=1 rcpt\r\n354 go\r\n")
+            await asyncio.sleep(0.1)
+            writer.write(answer)
+            await over.wait()
+        finally:
+            writer.transport.abort()
 
     server = await asyncio.start_server(begin, "127.0.0.1", 0)
     yield server.sockets[0].getsockname()[1]
     server.close()
+    over.set()
     await asyncio.gather(*conversations)
     await asyncio.sleep(0.01)
 
