@@ -189,12 +189,12 @@ async def test_the_list_must_exist_and_if_it_goes_the_import_says_so(
 
 
 async def test_a_fault_in_the_middle_ends_it_and_is_told(db: Database, workspace: WorkspaceId, news: ListId) -> None:
-    started = await start(db, workspace, news, [{"email": f"{i}@x.test"} for i in range(4001)])
+    started = await start(db, workspace, news, [{"email": f"{i}@x.test"} for i in range(8001)])
     async with db.connection() as connection:
         await connection.execute("UPDATE import_batches SET rows = 'no JSON' WHERE batch_no = 2")
     await audience.run_import(db, KEYS, workspace=workspace, import_=started.id)
     done = await result(db, workspace, started)
-    assert (done.status, done.processed, done.created) == (ImportStatus.FAILED, 2000, 2000)
+    assert (done.status, done.processed, done.created) == (ImportStatus.FAILED, 4000, 4000)
     assert "JSONDecodeError" in done.problems[0]["message"]
 
 
@@ -247,7 +247,7 @@ async def test_killed_in_the_middle_it_goes_on_and_doubles_nothing(
     rows[7] = {"email": "nope"}
     started = await start(db, workspace, news, rows)
     kills = 0
-    for after in (2000, 10_000):
+    for after in (4000, 12_000):
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", _WORKER, db.url, str(workspace), str(started.id)
         )

@@ -5,7 +5,7 @@ So whatever dies, wherever, an import continues after its last finished batch an
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,12 +48,9 @@ def jobs(db: Database, keys: Keyring) -> dict[str, Callable[[Any], Awaitable[Non
 
 async def run_import(db: Database, keys: Keyring, *, workspace: WorkspaceId, import_: ImportId) -> None:
     """Work off what is left of an import. Raises only what is worth trying again (`core.loops.RETRYABLE`)."""
-    key = address_key(keys)
+    worker = _Worker(db, address_key(keys), workspace, import_)
     try:
-        more = True
-        while more:
-            async with db.transaction() as tx:
-                more = await _next_batch(tx, key, workspace, import_)
+        await worker.run()
     except RETRYABLE:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the import must say that it ended
@@ -66,6 +63,8 @@ async def run_import(db: Database, keys: Keyring, *, workspace: WorkspaceId, imp
 class _Batch:
     """Checked rows, one a person: those whom the batch names twice are merged, the later word counting."""
 
+    number: int
+    size: int = 0
     people: dict[str, ContactFields] = field(default_factory=dict)
     updated: int = 0
     unchanged: int = 0
@@ -74,6 +73,7 @@ class _Batch:
 
     def take(self, row: Any, number: int) -> None:
         """Check one row, the `number`-th of the import."""
+        self.size += 1
         try:
             if not isinstance(row, dict):
                 raise Invalid.at("", "must be an object with an email")
@@ -108,81 +108,113 @@ def _merge(known: ContactFields, told: ContactFields) -> bool:
     return changed
 
 
-async def _next_batch(tx: Tx, key: bytes, workspace: WorkspaceId, import_: ImportId) -> bool:
-    """Take one batch; False once there is none left."""
-    # The lock makes two workers of one import (a slow one and its stand-in) take turns.
-    import_row = await tx.fetchrow(
-        "SELECT list_id, status FROM imports WHERE workspace_id = $1 AND id = $2 FOR UPDATE", workspace, import_
-    )
-    if import_row is None or import_row["status"] not in {"queued", "running"}:
-        return False
-    list_id = import_row["list_id"]
-    if list_id is not None and not await tx.fetchval(
-        "SELECT true FROM lists WHERE workspace_id = $1 AND id = $2 FOR KEY SHARE", workspace, list_id
-    ):
-        await _fail(tx, workspace, import_, "the list was deleted; what was imported before stays", "list_id")
-        return False
-    stored = await tx.fetchrow(
-        """DELETE FROM import_batches WHERE workspace_id = $1 AND import_id = $2 AND batch_no =
-               (SELECT min(batch_no) FROM import_batches WHERE workspace_id = $1 AND import_id = $2)
-           RETURNING first_row, rows""",
-        workspace,
-        import_,
-    )
-    if stored is None:
-        await tx.execute(
-            "UPDATE imports SET status = 'done', finished_at = $3 WHERE workspace_id = $1 AND id = $2",
-            workspace,
-            import_,
-            utc_now(),
+class _Worker:
+    """Works off one import. While PostgreSQL stores a batch, the next one is read and checked."""
+
+    def __init__(self, db: Database, key: bytes, workspace: WorkspaceId, import_: ImportId) -> None:
+        self._db = db
+        self._key = key
+        self._of = (workspace, import_)
+
+    async def run(self) -> None:
+        """Until nothing is left, or the import is no longer to be worked on."""
+        batch = await self._read(-1)
+        while batch is not None:
+            reading = asyncio.ensure_future(self._read(batch.number))
+            try:
+                goes_on = await self._store(batch)
+                batch = await reading if goes_on else None
+            finally:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
+        # Waits for the disk, and with it everything before.
+        async with self._db.transaction() as tx:
+            await tx.execute(
+                """UPDATE imports SET status = 'done', finished_at = $3
+                   WHERE workspace_id = $1 AND id = $2 AND status IN ('queued', 'running') AND NOT EXISTS (
+                       SELECT FROM import_batches AS b WHERE b.workspace_id = $1 AND b.import_id = $2)""",
+                *self._of,
+                utc_now(),
+            )
+
+    async def _read(self, after: int) -> _Batch | None:
+        async with self._db.connection() as connection:
+            stored = await connection.fetchrow(
+                """SELECT batch_no, first_row, rows FROM import_batches
+                   WHERE workspace_id = $1 AND import_id = $2 AND batch_no > $3 ORDER BY batch_no LIMIT 1""",
+                *self._of,
+                after,
+            )
+        if stored is None:
+            return None
+        batch = _Batch(stored["batch_no"])
+        rows = orjson.loads(stored["rows"])
+        for position, row in enumerate(rows):
+            batch.take(row, stored["first_row"] + position)
+            if position % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)
+        return batch
+
+    async def _store(self, batch: _Batch) -> bool:
+        """Take the batch and what is in it, at once; False if the import is not to go on."""
+        workspace, import_ = self._of
+        async with self._db.transaction() as tx:
+            # A commit that the disk never saw is undone whole, batch and all: no need to wait for the disk each time.
+            await tx.execute("SET LOCAL synchronous_commit = off")
+            # The lock makes two workers of one import (a slow one and its stand-in) take turns.
+            row = await tx.fetchrow(
+                "SELECT list_id, status FROM imports WHERE workspace_id = $1 AND id = $2 FOR UPDATE", *self._of
+            )
+            if row is None or row["status"] not in {"queued", "running"}:
+                return False
+            list_id = row["list_id"]
+            if list_id is not None and not await tx.fetchval(
+                "SELECT true FROM lists WHERE workspace_id = $1 AND id = $2 FOR KEY SHARE", workspace, list_id
+            ):
+                await _fail(tx, workspace, import_, "the list was deleted; what was imported before stays", "list_id")
+                return False
+            taken = await tx.fetchval(
+                """DELETE FROM import_batches WHERE workspace_id = $1 AND import_id = $2 AND batch_no = $3
+                   RETURNING true""",
+                *self._of,
+                batch.number,
+            )
+            if not taken:  # another worker was quicker
+                return True
+            created, updated = await self._merge(tx, list_id, batch)
+            await tx.execute(
+                sql(__package__, "_import_progress"),
+                workspace,
+                import_,
+                batch.size,
+                created,
+                updated + batch.updated,
+                len(batch.people) - created - updated + batch.unchanged,
+                batch.rejected,
+                batch.problems,
+                PROBLEMS_KEPT,
+            )
+        return True
+
+    async def _merge(self, tx: Tx, list_id: int | None, batch: _Batch) -> tuple[int, int]:
+        """Merge into contacts and put on the list; returns how many were created and changed."""
+        if not batch.people:
+            return 0, 0
+        await tx.execute(_STAGE)
+        # In one order always, so that two imports of the same people wait for each other instead of deadlocking.
+        records = [
+            (email, address_hash(self._key, email), *(getattr(fields, name) for name in _COLUMNS))
+            for email, fields in sorted(batch.people.items())
+        ]
+        await tx.copy_records_to_table(
+            "import_rows", records=records, columns=["email", "address_hash", *_COLUMNS], schema_name="pg_temp"
         )
-        return False
-    rows = orjson.loads(stored["rows"])
-    batch = await _checked(rows, stored["first_row"])
-    created, updated = await _store(tx, key, workspace, list_id, batch)
-    await tx.execute(
-        sql(__package__, "_import_progress"),
-        workspace,
-        import_,
-        len(rows),
-        created,
-        updated + batch.updated,
-        len(batch.people) - created - updated + batch.unchanged,
-        batch.rejected,
-        batch.problems,
-        PROBLEMS_KEPT,
-    )
-    return True
-
-
-async def _checked(rows: Sequence[Any], first_row: int) -> _Batch:
-    batch = _Batch()
-    for position, row in enumerate(rows):
-        batch.take(row, first_row + position)
-        if position % _BREATH == _BREATH - 1:
-            await asyncio.sleep(0)
-    return batch
-
-
-async def _store(tx: Tx, key: bytes, workspace: WorkspaceId, list_id: int | None, batch: _Batch) -> tuple[int, int]:
-    """Merge into contacts and put on the list; returns how many were created and changed."""
-    if not batch.people:
-        return 0, 0
-    await tx.execute(_STAGE)
-    # In one order always, so that two imports of the same people wait for each other instead of deadlocking.
-    records = [
-        (email, address_hash(key, email), *(getattr(fields, name) for name in _COLUMNS))
-        for email, fields in sorted(batch.people.items())
-    ]
-    await tx.copy_records_to_table(
-        "import_rows", records=records, columns=["email", "address_hash", *_COLUMNS], schema_name="pg_temp"
-    )
-    now = utc_now()
-    counts = await tx.fetchrow(sql(__package__, "_import_merge"), workspace, now)
-    assert counts is not None
-    if list_id is not None:
-        await tx.execute(sql(__package__, "_import_subscribe"), workspace, list_id, now)
-    return counts["created"], counts["updated"]
+        now = utc_now()
+        counts = await tx.fetchrow(sql(__package__, "_import_merge"), self._of[0], now)
+        assert counts is not None
+        if list_id is not None:
+            await tx.execute(sql(__package__, "_import_subscribe"), self._of[0], list_id, now)
+        return counts["created"], counts["updated"]
 
 
 async def _fail(tx: Tx, workspace: WorkspaceId, import_: ImportId, message: str, field_name: str = "") -> None:

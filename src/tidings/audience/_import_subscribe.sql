@@ -7,6 +7,8 @@ SELECT $1, $2, c.id,
        $3,
        CASE WHEN c.status >= 'unsubscribed' THEN $3::timestamptz END
 FROM import_rows AS r
-JOIN contacts AS c ON c.workspace_id = $1 AND c.email = r.email
+CROSS JOIN LATERAL (  -- OFFSET 0 keeps it one index lookup a row, whatever the statistics say
+    SELECT id, status FROM contacts WHERE workspace_id = $1 AND email = r.email OFFSET 0
+) AS c
 ORDER BY c.id
 ON CONFLICT (workspace_id, list_id, contact_id) DO NOTHING

@@ -74,7 +74,7 @@ async def _work(db: Database, stop: asyncio.Event, jobs: Mapping[str, Handler]) 
         manager.register_executor(name, executor)
     working = asyncio.ensure_future(
         manager.run(
-            dequeue_timeout=timedelta(seconds=5),
+            dequeue_timeout=timedelta(seconds=1),
             batch_size=_AT_ONCE,
             max_concurrent_tasks=2 * _AT_ONCE,
             heartbeat_timeout=_HEARTBEAT,
