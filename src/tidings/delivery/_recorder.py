@@ -62,12 +62,9 @@ class Recorder:
         self._harvests.clear()
         for run in through:
             self._put_away(run)
-        for run in over:
-            if run.slot is not None:
-                run.slot.close()
-            del self._runs[run.workspace, run.send, run.chunk_no]
-        for run in through:
-            if run not in over:
+            if run in over:
+                self._forget(run)
+            else:
                 self._again(run)
         if finished:
             async with self._db.connection() as connection:
@@ -77,3 +74,11 @@ class Recorder:
         lane = self._lanes.get(run.workspace, run.provider)
         if lane is not None:
             lane.remove(run)
+
+    def _forget(self, run: ChunkRun) -> None:
+        if run.slot is not None:
+            run.slot.close()
+        # The chunk may be ours again already: claimed between the commit and our hearing of it.
+        key = (run.workspace, run.send, run.chunk_no)
+        if self._runs.get(key) is run:
+            del self._runs[key]

@@ -61,7 +61,7 @@ class SendWorker:
         self._folder = folder
         self._writer = writer
         self._chunk_size = chunk_size
-        self._journal = Journal(folder, owner=self._owner, slots=_MAX_RUNS, capacity=LARGEST_CHUNK)
+        self._journal = Journal(folder, owner=self._owner, slots=2 * _MAX_RUNS, capacity=LARGEST_CHUNK)
         self._contents = Contents(db, Tokens(keys, public_url))
         self._runs: dict[tuple[int, int, int], ChunkRun] = {}
         self._room, self._flush = asyncio.Event(), asyncio.Event()
@@ -80,6 +80,7 @@ class SendWorker:
             db, owner=self._owner, writer=writer, runs=self._runs, lanes=self._lanes, again=self._load_again
         )
         self._closing = False
+        self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until `stop`; then finish what is being transmitted, record it, and give the rest back."""
@@ -94,12 +95,14 @@ class SendWorker:
         tasks = [asyncio.ensure_future(loop) for loop in loops]
         stopping = asyncio.ensure_future(stop.wait())
         try:
-            await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([stopping, self._fault, *tasks], return_when=asyncio.FIRST_COMPLETED)
             await self._close()
         finally:
             for task in (stopping, *tasks):
                 task.cancel()
             ended = await asyncio.gather(*tasks, return_exceptions=True)
+        if self._fault.done():
+            self._fault.result()
         for fault in ended:
             if isinstance(fault, Exception):
                 raise fault
@@ -249,7 +252,12 @@ class SendWorker:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None and not self._fault.done():
+            self._fault.set_exception(fault)  # a defect: end, and let the next process recover from our journal
 
     async def _close(self) -> None:
         self._closing = True

@@ -1,0 +1,149 @@
+"""The hot statements use the indexes that were made for them, whatever the statistics say."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tidings.core.db import Database, sql
+
+SENDS, CHUNKS, SIZE = 20, 200, 100
+
+
+async def _fill(db: Database, workspace: int) -> None:
+    async with db.transaction() as tx:
+        await tx.execute(
+            """
+            INSERT INTO providers (workspace_id, id, name, kind, config, created_at, updated_at)
+            VALUES ($1, 1, 'sink', 'sandbox', '{}', now(), now())
+            """,
+            workspace,
+        )
+        await tx.execute(
+            """
+            INSERT INTO sends (workspace_id, id, campaign_id, provider_id, status, list_ids, recipients, created_at)
+            SELECT $1, s, 1, 1, 'running', '{1}', 0, now() FROM generate_series(1, $2) AS s
+            """,
+            workspace,
+            SENDS,
+        )
+        await tx.execute(
+            """
+            INSERT INTO chunks (workspace_id, send_id, chunk_no, provider_id, priority, position, first_n, last_n)
+            SELECT $1, s, c, 1, 5, c, c * $4 + 1, (c + 1) * $4
+            FROM generate_series(1, $2) AS s, generate_series(0, $3 - 1) AS c
+            """,
+            workspace,
+            SENDS,
+            CHUNKS,
+            SIZE,
+        )
+        await tx.execute(
+            "INSERT INTO deliveries (workspace_id, send_id, contact_id, n) SELECT $1, 1, n, n FROM generate_series(1, $2) AS n",
+            workspace,
+            CHUNKS * SIZE,
+        )
+        await tx.execute(
+            """
+            INSERT INTO contacts (workspace_id, id, email, address_hash, created_at, updated_at)
+            SELECT $1, n, n || '@example.com', decode(md5(n::text), 'hex'), now(), now() FROM generate_series(1, $2) AS n
+            """,
+            workspace,
+            CHUNKS * SIZE,
+        )
+        await tx.execute(
+            "INSERT INTO lists (workspace_id, id, name, created_at, updated_at) VALUES ($1, 1, 'a', now(), now())",
+            workspace,
+        )
+        await tx.execute(
+            """
+            INSERT INTO subscriptions (workspace_id, list_id, contact_id, subscribed_at)
+            SELECT $1, 1, n, now() FROM generate_series(1, $2) AS n
+            """,
+            workspace,
+            CHUNKS * SIZE,
+        )
+
+
+async def _plan(tx: Any, statement: str, *values: object) -> str:
+    """The generic plan, as a prepared statement has it in the long run."""
+    await tx.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+    rows = await tx.fetch("EXPLAIN " + statement, *values)
+    return "\n".join(row[0] for row in rows)
+
+
+def _statement(name: str) -> str:
+    return sql("tidings.delivery", name)
+
+
+async def test_a_claim_leases_what_was_asked_for_and_no_more(db: Database, workspace: int) -> None:
+    await _fill(db, workspace)
+    for analyse in (False, True):
+        async with db.connection() as connection:
+            if analyse:
+                await connection.execute("ANALYZE chunks")
+        for wanted in (1, 2, 7):
+            async with db.transaction() as tx:
+                assert len(await tx.fetch(_statement("_claim"), "me", 60.0, wanted, [])) == wanted
+            async with db.transaction() as tx:
+                # The plan that once leased everything: a nested loop that runs its inner side again and again.
+                await tx.execute(
+                    "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_indexscan = off"
+                )
+                assert len(await tx.fetch(_statement("_claim"), "me", 60.0, wanted, [])) == wanted
+
+
+async def test_claims_take_turns(db: Database, workspace: int) -> None:
+    await _fill(db, workspace)
+    async with db.transaction() as tx:
+        rows = await tx.fetch(_statement("_claim"), "me", 60.0, 2 * SENDS, [])
+        assert {row["chunk_no"] for row in rows} == {0, 1}
+        assert {row["send_id"] for row in rows} == set(range(1, SENDS + 1))
+
+
+async def test_plans(db: Database, workspace: int) -> None:
+    await _fill(db, workspace)
+    async with db.connection() as connection:
+        await connection.execute("ANALYZE")
+    now = datetime.now(UTC)
+    async with db.transaction() as tx:
+        claim = await _plan(tx, _statement("_claim"), "me", 60.0, 2, [])
+        assert "chunks_pending" in claim
+        fetch = await _plan(tx, _statement("_fetch"), workspace, 1, 1, SIZE, None)
+        assert "deliveries_pkey" in fetch
+        assert "Seq Scan on deliveries" not in fetch
+        assert "Seq Scan on contacts" not in fetch
+        accepted = await _plan(
+            tx, _statement("_record_accepted"), [workspace], [1], [1], "delivered", now, 1, "pending"
+        )
+        assert "deliveries_pkey" in accepted
+        assert "Seq Scan on deliveries" not in accepted
+        other = await _plan(
+            tx,
+            _statement("_record_other"),
+            [workspace],
+            [1],
+            [1],
+            ["deferred"],
+            ["later"],
+            [None],
+            [60.0],
+            [600.0],
+            now,
+            1,
+            1,
+            30.0,
+        )
+        assert "Seq Scan on deliveries" not in other
+        finish = await _plan(tx, _statement("_finish"), [workspace], [1], now)
+        assert "chunks_open" in finish or "chunks_pkey" in finish
+        assert "Seq Scan on chunks" not in finish
+        from tidings.delivery._withdrawals import _HOLDERS
+
+        holders = await _plan(tx, _HOLDERS, workspace, [5])
+        assert "deliveries_workspace_id_contact_id_send_id_key" in holders
+
+
+def test_statements_are_where_they_are_looked_for() -> None:
+    folder = Path(__file__).parents[2] / "src/tidings/delivery"
+    for file in folder.glob("*.sql"):
+        assert file.read_text(encoding="utf-8").startswith("--"), f"{file.name} begins by saying what it is for"
