@@ -11,6 +11,7 @@ from tidings.delivery.providers._interface import HealthState, ProviderHealth, S
 from tidings.delivery.providers._outcomes import Throttled
 from tidings.delivery.providers._smtp_config import SmtpConfig, Tls
 from tidings.delivery.providers._smtp_handshake import HandshakeError, shake_hands
+from tidings.delivery.providers._smtp_keeper import Connection
 from tidings.delivery.providers._smtp_session import SmtpSession
 
 _FIRST_WAIT_SECONDS = 0.5
@@ -27,8 +28,8 @@ class SmtpProvider:
     def __init__(self, config: SmtpConfig) -> None:
         self._config = config
         self._context: ssl.SSLContext | None = None
-        self._sessions: set[SmtpSession] = set()
-        self._parked: set[SmtpSession] = set()
+        self._sessions: set[Connection] = set()
+        self._parked: set[Connection] = set()
         self._connecting: set[asyncio.Task[None]] = set()
         self._started = False
         self._closing = False
@@ -136,7 +137,7 @@ class SmtpProvider:
         self._resume_at(self._throttled_until)
         self._update()
 
-    def parked(self, session: SmtpSession) -> None:
+    def parked(self, session: Connection) -> None:
         """It has nothing to do."""
         if self._closing:
             session.leave()
@@ -145,7 +146,7 @@ class SmtpProvider:
             self._hungry = False
         self._parked.add(session)
 
-    def lost(self, session: SmtpSession, reason: str, *, gave_back: bool) -> None:
+    def lost(self, session: Connection, reason: str, *, gave_back: bool) -> None:
         """A connection is gone."""
         self._sessions.discard(session)
         self._parked.discard(session)

@@ -11,13 +11,13 @@ next text is written only after the reply to the last, so that at most one messa
 
 import asyncio
 import re
-from typing import Protocol
 
-from tidings.delivery.providers._interface import Outgoing, Source
+from tidings.delivery.providers._interface import Outgoing
 from tidings.delivery.providers._outcomes import Accepted, Deferred, Throttled, Unknown, Withdrawn
 from tidings.delivery.providers._smtp_config import SmtpTimeouts
 from tidings.delivery.providers._smtp_envelope import Commands
 from tidings.delivery.providers._smtp_handshake import Capabilities
+from tidings.delivery.providers._smtp_keeper import Keeper
 from tidings.delivery.providers._smtp_replies import Stage, classify, text_of
 
 _WHOLE_REPLY = re.compile(rb"[2-5]\d\d(?: |\r?\Z)").match
@@ -27,42 +27,6 @@ _LARGE_MESSAGE = 16_384
 _MOST_LOSSES = 3
 _IDLE, _RSET, _MAIL, _RCPT, _DATA, _DOT, _EMPTY_DOT, _QUIT = Stage  # names for the hot path: no look-up in an enum
 _2, _3, _4, _5 = b"2345"
-
-
-class Keeper(Protocol):
-    """What a session asks of the pool that it belongs to."""
-
-    source: Source
-    tick: float
-    """The time of the last sweep: a clock that costs nothing to read."""
-    may_pull: bool
-    growing: bool
-
-    def grow(self) -> None:
-        """There is more to send than this connection carries."""
-        ...
-
-    def progressed(self) -> None:
-        """The first reply to a message on this connection."""
-        ...
-
-    def accepted_after_throttle(self) -> None:
-        """A message was accepted while `throttles` was not 0."""
-        ...
-
-    throttles: int
-
-    def throttle(self, outcome: Throttled) -> None:
-        """The server told us to slow down."""
-        ...
-
-    def parked(self, session: "SmtpSession") -> None:
-        """It has nothing to send and nothing in flight."""
-        ...
-
-    def lost(self, session: "SmtpSession", reason: str, *, gave_back: bool) -> None:
-        """The connection is gone and its messages are settled or given back. Told exactly once."""
-        ...
 
 
 class SmtpSession(asyncio.Protocol):
@@ -111,9 +75,7 @@ class SmtpSession(asyncio.Protocol):
         self._clock = keeper.tick
         self._over = False
         self.progress = False
-        """Has a message got its reply on this connection?"""
         self.wanted = False
-        """Does its end say nothing against the server (goodbye, worn out, withdrawn, unused)?"""
 
     # --- what the pool calls ---
 
@@ -130,9 +92,9 @@ class SmtpSession(asyncio.Protocol):
         self._rcpt_refused = False
         if self._pipelining:
             group = self._commands.group(job)
-            self._write(b"RSET\r\n" + group if self._dirty else group)
+            self._transport.write(b"RSET\r\n" + group if self._dirty else group)
         else:
-            self._write(b"RSET\r\n" if self._dirty else self._commands.mail(job))
+            self._transport.write(b"RSET\r\n" if self._dirty else self._commands.mail(job))
         self._stage = _RSET if self._dirty else _MAIL
         self._dirty = False
 
@@ -142,7 +104,7 @@ class SmtpSession(asyncio.Protocol):
             self.wanted = True
             self._stage = _QUIT
             self._clock = self._keeper.tick
-            self._write(b"QUIT\r\n")
+            self._transport.write(b"QUIT\r\n")
 
     def drop(self, reason: str) -> None:
         """Hang up now, and settle what is in flight."""
@@ -276,7 +238,7 @@ class SmtpSession(asyncio.Protocol):
                 # RFC 2920 §3.1: a 354 although no recipient was accepted is to be answered with the dot alone. There is
                 # nobody whom that empty message could reach.
                 self._stage = _EMPTY_DOT
-                self._write(b".\r\n")
+                self._transport.write(b".\r\n")
             else:
                 self._lose("DATA was answered with 354 after MAIL had been refused", charge=True)
         elif raw[0] == _2:
@@ -404,9 +366,6 @@ class SmtpSession(asyncio.Protocol):
                 return job
             keeper.source.settle(job, refusal)
         return None
-
-    def _write(self, data: bytes) -> None:
-        self._transport.write(data)
 
     def _say(self, command: bytes, followed: bool) -> None:
         """The next command of a conversation in lock-step, where nothing may have been said behind the last reply."""
