@@ -106,10 +106,17 @@ def start_sink(port: int) -> subprocess.Popen[bytes]:
     sink = subprocess.Popen([program, *as_user, f"127.0.0.1:{port}", "1000"], cwd="/tmp")
     for _ in range(100):
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+            if sink.poll() is None and probe.connect_ex(("127.0.0.1", port)) == 0:
                 return sink
         time.sleep(0.05)
     raise SystemExit("smtp-sink did not start")
+
+
+def free_port() -> int:
+    """One that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def cpu_of(pid: int) -> float:
@@ -128,8 +135,8 @@ def main() -> None:
     parser.add_argument("--smtp", default="", help="HOST:PORT of a running server instead of a fresh smtp-sink")
     options = parser.parse_args()
     host, _, port = options.smtp.rpartition(":")
-    sink = None if options.smtp else start_sink(2599)
-    host, number = (host, int(port)) if options.smtp else ("127.0.0.1", 2599)
+    host, number = (host, int(port)) if options.smtp else ("127.0.0.1", free_port())
+    sink = None if options.smtp else start_sink(number)
     try:
         for _ in range(options.rounds):
             ours = uvloop.run(measure(host, number, options.size, options.count, options.connections))
