@@ -1,4 +1,7 @@
-"""The body of each role's process: open what it needs, say that it is ready, work until told to stop."""
+"""The body of each role's process: open what it needs, say that it is ready, work until told to stop.
+
+Each imports what only it needs, so that no process carries the others' libraries in its memory.
+"""
 
 import asyncio
 import os
@@ -10,10 +13,7 @@ from typing import Any
 
 import uvloop
 
-from tidings import catcher, edge, workers
-from tidings.api.app import create_app
 from tidings.bootstrap import App, open_app
-from tidings.core.serve import serve
 from tidings.core.settings import Settings
 
 Body = Callable[[App, Settings, asyncio.Event], Coroutine[Any, Any, None]]
@@ -38,6 +38,9 @@ def run_role(name: str, settings: Settings, *, writer: int) -> None:
 
 
 async def _api(app: App, settings: Settings, stop: asyncio.Event) -> None:
+    from tidings.api.app import create_app
+    from tidings.core.serve import serve
+
     await serve(
         create_app(app),
         interface="asgi",
@@ -49,20 +52,28 @@ async def _api(app: App, settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def _edge(app: App, settings: Settings, stop: asyncio.Event) -> None:
+    from tidings import edge
+
     await edge.run(app, host=settings.edge_host, port=settings.edge_port, stop=stop, ready=lambda _: _say_ready())
 
 
 async def _send(app: App, _: Settings, stop: asyncio.Event) -> None:
+    from tidings import workers
+
     _say_ready()
     await workers.send(app, stop)
 
 
 async def _conduct(app: App, _: Settings, stop: asyncio.Event) -> None:
+    from tidings import workers
+
     _say_ready()
     await workers.conduct(app, stop)
 
 
 async def _catcher(app: App, settings: Settings, stop: asyncio.Event) -> None:
+    from tidings import catcher
+
     await catcher.serve(
         smtp_port=settings.catcher_smtp_port,
         http_port=settings.catcher_http_port,
