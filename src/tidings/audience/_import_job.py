@@ -28,6 +28,9 @@ PROBLEMS_KEPT = 100
 _BREATH = 250
 """Rows checked before others on the loop get their turn: some three milliseconds."""
 
+_MANY = 10_000
+"""Rows of an import that can change the shape of the audience."""
+
 _STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS import_rows (
     email text, address_hash bytea, first_name text, last_name text, phone text, language text, time_zone text,
@@ -129,13 +132,18 @@ class _Worker:
                 await asyncio.gather(reading, return_exceptions=True)
         # Waits for the disk, and with it everything before.
         async with self._db.transaction() as tx:
-            await tx.execute(
+            total = await tx.fetchval(
                 """UPDATE imports SET status = 'done', finished_at = $3
                    WHERE workspace_id = $1 AND id = $2 AND status IN ('queued', 'running') AND NOT EXISTS (
-                       SELECT FROM import_batches AS b WHERE b.workspace_id = $1 AND b.import_id = $2)""",
+                       SELECT FROM import_batches AS b WHERE b.workspace_id = $1 AND b.import_id = $2)
+                   RETURNING total""",
                 *self._of,
                 utc_now(),
             )
+        if total is not None and total >= _MANY:
+            # A launch may follow at once: its plan must know of these people before autovacuum's next round.
+            async with self._db.connection() as connection:
+                await connection.execute("ANALYZE contacts, subscriptions")
 
     async def _read(self, after: int) -> _Batch | None:
         async with self._db.connection() as connection:

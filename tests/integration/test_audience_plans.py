@@ -1,0 +1,94 @@
+"""The plans behind hot statements: what they must never do is read a whole table for a page, or loop over an audience."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tidings import audience
+from tidings.audience import _pages
+from tidings.core.db import Database, Tx, sql
+
+CONTACTS = 30_000
+
+
+@pytest.fixture
+async def tx(db: Database, workspace: int) -> AsyncIterator[Tx]:
+    """Two workspaces, the second with thirty thousand contacts on a list of its own, half of them on another."""
+    async with db.transaction() as tx:
+        await tx.execute("SET LOCAL session_replication_role = replica")
+        await tx.execute("INSERT INTO workspaces (id, name, created_at) VALUES (77, 'Big', now())")
+        await tx.execute(
+            """INSERT INTO contacts (workspace_id, id, email, address_hash, created_at, updated_at)
+               SELECT w, i, i || '@x.test', decode(md5(i::text), 'hex'), now(), now()
+               FROM generate_series(1, $1::integer) i, (VALUES ($2::bigint), (77)) AS v (w) WHERE w = 77 OR i < 3000""",
+            CONTACTS,
+            workspace,
+        )
+        await tx.execute(
+            """INSERT INTO subscriptions (workspace_id, list_id, contact_id, subscribed_at)
+               SELECT workspace_id, list, id, now() FROM contacts, (VALUES (1), (2), (3)) AS v (list)
+               WHERE list = 1 OR (list = 2 AND id % 2 = 0) OR id % 10 = 0"""
+        )
+        await tx.execute(
+            """INSERT INTO suppressions (workspace_id, address_hash, reason, created_at)
+               SELECT workspace_id, address_hash, 'bounced', now() FROM contacts WHERE id % 20 = 0"""
+        )
+        await tx.execute("ANALYZE contacts, subscriptions, suppressions")
+        yield tx
+
+
+async def plan(tx: Tx, statement: str, *values: Any) -> str:
+    rows = await tx.fetch(f"EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) {statement}", *values)
+    return "\n".join(row[0] for row in rows)
+
+
+async def test_a_page_of_a_list_reads_a_page(tx: Tx) -> None:
+    for below in (2**63 - 1, CONTACTS // 3):
+        told = await plan(tx, _pages.members_sql(status=True), 77, 1, below, 0, 50, "subscribed")
+        assert "Seq Scan" not in told, told
+        assert "Scan Backward using subscriptions_pkey" in told, told
+        assert "rows=50.00" in told, told
+        assert "Rows Removed" not in told, told
+
+
+async def test_an_audience_is_joined_whole_never_one_by_one(tx: Tx) -> None:
+    for lists, excluded, expected in (([1], [], 30_000), ([1, 2], [3], 27_000)):
+        told = await plan(tx, audience.recipients_sql(), 77, lists, excluded)
+        assert "Nested Loop" not in told, told
+        assert len(await tx.fetch(audience.recipients_sql(), 77, lists, excluded)) == expected
+
+
+async def test_the_first_of_an_audience_is_found_at_once(tx: Tx) -> None:
+    for excluded in ([], [3]):
+        told = await plan(tx, audience._recipients._ANYONE, 77, [1], excluded)
+        assert "Hash" not in told, told
+        assert "Sort" not in told, told
+
+
+async def test_an_import_looks_each_row_up_whatever_the_statistics_say(tx: Tx) -> None:
+    from tidings.audience._import_job import _STAGE
+    from tidings.core.clock import utc_now
+
+    await tx.execute(_STAGE)
+    await tx.execute(
+        """INSERT INTO import_rows (email, address_hash)
+           SELECT i || '@x.test', decode(md5(i::text), 'hex') FROM generate_series(1, 4000) i ORDER BY 1"""
+    )
+    for name, values in (("_import_merge", (77, utc_now())), ("_import_subscribe", (77, 1, utc_now()))):
+        told = await plan(tx, sql("tidings.audience", name), *values)
+        assert "Seq Scan on contacts" not in told, told
+        assert "Seq Scan on suppressions" not in told, told
+        assert "Hash Cond" not in told, told
+
+
+async def test_a_key_is_found_by_its_hash(tx: Tx) -> None:
+    await tx.execute(
+        """INSERT INTO api_keys (workspace_id, name, key_hash, scopes, created_at)
+           SELECT 77, '', decode(md5(i::text), 'hex'), '{}', now() FROM generate_series(1, 3000) i"""
+    )
+    await tx.execute("ANALYZE api_keys")
+    told = await plan(
+        tx, "SELECT workspace_id, id, scopes FROM api_keys WHERE key_hash = $1 AND revoked_at IS NULL", b"x"
+    )
+    assert "Index Scan using api_keys_by_hash" in told, told
