@@ -8,7 +8,9 @@ from tidings.core.crypto import Keyring
 from tidings.core.db import Database
 from tidings.core.ids import CampaignId, ListId, WorkspaceId
 
-SIZES = {"5kb": 5_000, "50kb": 50_000}
+_FILLERS = {"5kb": 11, "50kb": 386}
+"""Paragraphs of filler that make a message of this size."""
+SIZES = tuple(_FILLERS)
 
 _SUBJECT = "{{ contact.first_name | default: 'Friend' }}, this week in {{ contact.city }}"
 _HEAD = """<!doctype html><html><head><meta charset="utf-8"><title>News</title></head><body>
@@ -29,12 +31,34 @@ Unsubscribe: {{ unsubscribe_url }}
 _FILLER = "<p>A paragraph of ordinary words, as newsletters have them, long enough to wrap once or twice in a mail client.</p>\n"
 
 
-def template_html(size: int, *, links: int = 17) -> str:
-    """HTML such that the whole message, both parts and headers and links as sent, is about `size` bytes."""
-    body = "".join(_LINK.format(number=number) for number in range(1, links + 1))
-    overhead = 4_300 if size < 10_000 else 4_600  # headers, text part, tracked links' extra length, quoting
-    missing = max(0, size - overhead - len(_HEAD) - len(body) - len(_TAIL)) if size > 10_000 else 0
-    return _HEAD + body + _FILLER * (missing // len(_FILLER)) + _TAIL
+def template_html(size: str) -> str:
+    """HTML such that a whole message, both parts and headers and links as sent, has about this size."""
+    body = "".join(_LINK.format(number=number) for number in range(1, 18))
+    return _HEAD + body + _FILLER * _FILLERS[size] + _TAIL
+
+
+def message_size(size: str) -> int:
+    """Octets of one such message on the wire."""
+    content = delivery.SendContent(
+        subject=_SUBJECT,
+        html=template_html(size),
+        text=_TEXT,
+        sender_email="news@example.org",
+        sender_name="Example News",
+        reply_to="",
+        message_domain="example.org",
+        list_id="list-1.workspace-1.example.org",
+        list_name="Everyone",
+        feedback_id="c1:t1:campaign:tidings-w1",
+        workspace_name="Bench",
+        postal_address="1 Main Street, Springfield",
+        campaign_id=1,
+        campaign_name="Bench",
+        public_url="http://127.0.0.1:8081",
+        track_opens=True,
+        track_clicks=True,
+    )
+    return len(delivery.sample_message(content))
 
 
 async def prepare(
@@ -86,7 +110,7 @@ async def prepare(
             workspace=workspace,
             name="News",
             subject=_SUBJECT,
-            html_content=template_html(SIZES[size]),
+            html_content=template_html(size),
             text_content=_TEXT,
             by=by,
             now=now,

@@ -16,6 +16,7 @@ from tidings.delivery._providers import (
     list_providers,
     update_provider,
 )
+from tidings.delivery._sample import sample_message
 from tidings.delivery._sends import (
     PREPARE,
     SendCounts,
@@ -62,6 +63,7 @@ __all__ = [
     "prepare_next",
     "requeue_due",
     "resume_send",
+    "sample_message",
     "send_counts",
     "send_links",
     "update_provider",
