@@ -353,9 +353,12 @@ CREATE TABLE engagements (                          -- one row a delivery that e
     first_human_open_at timestamptz,
     first_click_at  timestamptz,
     first_human_click_at timestamptz,
-    opens           integer NOT NULL DEFAULT 0,
-    clicks          integer NOT NULL DEFAULT 0,
     unsubscribed_at timestamptz,
+    opens           integer NOT NULL DEFAULT 0,
+    human_opens     integer NOT NULL DEFAULT 0,
+    clicks          integer NOT NULL DEFAULT 0,
+    human_clicks    integer NOT NULL DEFAULT 0,
+    departures      integer NOT NULL DEFAULT 0,
     PRIMARY KEY (workspace_id, send_id, n)
 ) WITH (fillfactor = 70);
 CREATE INDEX engagements_by_contact ON engagements (workspace_id, contact_id);
@@ -363,5 +366,6 @@ CREATE INDEX engagements_by_contact ON engagements (workspace_id, contact_id);
 CREATE TABLE event_sources (                        -- the last batch of each process that sends events in batches
     source text PRIMARY KEY,
     batch  bigint NOT NULL,
+    before bigint NOT NULL,                        -- the last one before the latest change of this row
     at     timestamptz NOT NULL
 ) WITH (fillfactor = 20);

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 
 from tidings.bootstrap import App
-from tidings.core.loops import forever
 from tidings.core.serve import serve
 from tidings.edge._app import Edge
 from tidings.edge._hits import Hits
@@ -17,14 +16,17 @@ async def run(
 ) -> None:
     """Serve until `stop`; every hit that was acknowledged is in the database or on this disk. Raises Unavailable."""
     hits = Hits(app.db, folder=app.data_dir / "spool", writer=app.writer)
-    writing = asyncio.ensure_future(hits.write())
-    # Nothing can be acknowledged without it: end, and be started anew.
-    writing.add_done_callback(lambda _: stop.set())
-    replaying = asyncio.ensure_future(forever(hits.replay))
+    writing, replaying = asyncio.ensure_future(hits.write()), asyncio.ensure_future(hits.replay())
+    for task in (writing, replaying):
+        # Neither ends by itself unless something is badly wrong: end, and be started anew.
+        task.add_done_callback(lambda _: stop.set())
     try:
         await serve(Edge(app, hits), interface="rsgi", host=host, port=port, stop=stop, ready=ready)
     finally:
         hits.close()
-        await writing
         replaying.cancel()
+        ended = await asyncio.gather(writing, replaying, return_exceptions=True)
         hits.end()
+    for fault in ended:
+        if isinstance(fault, Exception):
+            raise fault

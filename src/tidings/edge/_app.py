@@ -1,24 +1,28 @@
 """What strangers reach: opens, clicks and leaving. RSGI, because a framework would cost more than the work (see docs/decisions)."""
 
+import asyncio
 from collections import OrderedDict
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from tidings import accounts, compliance, delivery
 from tidings.bootstrap import App
 from tidings.core.clock import utc_now
 from tidings.core.errors import NotFound
 from tidings.core.ids import SendId, WorkspaceId
-from tidings.core.loops import RETRYABLE
 from tidings.edge import _pages
 from tidings.edge._forms import read_form
-from tidings.edge._hits import Hits, Overloaded
+from tidings.edge._hits import AWAY, Hits, Overloaded
 from tidings.events import Event, EventType
 from tidings.tracking import Subject, Tokens, classify
 
 _GIF = bytes.fromhex("47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b")
 _BODY_LIMIT = 64 * 1024
-_KEPT_SENDS = 2048
+_BODY_SECONDS = 20.0
+_DATABASE_SECONDS = 10.0
+_REMEMBERED = 2048
+# A Location is a URI (RFC 9110 §10.2.2): what is not ASCII, or is white space, is percent-encoded, the rest stays as written.
+_URI = "!#$%&'()*+,/:;=?@[]~"
 
 Headers = list[tuple[str, str]]
 _PRIVATE: Headers = [
@@ -61,9 +65,9 @@ class Edge:
                 await self._leave(scope, proto, path[3:], method)
             else:
                 self._other(proto, path, method)
-        except Overloaded:
-            _busy(proto)
-        except RETRYABLE:
+        except NotFound:
+            _not_found(proto)
+        except (Overloaded, *AWAY):
             _busy(proto)
 
     async def _open(self, scope: Any, proto: Any, token: str, method: str) -> None:
@@ -88,7 +92,7 @@ class Edge:
             return
         data = {"url": destination[:500]} if index == "x" else {"link": int(index)}
         await self._hits.keep(_hit(EventType.CLICKED, subject, scope, method, data))
-        proto.response_bytes(302, [("location", destination), *_PRIVATE], b"")
+        proto.response_bytes(302, [("location", quote(destination, safe=_URI)), *_PRIVATE], b"")
 
     async def _leave(self, scope: Any, proto: Any, token: str, method: str) -> None:
         if method not in {"GET", "HEAD", "POST"}:
@@ -107,18 +111,19 @@ class Edge:
             proto.response_bytes(413, _HTML, _pages.problem("Too large", "This form sends a few words, not a file."))
             return
         form = read_form(scope.headers.get("content-type") or "", body)
-        await compliance.leave(
-            self._app.db,
-            self._app.withdrawals,
-            workspace=subject.workspace,
-            contact=subject.contact,
-            reason=form.get("reason", "").replace("\0", "")[:1000],
-            # RFC 8058 §3.1: the mailbox provider posts exactly this.
-            source="one_click" if form.get("List-Unsubscribe") == "One-Click" else "page",
-            send=subject.send,
-            n=subject.n,
-            now=utc_now(),
-        )
+        async with asyncio.timeout(2 * _DATABASE_SECONDS):
+            await compliance.leave(
+                self._app.db,
+                self._app.withdrawals,
+                workspace=subject.workspace,
+                contact=subject.contact,
+                reason=form.get("reason", ""),
+                # RFC 8058 §3.1: the mailbox provider posts exactly this.
+                source="one_click" if form.get("List-Unsubscribe") == "One-Click" else "page",
+                send=subject.send,
+                n=subject.n,
+                now=utc_now(),
+            )
         proto.response_bytes(200, _HTML, _pages.gone(sender))
 
     def _other(self, proto: Any, path: str, method: str) -> None:
@@ -133,36 +138,35 @@ class Edge:
 
     async def _destination(self, subject: Subject, token: str, index: str, scope: Any) -> str | None:
         if index == "x":
-            query = parse_qs(scope.query_string, max_num_fields=10)
+            query = parse_qs(scope.query_string)
             return self._tokens.read_dynamic(token, query.get("u", [""])[0], query.get("s", [""])[0])
+        # No more digits than any link's index has, so that none is too long to be read.
+        if not (index.isascii() and index.isdecimal() and len(index) <= 5):
+            return None
         links = await self._links_of(subject.workspace, subject.send)
-        return links[int(index)] if index.isascii() and index.isdecimal() and int(index[:6]) < len(links) else None
+        return links[int(index)] if int(index) < len(links) else None
 
     async def _links_of(self, workspace: WorkspaceId, send: SendId) -> list[str]:
         key = (workspace, send)
         links = self._links.get(key)
         if links is None:
-            try:
-                async with self._app.db.connection() as connection:
-                    links = await delivery.send_links(connection, workspace=workspace, send=send)
-            except NotFound:
-                return []
+            async with asyncio.timeout(_DATABASE_SECONDS), self._app.db.connection() as connection:
+                links = await delivery.send_links(connection, workspace=workspace, send=send)
             _remember(self._links, key, links)
         return links
 
     async def _sender(self, workspace: WorkspaceId) -> str:
         name = self._senders.get(workspace)
         if name is None:
-            async with self._app.db.connection() as connection:
+            async with asyncio.timeout(_DATABASE_SECONDS), self._app.db.connection() as connection:
                 name = (await accounts.get_workspace(connection, workspace=workspace)).name
             _remember(self._senders, workspace, name)
         return name
 
 
 def _hit(kind: EventType, subject: Subject, scope: Any, method: str, data: dict[str, Any]) -> Event:
-    headers = scope.headers
-    # Whatever bytes a stranger sends must be storable as text.
-    user_agent = (headers.get("user-agent") or "")[:400].replace("\0", "").encode("utf-8", "replace").decode()
+    headers = scope.headers  # granian gives text of visible ASCII, and None for what is none
+    user_agent = (headers.get("user-agent") or "")[:400]
     agent, why = classify(
         kind="opened" if kind is EventType.OPENED else "clicked",
         method=method,
@@ -176,21 +180,22 @@ def _hit(kind: EventType, subject: Subject, scope: Any, method: str, data: dict[
 
 
 async def _body(scope: Any, proto: Any) -> bytes | None:
-    """The request's body; None if it is larger than any form of ours."""
+    """The request's body; None if it is larger than any form of ours. Raises TimeoutError when it does not come."""
     length = scope.headers.get("content-length") or "0"
     if not length.isdecimal() or int(length) > _BODY_LIMIT:
         return None
     body = bytearray()
-    async for part in proto:
-        body += part
-        if len(body) > _BODY_LIMIT:
-            return None
+    async with asyncio.timeout(_BODY_SECONDS):
+        async for part in proto:
+            body += part
+            if len(body) > _BODY_LIMIT:
+                return None
     return bytes(body)
 
 
 def _remember(kept: "OrderedDict[Any, Any]", key: object, value: object) -> None:
     kept[key] = value
-    if len(kept) > _KEPT_SENDS:
+    if len(kept) > _REMEMBERED:
         kept.popitem(last=False)
 
 

@@ -4,7 +4,7 @@ import re
 from urllib.parse import parse_qs
 
 _BOUNDARY = re.compile(r'boundary="?([^";,\s]{1,70})"?', re.IGNORECASE)
-_NAME = re.compile(rb'name="?([^";\r\n]+)"?', re.IGNORECASE)
+_NAME = re.compile(rb'[;\s]name="?([^";\r\n]+)"?', re.IGNORECASE)
 
 
 def read_form(content_type: str, body: bytes) -> dict[str, str]:

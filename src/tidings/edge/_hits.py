@@ -3,30 +3,35 @@
 import asyncio
 import logging
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
+
+import asyncpg
 
 from tidings.core.db import Database
 from tidings.core.loops import RETRYABLE
-from tidings.edge._spool import Spool, abandoned, spools
+from tidings.edge._spool import Batch, Spool, spools
 from tidings.events import Event, record_once
 
 _log = logging.getLogger(__name__)
 
+AWAY = (
+    *RETRYABLE,
+    TimeoutError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+"""The database cannot take anything just now: gone, starting, full, or a standby that is about to become the primary."""
+
 _MOST_WAITING = 20_000
-_RETRY_SECONDS = 0.5
-_DATABASE_SECONDS = 5.0
+_LARGEST_BATCH = 2_000  # what does not fit waits for the next: a batch must not take long
+_PAUSE_SECONDS = 0.5
+_PATIENCE_SECONDS = 5.0
 
 
 class Overloaded(Exception):
-    """More hits are waiting than can be kept in memory."""
-
-
-class _Batch:
-    __slots__ = ("events", "safe")
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.safe: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    """This hit cannot be kept: too many are waiting, or neither the database nor the disk takes any."""
 
 
 class Hits:
@@ -40,47 +45,51 @@ class Hits:
         self._db = db
         self._folder = folder
         self._writer = writer
-        self._spool = Spool(folder, secrets.token_hex(8))
+        self._spool = Spool.create(folder, secrets.token_hex(8))
         self._number = 0
-        self._open = _Batch()
+        self._waiting: list[tuple[Event, asyncio.Future[bool]]] = []
         self._some = asyncio.Event()
         self._closing = False
+        self._new_future = asyncio.get_running_loop().create_future
+        # Batches of one source are recorded in order: one at a time, and behind a spooled one all are spooled.
+        self._turn = asyncio.Lock()
 
     async def keep(self, event: Event) -> None:
         """Keep a hit. Raises Overloaded."""
-        batch = self._open
-        if len(batch.events) >= _MOST_WAITING:
+        if len(self._waiting) >= _MOST_WAITING:
             raise Overloaded
-        batch.events.append(event)
+        # A future each: a client that goes away must not take the others' acknowledgement with it.
+        safe = self._new_future()
+        self._waiting.append((event, safe))
         self._some.set()
-        # Shielded: a client that goes away must not take the others' batch with it.
-        await asyncio.shield(batch.safe)
+        if not await safe:
+            raise Overloaded
 
     async def write(self) -> None:
-        """Write batches until `close`. Never raises for a lost database."""
-        while not (self._closing and not self._open.events):
+        """Write batches until `close`, through every outage of the database."""
+        while not (self._closing and not self._waiting):
             await self._some.wait()
-            self._some.clear()
-            batch = self._open
-            if not batch.events:
+            batch, self._waiting = self._waiting[:_LARGEST_BATCH], self._waiting[_LARGEST_BATCH:]
+            if not self._waiting:
+                self._some.clear()
+            if not batch:
                 continue
-            self._open = _Batch()
-            self._number += 1
-            await self._make_safe(self._number, batch.events)
-            batch.safe.set_result(None)
+            safe = await self._make_safe([event for event, _ in batch])
+            for _, future in batch:
+                if not future.done():
+                    future.set_result(safe)
 
     async def replay(self) -> None:
         """Bring what was spooled into the database: ours when it is back, and what dead processes left. Never ends."""
         while True:
-            await asyncio.sleep(_RETRY_SECONDS)
             try:
-                while self._spool.waiting:
-                    number, events = self._spool.waiting[0]
-                    await self._record(self._spool.source, number, events)
-                    self._spool.recorded()
-                await self._replay_abandoned()
-            except (*RETRYABLE, TimeoutError):
-                continue
+                await self._replay_own()
+                for path in await asyncio.to_thread(spools, self._folder):
+                    if path.stem != self._spool.source:
+                        await self._replay_abandoned(path)
+            except AWAY:
+                pass  # still: `write` has said so
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     def close(self) -> None:
         """Let `write` end when all that is waiting is safe."""
@@ -88,30 +97,60 @@ class Hits:
         self._some.set()
 
     def end(self) -> None:
-        """After `write` ended: let go of the spool."""
+        """After `write` and `replay` ended: let go of the spool."""
         self._spool.close()
 
-    async def _make_safe(self, number: int, events: list[Event]) -> None:
-        # Batches of one source are recorded in order, so behind a spooled one all are spooled.
-        if not self._spool.waiting:
+    async def _make_safe(self, events: list[Event]) -> bool:
+        self._number += 1
+        async with self._turn:
             try:
-                await self._record(self._spool.source, number, events)
+                if self._spool.empty:
+                    try:
+                        await self._record(self._spool.source, [(self._number, events)])
+                    except AWAY as error:
+                        _log.warning("the database is away (%r): hits are spooled to disk", error)
+                    else:
+                        return True
+                await self._spool.keep(self._number, events)
+            except Exception:  # noqa: BLE001 - whatever it is, the next batch may fare better
+                _log.exception("%d hits could not be kept, and were not acknowledged", len(events))
+                return False
+        return True
+
+    async def _replay_own(self) -> None:
+        while not self._spool.empty:
+            await self._probe()
+            # While this goes on `write` waits, so that the spool comes to an end however many hits come in.
+            async with self._turn:
+                await self._replay_some(self._spool)
+
+    async def _replay_abandoned(self, path: Path) -> None:
+        with Spool.abandoned(path) as spool:
+            if spool is None:
                 return
-            except (*RETRYABLE, TimeoutError) as error:
-                _log.warning("the database is away (%s): hits are spooled to disk", error)
-        await self._spool.keep(number, events)
+            try:
+                while not spool.empty:
+                    await self._replay_some(spool)
+            except AWAY:
+                raise
+            except (asyncpg.PostgresError, ValueError, TypeError):
+                # Kept for a person to look at, else it would be tried for ever, and hold up the others.
+                refused = path.with_suffix(".refused")
+                _log.exception("spooled hits cannot be recorded; they are kept in %s", refused)
+                path.rename(refused)
+            else:
+                spool.remove()
 
-    async def _record(self, source: str, number: int, events: list[Event]) -> None:
-        async with asyncio.timeout(_DATABASE_SECONDS), self._db.transaction() as tx:
-            await record_once(tx, source=source, batch=number, events=events, writer=self._writer)
+    async def _replay_some(self, spool: Spool) -> None:
+        batches, size = await spool.oldest()
+        await self._record(spool.source, batches)
+        spool.recorded(size)
 
-    async def _replay_abandoned(self) -> None:
-        for path in spools(self._folder):
-            if path.stem == self._spool.source:
-                continue
-            with abandoned(path) as batches:
-                if batches is None:
-                    continue
-                for number, events in batches:
-                    await self._record(path.stem, number, events)
-                path.unlink()
+    async def _probe(self) -> None:
+        """Does the database answer at all? Asked first, so that nobody waits while we find out that it does not."""
+        async with asyncio.timeout(_PATIENCE_SECONDS), self._db.connection() as connection:
+            await connection.execute("SELECT 1")
+
+    async def _record(self, source: str, batches: Sequence[Batch]) -> None:
+        async with asyncio.timeout(_PATIENCE_SECONDS), self._db.transaction() as tx:
+            await record_once(tx, source=source, batches=batches, writer=self._writer)

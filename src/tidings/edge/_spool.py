@@ -1,100 +1,158 @@
-"""Hits on disk, while the database is away: one file a process, one line a batch, kept until it is in the database."""
+"""Hits on disk, while the database is away: one file a process, one line a batch, kept until it is in the database.
+
+A file is locked while its process lives. One that is not locked was left by a process that died, and is anybody's.
+"""
 
 import asyncio
+import contextlib
 import fcntl
+import logging
 import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
 from tidings.core.ids import ContactId, SendId, WorkspaceId
 from tidings.events import Agent, Event, EventType
 
+_log = logging.getLogger(__name__)
+
+Batch: TypeAlias = tuple[int, list[Event]]
+"""Its number, and its events."""
+
+_READ_BYTES = 1 << 20
+"""How much of a file is in memory at once: about 5,000 hits."""
+
 
 class Spool:
-    """This process's file, locked while it lives. `source` numbers its batches."""
+    """One file: lines are added at its end and taken from its beginning. One task at a time."""
 
-    def __init__(self, folder: Path, source: str) -> None:
+    def __init__(self, file: int, path: Path) -> None:
+        self._file = file
+        self._path = path
+        self._begin = 0
+        self._end = os.fstat(file).st_size
+
+    @classmethod
+    def create(cls, folder: Path, source: str) -> "Spool":
+        """This process's own file. `source` is who numbers its batches."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.source = source
-        self._path = folder / f"{source}.spool"
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        self.waiting: list[tuple[int, list[Event]]] = []
-        """Batches in the file that are not in the database, oldest first."""
+        draft, path = folder / f"{source}.draft", folder / f"{source}.spool"
+        file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        draft.rename(path)  # once it is locked, so that nobody takes it for one that was left
+        _sync_folder(folder)  # else a power cut could take the name with it
+        return cls(file, path)
 
-    async def keep(self, batch: int, events: list[Event]) -> None:
-        """Write a batch; when this returns it is on the disk."""
-        line = orjson.dumps([batch, [asdict(event) for event in events]]) + b"\n"
+    @classmethod
+    @contextmanager
+    def abandoned(cls, path: Path) -> Generator["Spool | None", None, None]:
+        """A file that was left, locked meanwhile; None if its process lives or somebody else was faster."""
+        with contextlib.ExitStack() as stack:
+            try:
+                file = os.open(path, os.O_RDWR)
+                stack.callback(os.close, file)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (FileNotFoundError, BlockingIOError):
+                yield None
+            else:
+                yield cls(file, path) if path.exists() else None
+
+    @property
+    def source(self) -> str:
+        """Who numbered the batches."""
+        return self._path.stem
+
+    @property
+    def empty(self) -> bool:
+        """Whether everything that was kept is in the database."""
+        return self._begin == self._end
+
+    async def keep(self, number: int, events: Sequence[Event]) -> None:
+        """Add a batch; when this returns it is on the disk. Raises OSError, and then it is not in the file."""
+        line = orjson.dumps([number, [_fields(event) for event in events]]) + b"\n"
         await asyncio.to_thread(self._write, line)
-        self.waiting.append((batch, events))
+        self._end += len(line)
 
-    def recorded(self) -> None:
-        """The oldest waiting batch is in the database."""
-        self.waiting.pop(0)
-        if not self.waiting:
+    async def oldest(self) -> tuple[list[Batch], int]:
+        """The first batches that are not in the database, and their size, which `recorded` wants."""
+        return await asyncio.to_thread(self._read)
+
+    def recorded(self, size: int) -> None:
+        """What `oldest` gave is in the database."""
+        self._begin += size
+        if self.empty:
             os.ftruncate(self._file, 0)
+            self._begin = self._end = 0
+
+    def remove(self) -> None:
+        """Nothing is left in it: the file goes."""
+        self._path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """The process ends. With nothing waiting the file goes, else another process will find it."""
-        if not self.waiting:
-            self._path.unlink(missing_ok=True)
+        if self.empty:
+            self.remove()
         os.close(self._file)
 
     def _write(self, line: bytes) -> None:
-        os.write(self._file, line)
-        os.fdatasync(self._file)
-
-
-@contextmanager
-def abandoned(path: Path) -> Generator[list[tuple[int, list[Event]]] | None, None, None]:
-    """The batches in a file whose process is gone, locked meanwhile; None if it lives. Unlink the file inside the block."""
-    try:
-        file = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
-        yield None
-        return
-    try:
+        rest, at = memoryview(line), self._end
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
-        else:
-            yield _batches(path.read_bytes())
-    finally:
-        os.close(file)
+            while rest:
+                written = os.pwrite(self._file, rest, at)
+                rest, at = rest[written:], at + written
+            os.fdatasync(self._file)
+        except OSError:
+            os.ftruncate(self._file, self._end)  # half a line must not stand before the next one
+            raise
 
-
-def _batches(raw: bytes) -> list[tuple[int, list[Event]]]:
-    found: list[tuple[int, list[Event]]] = []
-    for line in raw.split(b"\n")[:-1]:
-        # A line without an end was never acknowledged to anybody; one that cannot be read was torn the same way.
-        try:
-            batch, events = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue
-        found.append((batch, [_event(event) for event in events]))
-    return found
-
-
-def _event(fields: dict[str, Any]) -> Event:
-    return Event(
-        workspace=WorkspaceId(fields["workspace"]),
-        type=EventType(fields["type"]),
-        at=datetime.fromisoformat(fields["at"]),
-        send=SendId(fields["send"]) if fields["send"] is not None else None,
-        n=fields["n"],
-        contact=ContactId(fields["contact"]) if fields["contact"] is not None else None,
-        agent=Agent(fields["agent"]) if fields["agent"] is not None else None,
-        data=fields["data"],
-    )
+    def _read(self) -> tuple[list[Batch], int]:
+        length = _READ_BYTES
+        while True:
+            lines = os.pread(self._file, min(length, self._end - self._begin), self._begin)
+            whole = lines.rfind(b"\n") + 1
+            if whole:
+                return [_batch(line) for line in lines[:whole].splitlines()], whole
+            if len(lines) < length:
+                # Torn by a kill in the middle of writing: its hits were never acknowledged to anybody.
+                _log.warning("an unfinished batch in %s was left out: it had not been acknowledged", self._path)
+                return [], len(lines)
+            length *= 2
 
 
 def spools(folder: Path) -> Sequence[Path]:
-    """All spool files, oldest name first."""
+    """All spool files, in the order of their names."""
     return sorted(folder.glob("*.spool"))
+
+
+def _fields(event: Event) -> list[Any]:
+    return [event.workspace, event.type, event.at, event.send, event.n, event.contact, event.agent, event.data]
+
+
+def _batch(line: bytes) -> Batch:
+    number, events = orjson.loads(line)
+    return number, [
+        Event(
+            workspace=WorkspaceId(workspace),
+            type=EventType(kind),
+            at=datetime.fromisoformat(at),
+            send=None if send is None else SendId(send),
+            n=n,
+            contact=None if contact is None else ContactId(contact),
+            agent=None if agent is None else Agent(agent),
+            data=data,
+        )
+        for workspace, kind, at, send, n, contact, agent, data in events
+    ]
+
+
+def _sync_folder(folder: Path) -> None:
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

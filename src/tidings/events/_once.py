@@ -1,4 +1,4 @@
-"""Recording a batch exactly once, though the commit's answer may be lost and the batch come again."""
+"""Recording batches exactly once, though the commit's answer may be lost and a batch come again."""
 
 from collections.abc import Sequence
 
@@ -6,21 +6,22 @@ from tidings.core.db import Tx
 from tidings.events._record import record
 from tidings.events._types import Event
 
+# Locks the source's row, so a commit that is still under way is waited for, and then says what had been recorded.
+_ADVANCE = """
+INSERT INTO event_sources AS s (source, batch, before, at) VALUES ($1, $2, 0, now())
+ON CONFLICT (source) DO UPDATE SET before = s.batch, batch = greatest(s.batch, excluded.batch), at = excluded.at
+RETURNING before
+"""
 
-async def record_once(tx: Tx, *, source: str, batch: int, events: Sequence[Event], writer: int) -> bool:
-    """Record a batch unless it was recorded before. False if it was.
 
-    `source` names who numbers the batches; each source's batches must come in order of their numbers, from 1.
+async def record_once(tx: Tx, *, source: str, batches: Sequence[tuple[int, Sequence[Event]]], writer: int) -> int:
+    """Record those of these batches that were not recorded before; returns how many events that were.
+
+    `source` names who numbers the batches. They must come in order of their numbers, from 1, in one call or in many.
     """
-    new = await tx.fetchval(
-        """
-        INSERT INTO event_sources AS s (source, batch, at) VALUES ($1, $2, now())
-        ON CONFLICT (source) DO UPDATE SET batch = excluded.batch, at = excluded.at WHERE s.batch < excluded.batch
-        RETURNING true
-        """,
-        source,
-        batch,
-    )
-    if new:
-        await record(tx, events=events, writer=writer)
-    return bool(new)
+    if not batches:
+        return 0
+    before = await tx.fetchval(_ADVANCE, source, batches[-1][0])
+    events = [event for number, batch in batches if number > before for event in batch]
+    await record(tx, events=events, writer=writer)
+    return len(events)

@@ -4,10 +4,11 @@ Lists of user agents miss much (a scanner that pretends to be Chrome), so `human
 against a person. Reports show all hits and human ones side by side.
 """
 
-from functools import lru_cache
+import re
+from functools import cache, lru_cache
 from typing import Literal
 
-from crawleruseragents import is_crawler
+from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
 from tidings.events import Agent
 
@@ -33,7 +34,7 @@ def classify(*, kind: Kind, method: str, user_agent: str, purpose: str = "") -> 
     return _of_user_agent(kind, user_agent[:400])
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=20_000)
 def _of_user_agent(kind: Kind, user_agent: str) -> tuple[Agent, str]:
     if not user_agent:
         return Agent.UNKNOWN, "no user agent"
@@ -46,6 +47,26 @@ def _of_user_agent(kind: Kind, user_agent: str) -> tuple[Agent, str]:
         return (Agent.HUMAN, "image proxy") if kind == "opened" else (Agent.MACHINE, "image proxy")
     if any(name in user_agent for name in _SCANNERS):
         return Agent.MACHINE, "link scanner"
-    if is_crawler(user_agent):
+    if _is_crawler(user_agent):
         return Agent.MACHINE, "crawler"
     return Agent.HUMAN, ""
+
+
+def _is_crawler(user_agent: str) -> bool:
+    words, patterns = _crawlers()
+    return any(word in user_agent for word in words) or patterns.search(user_agent) is not None
+
+
+@cache
+def _crawlers() -> tuple[list[str], re.Pattern[str]]:
+    """The list's patterns: most are plain words, which are looked for four times as fast as such."""
+    words: list[str] = []
+    others: list[str] = []
+    for entry in CRAWLER_USER_AGENTS_DATA:
+        pattern: str = entry["pattern"]
+        word = re.sub(r"\\([^A-Za-z0-9])", r"\1", pattern)
+        if re.search(r"[\[\]^$*+?{}|()\\.]", re.sub(r"\\[^A-Za-z0-9]", "", pattern)) is None:
+            words.append(word)
+        else:
+            others.append(pattern)
+    return words, re.compile("|".join(others))
