@@ -53,6 +53,7 @@ def check(source: str, row: tuple[Any, ...], html: bool) -> None:
 
 
 EXAMPLES = (
+    "{{% if plan %}a{{{% endif %}",
     "{% if first_name %}a{% else %}b{% endif %}{% if last_name %}a{% else %}b{% endif %}{% if last_name == blank %}c{% endif %}",
     "{% for i in items %}{% for j in items limit: 1 %}{{ forloop.parentloop.index }}{{ i }}{% endfor %}{% cycle 'a', 'b' %}{% endfor %}",
     "{% if true %} {% assign x = 1 %} {% endif %}[{{ x }}]{% if false %} {% elsif true %} {% endif %}",
@@ -113,6 +114,10 @@ def test_known_conditions_cost_nothing() -> None:
         ("{% if %}", "html_content: line 1, column 4: missing expression"),
         ("{% if x %}\n\nabc", "html_content: line 3, column 4: expected tag endif, found end of expression"),
         ("\n {% tablerow x in y %}{% endtablerow %}", "html_content: line 2, column 5: unexpected tag 'tablerow'"),
+        ("\n{{ x }}" * 10_001, "html_content: line 10002, column 1: more than 10,000 pieces of Liquid"),
+        ("a{{" + " " * 201 + "x }}", "html_content: line 1, column 2: more than 200 spaces in one piece of Liquid"),
+        ("a\n{{ x", "html_content: line 2, column 1: expected '}}', found the end"),
+        ("a {% raw %}{{ x }}", "html_content: line 1, column 3: this section is never closed"),
         ("{% tidings_url c /1 %}", "html_content: line 1, column 4: unexpected tag 'tidings_url'"),
     ],
 )

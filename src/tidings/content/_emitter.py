@@ -55,6 +55,7 @@ class _Target:
 
 
 _TOKEN = Code("token")
+_LONG_RUN = 200
 
 
 class Emitter:
@@ -123,7 +124,9 @@ class Emitter:
     # going back -------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> tuple[int, int, list[list[str | Code]]]:
-        """For `restore`."""
+        """For `restore`. Taken before every node, so runs are kept short."""
+        if len(self._targets[-1].run) > _LONG_RUN:
+            self.flush()
         return len(self.lines), self._depth, [list(target.run) for target in self._targets]
 
     def restore(self, saved: tuple[int, int, list[list[str | Code]]]) -> None:

@@ -13,6 +13,7 @@ Returns the Liquid source to put there instead, or None to leave it."""
 
 _URL = re.compile(r"""\bhttps?://[^\s<>"']+""", re.IGNORECASE)
 _LINKING = re.compile(r"a|area|v:[a-z]+", re.IGNORECASE)
+_END_TAG = re.compile(r"\{%-?\s*end\w+\s*-?%\}\Z")
 _TRIMMING = re.compile(r"\A\{[{%]-|-[}%]\}\Z")
 
 
@@ -40,9 +41,13 @@ def replace_text_links(source: str, replace: Replace) -> str:
     while found := _URL.search(masked.text, position):
         start, end = found.start(), _without_punctuation(masked.text, found.start(), found.end())
         if not editor.offer(start, end, replace):
-            # `{% if a %}https://x{% endif %}`: the tag after it is not part of it.
-            end = next((at for at in range(start, end) if editor.is_tag(at)), end)
-            editor.offer(start, end, replace)
+            # `{% if a %}https://x{% endif %}`: what ends there is not part of it.
+            shorter = end
+            while shorter > start and editor.is_end_tag(shorter - 1):
+                shorter -= 1
+            if shorter < end:
+                end = shorter
+                editor.offer(start, end, replace)
         position = max(end, start + 1)
     return editor.finish()
 
@@ -58,10 +63,10 @@ class _Editor:
         self._done = 0
         self._seen = 0
 
-    def is_tag(self, at: int) -> bool:
-        """Is there a `{% … %}` at this position?"""
+    def is_end_tag(self, at: int) -> bool:
+        """Is there an `{% end… %}` at this position?"""
         number = self._number.get(at)
-        return number is not None and self._masked.liquid[number].startswith("{%")
+        return number is not None and _END_TAG.match(self._masked.liquid[number]) is not None
 
     def offer(self, start: int, end: int, replace: Replace, *, html: bool = False, quoted: bool = False) -> bool:
         """Replace this stretch if `replace` wants to. False if it stays."""

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import unescape
 
-# `{%- raw -%}…{%- endraw -%}`, `{{ … }}`, `{% … %}`: the rules of python-liquid's lexer, in its order.
-_LIQUID = re.compile(r"\{%-?\s*raw\s*-?%\}.*?\{%-?\s*endraw\s*-?%\}|\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+from tidings.content._scan import liquid_spans
 
 # One pass, each alternative sure to end, so that no input makes it quadratic: a comment or a script that is never
 # closed reaches to the end, as in browsers. Comments that Outlook reads (`<!--[if mso]>`) are looked into: they hold
@@ -52,9 +51,18 @@ class Masked:
 
 
 def mask(source: str) -> Masked:
-    """Put an atom in place of each piece of Liquid."""
+    """Put an atom in place of each piece of Liquid. What is not well-formed stays, for the parser to complain of."""
     atom = next(char for char in map(chr, range(0xE000, 0xF8FF)) if char not in source)
-    return Masked(_LIQUID.sub(atom, source), atom, _LIQUID.findall(source))
+    text: list[str] = []
+    liquid: list[str] = []
+    done = 0
+    for start, end in liquid_spans(source):
+        if end is None:
+            break
+        text += [source[done:start], atom]
+        liquid.append(source[start:end])
+        done = end
+    return Masked("".join([*text, source[done:]]), atom, liquid)
 
 
 def decode_entities(text: str) -> str:

@@ -9,6 +9,7 @@ from liquid.exceptions import LiquidError
 from liquid.template import BoundTemplate
 
 from tidings.content._environment import ContentEnvironment
+from tidings.content._scan import LONGEST_SPACE, MOST_PIECES, TOO_SPACIOUS, liquid_spans
 from tidings.core.errors import FieldProblem, Invalid
 
 
@@ -33,6 +34,7 @@ def environment(*, html: bool, wire: bool) -> ContentEnvironment:
 def parse(source: str, *, html: bool, wire: bool = False, field: str = "template") -> BoundTemplate:
     """Parse a template and check that its filters exist. Raises TemplateInvalid, naming field, line and column."""
     liquid = environment(html=html, wire=wire)
+    _check_spans(source, field)
     try:
         template = liquid.from_string(source)
         filters = template.analyze(include_partials=False).filters
@@ -92,6 +94,22 @@ def position(source: str, index: int) -> str:
     """`line 3, column 14`, both from 1."""
     before = source[:index]
     return f"line {before.count(chr(10)) + 1}, column {index - (before.rfind(chr(10)) + 1) + 1}"
+
+
+def _check_spans(source: str, field: str) -> None:
+    for number, (start, end) in enumerate(liquid_spans(source)):
+        if number == MOST_PIECES:
+            raise _invalid(field, source, start, f"more than {MOST_PIECES:,} pieces of Liquid")
+        if end is None:
+            opening = source[start : start + 2]
+            wanted = "}}" if opening == "{{" else "%}"
+            if source.find(wanted, start) >= 0:
+                raise _invalid(field, source, start, "this section is never closed")
+            raise _invalid(field, source, start, f"expected '{wanted}', found the end")
+        if source.startswith("{%", start) and "raw" in source[start : start + 20]:
+            continue  # not read as Liquid
+        if TOO_SPACIOUS.search(source, start, end):
+            raise _invalid(field, source, start, f"more than {LONGEST_SPACE} spaces in one piece of Liquid")
 
 
 def _invalid(field: str, source: str, index: int, message: str) -> TemplateInvalid:

@@ -1,0 +1,69 @@
+"""Quoted-printable in pieces: any pieces in any order decode to the texts one after the other."""
+
+import quopri
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markupsafe import escape
+
+from tidings.delivery._mime import quote, quote_html
+
+TEXTS = (
+    st.text(max_size=120)
+    | st.text(alphabet=".= \t\r\naé😀<&'", max_size=250)
+    | st.sampled_from(["." * 200, "=" * 200, " " * 200, "x" * 75, "x" * 76, "x" * 74 + "é"])
+)
+
+
+def check(piece: bytes) -> None:
+    """Starts and ends at the beginning of a line; every line is legal by itself."""
+    assert piece == b"" or piece.endswith(b"\r\n")
+    for line in piece.split(b"\r\n")[:-1]:
+        assert len(line) <= 76
+        assert not line.startswith(b".")
+        assert not line.endswith((b" ", b"\t"))
+        assert re.fullmatch(rb"(?:[\t -<>-~]|=[0-9A-F]{2})*=?", line), line
+
+
+def decoded(piece: bytes) -> str:
+    """By the standard library; line breaks as in text."""
+    return quopri.decodestring(piece).decode().replace("\r\n", "\n")
+
+
+@settings(max_examples=400, deadline=None)
+@given(texts=st.lists(TEXTS, max_size=5))
+def test_pieces_decode_to_their_texts(texts: list[str]) -> None:
+    for text in texts:
+        check(quote(text))
+        check(quote_html(text))
+    expected = "".join(text.replace("\r\n", "\n") for text in texts)
+    assert decoded(b"".join(map(quote, texts))) == expected
+    assert decoded(b"".join(map(quote_html, texts))) == "".join(
+        str(escape(text)).replace("\r\n", "\n") for text in texts
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "piece"),
+    [
+        ("", b""),
+        ("plain", b"plain=\r\n"),
+        (".", b"=2E=\r\n"),
+        (".\n..", b"=2E\r\n=2E.=\r\n"),
+        ("a \n\t\n", b"a=20\r\n=09\r\n"),
+        ("a ", b"a =\r\n"),
+        ("a\r\nb\nc\rd", b"a\r\nb\r\nc=0Dd=\r\n"),
+        ("=é", b"=3D=C3=A9=\r\n"),
+        ("x" * 75, b"x" * 75 + b"=\r\n"),
+        ("x" * 76, b"x" * 75 + b"=\r\nx=\r\n"),
+        ("x" * 75 + ".y", b"x" * 75 + b"=\r\n=2Ey=\r\n"),
+        ("x" * 74 + "=", b"x" * 74 + b"=\r\n=3D=\r\n"),
+        ("x" * 73 + "=", b"x" * 73 + b"=\r\n=3D=\r\n"),
+        ("x" * 72 + "=", b"x" * 72 + b"=3D=\r\n"),
+        ("\0", b"=00=\r\n"),
+    ],
+)
+def test_pieces(text: str, piece: bytes) -> None:
+    assert quote(text) == piece
