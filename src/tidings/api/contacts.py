@@ -1,0 +1,255 @@
+"""Contacts over HTTP."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from tidings import audience, compliance, events
+from tidings.api._deps import Call, needs
+from tidings.api._fields import Body, ContactRef, ListRef, Prose
+from tidings.api._paging import Page, Paged
+from tidings.api._route import Route
+from tidings.audience import Contact, ContactStatus
+from tidings.core.ids import ContactId, ListId, public_id
+
+router = APIRouter(prefix="/contacts", tags=["contacts"], route_class=Route)
+
+Reading = Annotated[Call, needs("contacts:read")]
+Writing = Annotated[Call, needs("contacts:write")]
+
+Email = Annotated[str, Field(max_length=1000, examples=["ann@example.com"])]
+Text = Annotated[str, Field(max_length=1000)]
+Tags = Annotated[list[str], Field(description="up to 100, each up to 100 characters")]
+Attributes = Annotated[dict[str, Any], Field(description="whatever else is known; up to 16 KB as JSON")]
+
+
+class ContactOut(BaseModel):
+    """A person, known by one address. `list_ids` are the lists they are on."""
+
+    id: str
+    contact_id: str = Field(description="the same")
+    email: str
+    first_name: str
+    last_name: str
+    phone: str
+    language: str
+    time_zone: str
+    tags: list[str]
+    attributes: dict[str, Any]
+    status: ContactStatus
+    list_ids: list[str]
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, contact: Contact) -> "ContactOut":
+        """As JSON shows it."""
+        return cls.model_construct(
+            id=(id_ := public_id("contact", contact.id)),
+            contact_id=id_,
+            email=contact.email,
+            first_name=contact.first_name,
+            last_name=contact.last_name,
+            phone=contact.phone,
+            language=contact.language,
+            time_zone=contact.time_zone,
+            tags=contact.tags,
+            attributes=contact.attributes,
+            status=contact.status,
+            list_ids=[public_id("list", id_) for id_ in contact.list_ids],
+            created_at=contact.created_at,
+            updated_at=contact.updated_at,
+        )
+
+
+class _Said(Body):
+    first_name: Text | None = None
+    last_name: Text | None = None
+    phone: Text | None = None
+    language: Annotated[Text | None, Field(examples=["pt-BR"])] = None
+    time_zone: Annotated[Text | None, Field(examples=["Europe/Berlin"])] = None
+    tags: Tags | None = None
+    attributes: Attributes | None = None
+
+    def clean(self) -> audience.ContactFields:
+        """Checked and tidied. Raises Invalid."""
+        return audience.clean_contact(self.model_dump(exclude_unset=True, exclude={"list_ids"}))
+
+
+class NewContact(_Said):
+    """A new contact, put on lists at once."""
+
+    email: Email
+    list_ids: Annotated[list[ListRef], Field(max_length=1000, default_factory=list)]
+
+
+class ContactChanges(_Said):
+    """What to say of a contact. What is left out or null stays; empty text clears. Attributes merge, null takes one away."""
+
+    email: Email | None = None
+
+
+class Leaving(Body):
+    """Why they leave, in their own words."""
+
+    reason: Prose = ""
+
+
+class SendEngagement(BaseModel):
+    """What a contact did with one message."""
+
+    send_id: int
+    n: int
+    opens: int
+    clicks: int
+    first_open_at: datetime | None
+    first_human_open_at: datetime | None
+    first_click_at: datetime | None
+    first_human_click_at: datetime | None
+    unsubscribed_at: datetime | None
+
+
+class ContactEngagement(BaseModel):
+    """What a contact did with the latest messages they did anything with, newest first."""
+
+    contact_id: str
+    opened: int = Field(description="messages opened")
+    clicked: int = Field(description="messages clicked in")
+    opens: int
+    clicks: int
+    sends: list[SendEngagement]
+
+
+@router.post("", status_code=201)
+async def create_contact(body: NewContact, call: Writing) -> ContactOut:
+    """Create a contact. A taken address is a 409 naming who has it. A suppressed address stays suppressed: see `status`."""
+    made = await audience.create_contact(
+        call.tx,
+        workspace=call.workspace,
+        fields=body.clean(),
+        lists=list(dict.fromkeys(map(ListId, body.list_ids))),
+        keys=call.app.keys,
+        by=call.principal,
+        now=call.now,
+    )
+    return ContactOut.of(made)
+
+
+@router.get("")
+async def list_contacts(
+    call: Reading,
+    paging: Paged,
+    email: Annotated[str | None, Query(max_length=1000)] = None,
+    status: ContactStatus | None = None,
+) -> Page[ContactOut]:
+    """Contacts, newest first."""
+    normal = None if email is None else audience.normalise_email(email)
+    found = await audience.list_contacts(
+        call.tx,
+        workspace=call.workspace,
+        email=normal,
+        status=status,
+        before=paging.before,
+        offset=paging.offset,
+        limit=paging.limit,
+    )
+    total = None
+    if paging.before is None:
+        total = await audience.count_contacts(call.tx, workspace=call.workspace, email=normal, status=status)
+    return paging.of([ContactOut.of(c) for c in found], last_id=found[-1].id if found else None, total=total)
+
+
+@router.get("/{contact_id}")
+async def get_contact(contact_id: ContactRef, call: Reading) -> ContactOut:
+    """One contact."""
+    found = await audience.get_contact(call.tx, workspace=call.workspace, contact=ContactId(contact_id))
+    return ContactOut.of(found)
+
+
+@router.put("/{contact_id}", name="put_contact")
+@router.patch("/{contact_id}")
+async def update_contact(contact_id: ContactRef, body: ContactChanges, call: Writing) -> ContactOut:
+    """Change what is given."""
+    contact = ContactId(contact_id)
+    changed, moved = await audience.update_contact(
+        call.tx,
+        workspace=call.workspace,
+        contact=contact,
+        fields=body.clean(),
+        keys=call.app.keys,
+        by=call.principal,
+        now=call.now,
+    )
+    if moved:
+        withdraw(call, [contact])
+    return ContactOut.of(changed)
+
+
+@router.delete("/{contact_id}", status_code=204)
+async def delete_contact(contact_id: ContactRef, call: Writing) -> None:
+    """Delete a contact. If the address is suppressed, it stays so. Nothing is handed over to them after the answer."""
+    contact = ContactId(contact_id)
+    await audience.delete_contact(call.tx, workspace=call.workspace, contact=contact, by=call.principal, now=call.now)
+    withdraw(call, [contact])
+
+
+@router.post("/{contact_id}/unsubscribe")
+async def unsubscribe_contact(
+    contact_id: ContactRef, call: Annotated[Call, needs("contacts:write", tx=False)], body: Leaving | None = None
+) -> ContactOut:
+    """Take a contact off everything, as they wished. Nothing is handed over to them after the answer."""
+    contact = ContactId(contact_id)
+    async with call.app.db.connection() as connection:
+        await audience.get_contact(connection, workspace=call.workspace, contact=contact)
+    await compliance.leave(
+        call.app.db,
+        call.app.withdrawals,
+        workspace=call.workspace,
+        contact=contact,
+        reason=body.reason if body else "",
+        source="api",
+        now=call.now,
+    )
+    async with call.app.db.connection() as connection:
+        return ContactOut.of(await audience.get_contact(connection, workspace=call.workspace, contact=contact))
+
+
+@router.get("/{contact_id}/engagement")
+async def contact_engagement(contact_id: ContactRef, call: Reading) -> ContactEngagement:
+    """What the contact did with messages: opens, clicks, leaving. Machine hits count in opens and clicks, not as human."""
+    contact = ContactId(contact_id)
+    await audience.get_contact(call.tx, workspace=call.workspace, contact=contact)
+    sends = await events.contact_engagement(call.tx, workspace=call.workspace, contact=contact)
+    return ContactEngagement(
+        contact_id=public_id("contact", contact),
+        opened=sum(s.first_open_at is not None for s in sends),
+        clicked=sum(s.first_click_at is not None for s in sends),
+        opens=sum(s.opens for s in sends),
+        clicks=sum(s.clicks for s in sends),
+        sends=[
+            SendEngagement(
+                send_id=s.send,
+                n=s.n,
+                opens=s.opens,
+                clicks=s.clicks,
+                first_open_at=s.first_open_at,
+                first_human_open_at=s.first_human_open_at,
+                first_click_at=s.first_click_at,
+                first_human_click_at=s.first_human_click_at,
+                unsubscribed_at=s.unsubscribed_at,
+            )
+            for s in sends
+        ],
+    )
+
+
+def withdraw(call: Call, contacts: list[ContactId]) -> None:
+    """After the commit, wait until no send worker still holds these contacts."""
+
+    async def wait() -> None:
+        await compliance.withdraw_barrier(call.app.withdrawals, workspace=call.workspace, contacts=contacts)
+
+    if contacts:
+        call.after_commit(wait)

@@ -1,0 +1,202 @@
+"""Lists over HTTP, and who is on them."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from tidings import audience
+from tidings.api._deps import Call, needs
+from tidings.api._fields import Body, ContactRef, ListRef, Name, Prose
+from tidings.api._paging import Page, Paged
+from tidings.api._route import Route
+from tidings.api.contacts import ContactOut, withdraw
+from tidings.audience import List, SubscriptionStatus
+from tidings.core.ids import ContactId, ListId, public_id
+
+router = APIRouter(prefix="/lists", tags=["lists"], route_class=Route)
+
+Reading = Annotated[Call, needs("lists:read")]
+Writing = Annotated[Call, needs("lists:write")]
+
+_WAITED_FOR = 3000
+"""Contacts of a deleted list for whom the answer waits. All are announced to the workers, and screened as off the list."""
+
+
+class ListOut(BaseModel):
+    """A list."""
+
+    id: str
+    list_id: str = Field(description="the same")
+    name: str
+    description: str
+    contact_count: int = Field(description="those subscribed")
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, list_: List) -> "ListOut":
+        """As JSON shows it."""
+        return cls(
+            id=(id_ := public_id("list", list_.id)),
+            list_id=id_,
+            name=list_.name,
+            description=list_.description,
+            contact_count=list_.contact_count,
+            created_at=list_.created_at,
+            updated_at=list_.updated_at,
+        )
+
+
+class NewList(Body):
+    """A list to be made."""
+
+    name: Name
+    description: Prose = ""
+
+
+class ListChanges(Body):
+    """What to change; what is left out stays."""
+
+    name: Name | None = None
+    description: Prose | None = None
+
+
+class Contacts(Body):
+    """Contacts to add or remove."""
+
+    contact_ids: Annotated[list[ContactRef], Field(min_length=1, max_length=10_000)]
+
+
+class AddedOut(BaseModel):
+    """What became of each contact. Those who left the list, or everything, are refused: only they can come back."""
+
+    added: list[str]
+    already: list[str]
+    refused: list[str]
+
+
+class RemovedOut(BaseModel):
+    """Who was on the list and is no more."""
+
+    removed: list[str]
+
+
+@router.post("", status_code=201)
+async def create_list(body: NewList, call: Writing) -> ListOut:
+    """Create a list. A taken name is a 409."""
+    made = await audience.create_list(
+        call.tx,
+        workspace=call.workspace,
+        name=body.name,
+        description=body.description,
+        by=call.principal,
+        now=call.now,
+    )
+    return ListOut.of(made)
+
+
+@router.get("")
+async def list_lists(call: Reading, paging: Paged) -> Page[ListOut]:
+    """Lists, newest first."""
+    found = await audience.list_lists(
+        call.tx, workspace=call.workspace, before=paging.before, offset=paging.offset, limit=paging.limit
+    )
+    total = None if paging.before is not None else await audience.count_lists(call.tx, workspace=call.workspace)
+    return paging.of([ListOut.of(item) for item in found], last_id=found[-1].id if found else None, total=total)
+
+
+@router.get("/{list_id}")
+async def get_list(list_id: ListRef, call: Reading) -> ListOut:
+    """One list."""
+    return ListOut.of(await audience.get_list(call.tx, workspace=call.workspace, list=ListId(list_id)))
+
+
+@router.put("/{list_id}", name="put_list")
+@router.patch("/{list_id}")
+async def update_list(list_id: ListRef, body: ListChanges, call: Writing) -> ListOut:
+    """Change the name or the description."""
+    changed = await audience.update_list(
+        call.tx,
+        workspace=call.workspace,
+        list=ListId(list_id),
+        name=body.name,
+        description=body.description,
+        by=call.principal,
+        now=call.now,
+    )
+    return ListOut.of(changed)
+
+
+@router.delete("/{list_id}", status_code=204)
+async def delete_list(list_id: ListRef, call: Writing) -> None:
+    """Delete a list; its contacts stay."""
+    gone = await audience.delete_list(
+        call.tx, workspace=call.workspace, list=ListId(list_id), by=call.principal, now=call.now
+    )
+    withdraw(call, gone[:_WAITED_FOR])
+
+
+@router.get("/{list_id}/contacts")
+async def list_list_contacts(
+    list_id: ListRef,
+    call: Annotated[Call, needs("contacts:read")],
+    paging: Paged,
+    status: Annotated[
+        SubscriptionStatus | Literal["all"], Query(description="where they stand with this list")
+    ] = SubscriptionStatus.SUBSCRIBED,
+) -> Page[ContactOut]:
+    """The contacts of a list, newest first: by page, or with a cursor to any depth."""
+    wanted = None if status == "all" else status
+    list_ = ListId(list_id)
+    await audience.require_list(call.tx, workspace=call.workspace, list=list_)
+    found = await audience.list_members(
+        call.tx,
+        workspace=call.workspace,
+        list=list_,
+        status=wanted,
+        before=paging.before,
+        offset=paging.offset,
+        limit=paging.limit,
+    )
+    total = None
+    if paging.before is None:
+        total = await audience.count_members(call.tx, workspace=call.workspace, list=list_, status=wanted)
+    return paging.of([ContactOut.of(c) for c in found], last_id=found[-1].id if found else None, total=total)
+
+
+@router.post("/{list_id}/contacts")
+async def add_to_list(list_id: ListRef, body: Contacts, call: Writing) -> AddedOut:
+    """Add contacts to a list."""
+    list_ = ListId(list_id)
+    await audience.require_list(call.tx, workspace=call.workspace, list=list_)
+    done = await audience.subscribe(call.tx, workspace=call.workspace, list=list_, contacts=_ids(body), now=call.now)
+    return AddedOut(added=_out(done.added), already=_out(done.already), refused=_out(done.refused))
+
+
+@router.post("/{list_id}/contacts/remove")
+async def remove_from_list(list_id: ListRef, body: Contacts, call: Writing) -> RemovedOut:
+    """Take contacts off a list. Nothing of a send to this list is handed over to them after the answer."""
+    return RemovedOut(removed=_out(await _remove(call, ListId(list_id), _ids(body))))
+
+
+@router.delete("/{list_id}/contacts/{contact_id}", status_code=204)
+async def remove_one_from_list(list_id: ListRef, contact_id: ContactRef, call: Writing) -> None:
+    """Take one contact off a list; harmless if they are not on it."""
+    await _remove(call, ListId(list_id), [ContactId(contact_id)])
+
+
+async def _remove(call: Call, list_: ListId, contacts: list[ContactId]) -> list[ContactId]:
+    await audience.require_list(call.tx, workspace=call.workspace, list=list_)
+    gone = await audience.remove(call.tx, workspace=call.workspace, list=list_, contacts=contacts)
+    withdraw(call, gone)
+    return gone
+
+
+def _ids(body: Contacts) -> list[ContactId]:
+    return [ContactId(number) for number in body.contact_ids]
+
+
+def _out(contacts: list[ContactId]) -> list[str]:
+    return [public_id("contact", contact) for contact in contacts]

@@ -1,0 +1,170 @@
+"""Every operation, walked through the OpenAPI document, refuses broken input: a 4xx that says where, and nothing written."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from api_client import Answer, Client
+from api_world import World, everything, make_world, operations
+from tidings import accounts
+from tidings.bootstrap import App
+from tidings.core.clock import utc_now
+
+BROKEN_DOCUMENTS = (
+    b"",
+    b"{",
+    b"{}}",
+    b'{"a": }',
+    b"[]",
+    b"[{}]",
+    b'"text"',
+    b"7",
+    b"true",
+    b"NaN",
+    b"\xff\xfe{}",
+    b"\xef\xbb\xbf{}",
+    b"{" * 5000,
+    b'{"a":' * 5000,
+    b"[" * 200_000,
+    b'{"no_such_field_here": 1}',
+)
+
+BROKEN_IDS = ("x", "contact_0", "contact_-1", "contact_1.0", "contact_99999999999999999999", "%00", "a%00b", "%ff%fe",
+              "'%20OR%201=1--", "x" * 3000, "%F0%9F%92%A5", "contact_%D9%A1", "list_1%0d%0aX:%20y")  # fmt: skip
+
+
+ROWS = (b"[[[[]]]]", b"[null]", b"[{}]", b'["a\\u0007b", 3]')
+"""Rows of an import are judged one by one when their turn comes: any may be sent."""
+
+
+def wrong_values(good: Any) -> Iterator[bytes]:
+    """JSON texts that cannot be right for a field with this good value."""
+    yield b'{"$": [{"no": ["such"]}], "\\u0000": 1}'
+    yield b'"a\\u0000b"'
+    yield b'"a\\ud800b"'
+    yield b'["a", "\\udfff"]'
+    yield b"1e999"
+    yield b"9" * 4400
+    yield b"Infinity"
+    if not isinstance(good, dict):
+        yield b'{"no": "such"}'
+    if not isinstance(good, list):
+        yield b"[[[[]]]]"
+    if not isinstance(good, str):
+        yield b'"text \xf0\x9f\x92\xa5"'
+    if isinstance(good, str):
+        yield b"7"
+        yield b"true"
+        yield orjson.dumps("x" * 3_000_000)
+    if isinstance(good, list):
+        yield b"[null]"
+        yield b"[{}]"
+        yield b'["a\\u0007b", 3]'
+    if isinstance(good, bool):
+        yield b"17"
+    if isinstance(good, int) and not isinstance(good, bool):
+        yield b"-1"
+        yield b"0.5"
+        yield b"123456789012345678901234567890"
+
+
+def refused(answer: Answer, what: Any, *, field: str | None = None) -> None:
+    """It must be a 4xx problem; where one field is broken it must name it."""
+    assert 400 <= answer.status < 500, (what, answer)
+    assert answer.problem["detail"], what
+    if answer.status == 422:
+        assert answer.fields, (what, answer.json)
+        for error in answer.problem["errors"]:
+            assert error["message"], what
+    if field is not None and answer.status != 413:
+        assert answer.status == 422, (what, answer)
+        assert any(f == field or f.startswith((f"{field}.", f"{field}[")) for f in answer.fields), (what, answer.json)
+
+
+async def everyone(api: Client, app: App) -> tuple[Client, World]:
+    """A client that may do everything, workspaces too, and a world."""
+    async with app.db.transaction() as tx:
+        key = await accounts.create_api_key(
+            tx, workspace=api.workspace, name="all", scopes=["*", "operator"], now=utc_now()
+        )
+    return api.with_key(key), await make_world(api)
+
+
+async def test_broken_documents(api: Client, app: App) -> None:
+    client, world = await everyone(api, app)
+    before = await everything(app)
+    for method, path, name, operation in await operations(api):
+        if "requestBody" not in operation:
+            continue
+        optional = not operation["requestBody"].get("required")
+        for document in BROKEN_DOCUMENTS:
+            if document == b"" and optional:
+                continue
+            answer = await client(method, world.path(path), document)
+            refused(answer, (name, document[:40]))
+        for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ";"):
+            answer = await client(method, world.path(path), b"a=b", Content_Type=kind)
+            assert answer.status == 415, (name, kind, answer)
+    assert await everything(app) == before
+
+
+async def test_broken_fields(api: Client, app: App) -> None:
+    client, world = await everyone(api, app)
+    before = await everything(app)
+    bodies = world.bodies()
+    schemas = (await api.with_key(None)("GET", "/openapi.json")).json["components"]["schemas"]
+    for method, path, name, operation in await operations(api):
+        if "requestBody" not in operation:
+            continue
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        reference = schema.get("$ref") or schema["anyOf"][0]["$ref"]
+        properties = schemas[reference.rpartition("/")[2]]["properties"]
+        good = bodies[name]
+        assert properties.keys() == good.keys(), f"api_world.py must tell every field of {name}"
+        for field in properties:
+            for value in wrong_values(good[field]):
+                if (name, field) == ("import_contacts", "contacts") and value in ROWS:
+                    continue
+                others = orjson.dumps({k: v for k, v in good.items() if k != field})
+                comma = b"," if len(good) > 1 else b""
+                text = b'{"' + field.encode() + b'":' + value + comma + others[1:]
+                answer = await client(method, world.path(path), text)
+                refused(answer, (name, field, value[:40]), field=field)
+    assert await everything(app) == before
+
+
+async def test_broken_paths(api: Client, app: App) -> None:
+    client, world = await everyone(api, app)
+    before = await everything(app)
+    for method, path, name, operation in await operations(api):
+        for parameter in [p for p in world.ids if f"{{{p}}}" in path]:
+            for broken in BROKEN_IDS:
+                target = world.path(path.replace(f"{{{parameter}}}", broken))
+                body = world.bodies()[name] if "requestBody" in operation else None
+                answer = await client(method, target, body)
+                refused(answer, (name, target[:80]))
+                assert answer.status in {404, 414, 422}, (name, target[:80], answer)
+    assert await everything(app) == before
+
+
+async def test_broken_queries(api: Client, app: App) -> None:
+    client, world = await everyone(api, app)
+    before = await everything(app)
+    for method, path, name, operation in await operations(api):
+        for parameter in [p for p in operation.get("parameters", []) if p["in"] == "query"]:
+            field = parameter["name"]
+            for broken in ("%00", "%ff", "-1e9", "99999999999999999999999", "a" * 4000, "%F0%9F%92%A5%27--", "[]"):
+                answer = await client(method, f"{world.path(path)}?{field}={broken}")
+                refused(answer, (name, field, broken[:20]), field=field)
+    assert await everything(app) == before
+
+
+async def test_broken_idempotency_keys(api: Client, app: App) -> None:
+    client, world = await everyone(api, app)
+    before = await everything(app)
+    for key in ("", "x" * 256, "a\tb"):
+        answer = await client("POST", "/lists", {"name": "Once"}, Idempotency_Key=key)
+        refused(answer, key, field="Idempotency-Key")
+    assert await everything(app) == before
+    assert world.ids

@@ -1,0 +1,145 @@
+"""One of everything in a workspace, and a good body for every operation: what the walks over the whole API start from."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from api_client import Client
+from tidings.bootstrap import App
+
+Operation = tuple[str, str, str, dict[str, Any]]
+"""Method, path below /api/v1, operation id, and the operation in the OpenAPI document."""
+
+
+@dataclass(slots=True)
+class World:
+    """The ids of one thing of each kind, by path parameter."""
+
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def path(self, path: str) -> str:
+        for name, id_ in self.ids.items():
+            path = path.replace(f"{{{name}}}", id_)
+        assert "{" not in path, f"{path}: api_world.py must make one of these"
+        return path
+
+    def bodies(self) -> dict[str, Any]:
+        """A good body for each operation that takes one, referring to this world's things."""
+        ids = self.ids
+        contact = {
+            "email": "new@example.com",
+            "first_name": "N",
+            "last_name": "M",
+            "phone": "1",
+            "language": "en",
+            "time_zone": "UTC",
+            "tags": ["t"],
+            "attributes": {"a": 1},
+        }
+        some = {"contact_ids": [ids["contact_id"]]}
+        list_ = {"name": "Other", "description": "d"}
+        template = {
+            "name": "T",
+            "subject": "S",
+            "html_content": "<p>{{ first_name }}</p>",
+            "text_content": "t",
+            "variables": [],
+        }
+        campaign = {
+            "name": "C",
+            "subject": "S",
+            "template_id": ids["template_id"],
+            "sender_email": "news@example.com",
+            "sender_name": "News",
+            "reply_to": "re@example.com",
+            "contact_list_ids": [ids["list_id"]],
+            "exclude_list_ids": [ids["list_id"]],
+            "provider_id": ids["provider_id"],
+            "schedule_time": "2046-01-01T00:00:00Z",
+        }
+        return {
+            "import_contacts": {"list_id": ids["list_id"], "contacts": [{"email": "row@example.com"}]},
+            "create_contact": contact | {"list_ids": [ids["list_id"]]},
+            "update_contact": contact,
+            "put_contact": contact,
+            "unsubscribe_contact": {"reason": "r"},
+            "create_list": list_,
+            "update_list": list_,
+            "put_list": list_,
+            "add_to_list": some,
+            "remove_from_list": some,
+            "create_template": template,
+            "update_template": template,
+            "put_template": template,
+            "preview_template": {"variables": {"first_name": "Ann"}, "version": 1},
+            "create_campaign": campaign,
+            "update_campaign": campaign,
+            "put_campaign": campaign,
+            "add_provider": {"name": "P", "kind": "sandbox", "config": {}, "secret": {}, "is_default": False},
+            "update_provider": {"name": "P", "config": {}, "secret": {}, "is_default": False},
+            "create_workspace": {"name": "W", "postal_address": "1 Road"},
+            "update_workspace": {"name": "W", "postal_address": "1 Road"},
+            "create_api_key": {"name": "K", "scopes": ["lists:read"]},
+            "unsubscribe": {"token": "x" * 40, "reason": "r"},
+        }
+
+
+async def make_world(api: Client) -> World:
+    """One of everything."""
+    world = World()
+
+    async def make(name: str, path: str, body: Any) -> None:
+        answer = await api("POST", path, body)
+        assert answer.status in {201, 202}, answer
+        world.ids[name] = answer.json["id"]
+
+    await make("list_id", "/lists", {"name": "News"})
+    await make("contact_id", "/contacts", {"email": "ann@example.com", "list_ids": [world.ids["list_id"]]})
+    await make("import_id", "/contacts/import", {"contacts": [{"email": "bob@example.com"}]})
+    await make("template_id", "/templates", {"name": "Hello", "subject": "Hi", "html_content": "<p>Hi</p>"})
+    await make("provider_id", "/providers", {"name": "Sandbox", "kind": "sandbox", "is_default": True})
+    await make("key_id", "/api-keys", {"name": "other", "scopes": ["lists:read"]})
+    await make(
+        "campaign_id",
+        "/campaigns",
+        {
+            "name": "Spring",
+            "template_id": world.ids["template_id"],
+            "sender_email": "news@example.com",
+            "contact_list_ids": [world.ids["list_id"]],
+        },
+    )
+    world.ids["version"] = "1"
+    return world
+
+
+async def operations(api: Client) -> list[Operation]:
+    """Every operation below /api/v1, from the document that the API gives of itself."""
+    document = (await api.with_key(None)("GET", "/openapi.json")).json
+    return [
+        (method.upper(), path.removeprefix("/api/v1"), operation["operationId"], operation)
+        for path, methods in document["paths"].items()
+        if path.startswith("/api/v1/")
+        for method, operation in methods.items()
+    ]
+
+
+async def everything(app: App, workspace: int | None = None) -> dict[str, tuple[int, str | None]]:
+    """For each table its rows' number and digest, of one workspace or all. Only those that belong to workspaces."""
+    async with app.db.connection() as connection:
+        names = await connection.fetch(
+            """SELECT c.relname AS name FROM pg_class AS c
+               WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+                 AND c.relname NOT LIKE 'pgqueuer%' AND (c.relname = 'workspaces' OR EXISTS (
+                     SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'workspace_id'))
+               ORDER BY 1"""
+        )
+        found: dict[str, tuple[int, str | None]] = {}
+        for name in [row["name"] for row in names]:
+            column = "id" if name == "workspaces" else "workspace_id"
+            where = "" if workspace is None else f"WHERE t.{column} = {workspace}"
+            row = await connection.fetchrow(
+                f"SELECT count(*), md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {name} AS t {where}"  # noqa: S608
+            )
+            assert row is not None
+            found[name] = (row[0], row[1])
+        return found
