@@ -28,6 +28,8 @@ async def test_without_a_good_key_it_is_401(api: Client) -> None:
         answer = await api.with_key(None)("GET", "/workspaces/current", **headers)
         assert (answer.status, answer.problem["code"]) == (401, "unauthenticated")
         assert answer.headers["WWW-Authenticate"] == "Bearer"
+    # Before a byte of the body counts.
+    assert (await api.with_key(None)("POST", "/contacts/import", b"[" * 33_000_000)).status == 401
 
 
 async def test_without_the_scope_it_is_403(api: Client) -> None:

@@ -66,6 +66,12 @@ def doorkeeper(request: Request) -> Doorkeeper:
     return request.app.state.doorkeeper
 
 
+def bearer(request: Request) -> str | None:
+    """The API key that came with the request (RFC 6750 §2.1)."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" and key.strip() else None
+
+
 def needs(scope: str, *, tx: bool = True) -> Any:
     """The marker for an endpoint's `Call`: `call: Annotated[Call, needs("lists:write")]`.
 
@@ -73,9 +79,9 @@ def needs(scope: str, *, tx: bool = True) -> Any:
     """
 
     async def call(
-        request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+        request: Request, _documented: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
     ) -> Call:
-        principal = await doorkeeper(request).admit(credentials.credentials if credentials else None)
+        principal = await doorkeeper(request).admit(bearer(request))
         principal.require(scope)
         return Call(application(request), principal, utc_now(), request, tx)
 

@@ -14,7 +14,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from tidings.api._deps import Call
+from tidings.api._deps import Call, bearer, doorkeeper
 from tidings.api._idempotency import Once
 from tidings.api._json import read_json
 from tidings.api.problems import BodyTooLarge, UnsupportedMediaType
@@ -38,9 +38,14 @@ class Route(APIRoute):
         """FastAPI's own handler, with the body read our way before it."""
         handle = super().get_route_handler()
         reads_json = self.body_field is not None
+        needs_key = "x-scope" in (self.openapi_extra or {})
 
         async def strictly(request: Request) -> Response:
             if reads_json:
+                if (
+                    needs_key
+                ):  # strangers are turned away before their megabytes are read; remembered until it is asked again
+                    await doorkeeper(request).admit(bearer(request))
                 request = _JsonRequest(request.scope, request.receive)
                 await request.prepare(self.body_limit)
             return await handle(request)
