@@ -134,10 +134,7 @@ class Hits:
             except AWAY:
                 raise
             except (asyncpg.PostgresError, ValueError, TypeError):
-                # Kept for a person to look at, else it would be tried for ever, and hold up the others.
-                refused = path.with_suffix(".refused")
-                _log.exception("spooled hits cannot be recorded; they are kept in %s", refused)
-                path.rename(refused)
+                _log.exception("spooled hits cannot be recorded; they are kept in %s", spool.put_aside())
             else:
                 spool.remove()
 

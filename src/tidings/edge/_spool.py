@@ -93,6 +93,10 @@ class Spool:
         """Nothing is left in it: the file goes."""
         self._path.unlink(missing_ok=True)
 
+    def put_aside(self) -> Path:
+        """It cannot be recorded: keep it for a person to look at, else it would be tried for ever. Returns where it is."""
+        return self._path.rename(self._path.with_suffix(".refused"))
+
     def close(self) -> None:
         """The process ends. With nothing waiting the file goes, else another process will find it."""
         if self.empty:
