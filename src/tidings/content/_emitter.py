@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from liquid.stringify import to_liquid_string
 from markupsafe import escape
@@ -36,12 +36,20 @@ PLAIN = Encoding(static=str, slot=str, html_slot=lambda value: _exact(escape(val
 """Text as it is."""
 
 
-def _any_text(slot: Callable[[str], Any]) -> Callable[[object], Any]:
-    return lambda value: slot(value if type(value) is str else to_liquid_string(value, autoescape=False))
+def _any_slot(slot: Callable[[str], Any], html_slot: Callable[[str], Any] | None) -> Callable[[object], Any]:
+    """Writes a value of any type, as `{{ }}` does; `html_slot` if it must be escaped."""
+    text_slot = html_slot or slot
+    autoescape = html_slot is not None
 
+    def write(value: object) -> Any:
+        kind = type(value)
+        if kind is str:
+            return text_slot(cast("str", value))
+        if kind is int:
+            return slot(str(value))
+        return slot(to_liquid_string(value, autoescape=autoescape))
 
-def _any_html(slot: Callable[[str], Any], html_slot: Callable[[str], Any]) -> Callable[[object], Any]:
-    return lambda value: html_slot(value) if type(value) is str else slot(to_liquid_string(value, autoescape=True))
+    return write
 
 
 @dataclass(slots=True)
@@ -117,7 +125,7 @@ class Emitter:
         if key not in self._slots:
             function: object = getattr(encoding, kind, None)
             if kind == "any":
-                function = _any_html(encoding.slot, encoding.html_slot) if self._html else _any_text(encoding.slot)
+                function = _any_slot(encoding.slot, encoding.html_slot if self._html else None)
             self._slots[key] = self._names.constant(function)
         return self._slots[key]
 

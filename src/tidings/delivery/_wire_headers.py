@@ -22,7 +22,7 @@ _BARE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 
 def clean(text: str) -> str:
     """One line: each run of control characters, line breaks among them, is a space; none at either end."""
-    return _CONTROL.sub(" ", text).strip(" ")
+    return (text if text.isprintable() else _CONTROL.sub(" ", text)).strip(" ")
 
 
 def subject(text: str) -> bytes:
