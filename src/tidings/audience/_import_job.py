@@ -209,10 +209,9 @@ class _Worker:
         if not batch.people:
             return 0, 0
         await tx.execute(_STAGE)
-        # In one order always, so that two imports of the same people wait for each other instead of deadlocking.
         records = [
             (email, address_hash(self._key, email), *(getattr(fields, name) for name in _COLUMNS))
-            for email, fields in sorted(batch.people.items())
+            for email, fields in batch.people.items()
         ]
         await tx.copy_records_to_table(
             "import_rows", records=records, columns=["email", "address_hash", *_COLUMNS], schema_name="pg_temp"

@@ -1,5 +1,6 @@
 -- Merge the staged rows into contacts: who is new is created with the status that a suppression of the address gives, who
 -- is known keeps their status, and what was not told. Rows that change nothing are locked, not written.
+-- In one order always, so that two imports of the same people wait for each other instead of deadlocking.
 -- One index lookup a row, whatever the statistics say: they are old news in the middle of an import.
 -- $1 workspace, $2 now
 WITH merged AS (
