@@ -1,5 +1,6 @@
 """From a campaign to a send: by a person's word, or because its time has come."""
 
+import logging
 from datetime import datetime
 
 from tidings import accounts, audience, content, delivery
@@ -9,6 +10,9 @@ from tidings.compliance import preflight
 from tidings.core.db import Tx
 from tidings.core.errors import TidingsError
 from tidings.core.ids import CampaignId, WorkspaceId, public_id
+from tidings.core.loops import RETRYABLE
+
+_log = logging.getLogger(__name__)
 
 
 async def launch(
@@ -72,7 +76,11 @@ async def launch_due(tx: Tx, *, public_url: str, now: datetime) -> bool:
             await launch(
                 tx, workspace=workspace, campaign=campaign, public_url=public_url, by=SYSTEM(workspace), now=now
             )
-    except TidingsError as error:
+    except RETRYABLE:
+        raise
+    except Exception as error:  # noqa: BLE001 - one campaign must not keep the others from starting
+        if not isinstance(error, TidingsError):
+            _log.exception("campaign %s cannot be launched", campaign)
         await tx.execute(
             """
             UPDATE campaigns SET status = 'draft', schedule_time = NULL, status_reason = $3, updated_at = $4
@@ -80,7 +88,7 @@ async def launch_due(tx: Tx, *, public_url: str, now: datetime) -> bool:
             """,
             workspace,
             campaign,
-            f"could not start at its time: {error.message}"[:1000],
+            f"could not start at its time: {error or type(error).__name__}"[:1000],
             now,
         )
     return True

@@ -9,7 +9,7 @@ from tidings.delivery._sends import SendNotFound
 from tidings.delivery._wire import WireMessage
 from tidings.tracking import Tokens
 
-_KEPT = 64
+_KEPT = 256
 
 
 class Contents:

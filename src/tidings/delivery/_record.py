@@ -46,8 +46,8 @@ class Told:
         self.sends.append(send)
         self.ns.append(n)
         self.states.append(state)
-        # A server's reply is bytes of its choosing: PostgreSQL's text takes no NUL.
-        self.details.append(detail[:500].replace("\0", ""))
+        # A server's reply is bytes of its choosing, and must be storable as text.
+        self.details.append(detail[:500].replace("\0", "").encode("utf-8", "replace").decode())
         self.waits.append(wait_seconds)
         self.first_waits.append(first_wait_seconds)
         self.give_ups.append(give_up_seconds)

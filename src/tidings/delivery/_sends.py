@@ -1,5 +1,6 @@
 """One launch of a campaign: made, prepared, watched, paused, resumed, cancelled."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,8 +10,11 @@ from tidings import audience
 from tidings.core.db import Tx, sql
 from tidings.core.errors import NotFound
 from tidings.core.ids import CampaignId, ListId, ProviderId, SendId, TemplateId, WorkspaceId
+from tidings.core.loops import RETRYABLE
 from tidings.delivery._content import SendContent, extract_links
 from tidings.delivery._states import SendStatus
+
+_log = logging.getLogger(__name__)
 
 LARGEST_CHUNK = 10_000
 """Recipients in a chunk, at most: what a worker's journal has room for."""
@@ -96,7 +100,7 @@ async def create_send(
 async def prepare_next(tx: Tx, *, chunk_size: int, now: datetime) -> SendId | None:
     """Number the audience of one launched send and queue its chunks, all in this transaction. None when there is none.
 
-    A crash leaves the send as it was, to be prepared anew.
+    A crash leaves the send as it was, to be prepared anew. One that cannot be prepared is paused, and says why.
     """
     row = await tx.fetchrow(
         """
@@ -106,6 +110,23 @@ async def prepare_next(tx: Tx, *, chunk_size: int, now: datetime) -> SendId | No
     )
     if row is None:
         return None
+    try:
+        async with tx.transaction():
+            await _prepare(tx, row, chunk_size, now)
+    except RETRYABLE:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, this send stands still and the others go on
+        _log.exception("send %s cannot be prepared", row["id"])
+        await tx.execute(
+            "UPDATE sends SET status = 'paused', reason = $3 WHERE workspace_id = $1 AND id = $2",
+            row["workspace_id"],
+            row["id"],
+            f"its audience could not be numbered: {type(error).__name__}"[:500],
+        )
+    return SendId(row["id"])
+
+
+async def _prepare(tx: Tx, row: Any, chunk_size: int, now: datetime) -> None:
     workspace, send = row["workspace_id"], row["id"]
     launch = sql(__package__, "_launch").replace("{audience}", audience.recipients_sql())
     counts = await tx.fetchrow(launch, workspace, row["list_ids"], row["exclude_list_ids"], send, now)
@@ -138,7 +159,6 @@ async def prepare_next(tx: Tx, *, chunk_size: int, now: datetime) -> SendId | No
         None if counts["recipients"] else now,
     )
     await tx.execute("SELECT pg_notify($1, '')", CHUNKS)
-    return SendId(send)
 
 
 async def pause_send(tx: Tx, *, workspace: WorkspaceId, send: SendId, reason: str = "") -> bool:
