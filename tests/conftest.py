@@ -70,7 +70,10 @@ async def workspace(db: Database) -> int:
     """A workspace with a postal address."""
     async with db.connection() as connection:
         return await connection.fetchval(
-            "INSERT INTO workspaces (name, postal_address, created_at) VALUES ('Acme', '1 Main Street, Springfield', now()) RETURNING id"
+            """
+            INSERT INTO workspaces (name, postal_address, created_at)
+            VALUES ('Acme', '1 Main Street, Springfield', now()) RETURNING id
+            """
         )
 
 
