@@ -2,11 +2,15 @@
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
+import pytest
 
+from tidings.core import jobs
 from tidings.core.db import Database
 from tidings.core.jobs import Handler, enqueue, run_jobs
 
@@ -110,4 +114,44 @@ async def test_a_fault_is_tried_again_and_a_lost_connection_is_replaced(db: Data
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ILIKE '%pgqueuer%' AND pid <> pg_backend_pid()"
             )
         await asyncio.wait_for(done.wait(), 15)
+        await until_queued(db, [])
+
+
+_WORKER = """
+import asyncio, sys
+from tidings.core.db import Database
+from tidings.core.jobs import run_jobs
+
+async def hang(payload):
+    print("at work", flush=True)
+    await asyncio.Event().wait()
+
+async def main():
+    await run_jobs(await Database.open(sys.argv[1]), asyncio.Event(), jobs={"slow": hang})
+
+asyncio.run(main())
+"""
+
+
+async def test_a_job_whose_process_was_killed_is_taken_up_by_another(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with db.transaction() as tx:
+        await enqueue(tx, job="slow", payload={})
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _WORKER, db.url, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert await asyncio.wait_for(process.stdout.readline(), 15) == b"at work\n"
+    process.kill()
+    await process.wait()
+    assert await queued(db) == ["picked"]
+    done = asyncio.Event()
+
+    async def quick(_: Any) -> None:
+        done.set()
+
+    monkeypatch.setattr(jobs, "_HEARTBEAT", timedelta(seconds=1))
+    async with running(db, {"slow": quick}):
+        await asyncio.wait_for(done.wait(), 10)
         await until_queued(db, [])

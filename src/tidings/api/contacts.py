@@ -129,7 +129,7 @@ async def create_contact(body: NewContact, call: Writing) -> ContactOut:
         call.tx,
         workspace=call.workspace,
         fields=body.clean(),
-        lists=list(dict.fromkeys(map(ListId, body.list_ids))),
+        lists=[ListId(number) for number in body.list_ids],
         keys=call.app.keys,
         by=call.principal,
         now=call.now,

@@ -1,7 +1,7 @@
 """Who may be mailed? Contacts, lists, subscriptions, suppressions, imports.
 
 Owns: contacts, lists, subscriptions, suppressions, imports, import_batches.
-Emits: unsubscribed.
+Emits: unsubscribed. Background job: audience.import (see `jobs`).
 """
 
 from tidings.audience._addresses import InvalidAddress, address_hash, address_key, normalise_email

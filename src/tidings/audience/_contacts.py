@@ -12,7 +12,6 @@ from tidings.audience._addresses import address_hash, address_key
 from tidings.audience._fields import ContactFields
 from tidings.audience._leaving import announce_withdrawn
 from tidings.audience._lists import require_lists
-from tidings.audience._members import subscribe
 from tidings.audience._states import ContactStatus
 from tidings.core.crypto import Keyring
 from tidings.core.db import Tx, sql
@@ -26,6 +25,14 @@ SELECT c.id, c.email, c.first_name, c.last_name, c.phone, c.language, c.time_zon
              WHERE b.workspace_id = c.workspace_id AND b.contact_id = c.id AND b.status <> 'unsubscribed'
              ORDER BY b.list_id) AS list_ids
 FROM contacts AS c
+"""
+
+# A suppressed address comes on no list.
+_FIRST_LISTS = """
+INSERT INTO subscriptions (workspace_id, list_id, contact_id, subscribed_at)
+SELECT DISTINCT c.workspace_id, l.id, c.id, $4::timestamptz
+FROM contacts AS c, unnest($3::bigint[]) AS l (id)
+WHERE c.workspace_id = $1 AND c.id = $2 AND c.status < 'unsubscribed'
 """
 
 _TEXTS = ("first_name", "last_name", "phone", "language", "time_zone")
@@ -99,8 +106,8 @@ async def create_contact(
     if number is None:
         raise await _exists(tx, workspace, fields.email)
     contact = ContactId(number)
-    for list_id in lists:
-        await subscribe(tx, workspace=workspace, list=list_id, contacts=[contact], now=now)
+    if lists:
+        await tx.execute(_FIRST_LISTS, workspace, contact, lists, now)
     await audit(tx, by=by, action="contact.created", subject=public_id("contact", contact), now=now)
     return await get_contact(tx, workspace=workspace, contact=contact)
 
