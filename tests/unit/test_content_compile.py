@@ -53,6 +53,7 @@ def check(source: str, row: tuple[Any, ...], html: bool) -> None:
 
 
 EXAMPLES = (
+    "{% ifchanged %}a\r\nb{{ partial }}{% endifchanged %}",
     "{{% if plan %}a{{{% endif %}",
     "{% if first_name %}a{% else %}b{% endif %}{% if last_name %}a{% else %}b{% endif %}{% if last_name == blank %}c{% endif %}",
     "{% for i in items %}{% for j in items limit: 1 %}{{ forloop.parentloop.index }}{{ i }}{% endfor %}{% cycle 'a', 'b' %}{% endfor %}",

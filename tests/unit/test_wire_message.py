@@ -130,6 +130,7 @@ LINKS = st.sampled_from(
         "<A class='x' HREF = 'https://shop.example/two' >two</A>",
         "<a href=https://shop.example/three>three</a>",
         '<a href="{{ unsubscribe_url }}">leave</a>',
+        '<a href="mailto:{{ email }}?a=1&amp;b={{ first_name }}">mail</a>',
         '<a href="mailto:a@b.example">mail</a><a href="#top">top</a><a href="/relative">r</a>',
         '<!--[if mso]><v:roundrect href="https://shop.example/mso"></v:roundrect><![endif]-->',
         '<!-- <a href="https://shop.example/hidden">x</a> -->',
@@ -231,7 +232,7 @@ subjects = st.lists(
 ).map(" ".join)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(subject=subjects, html=html_templates, text=text_templates, row=contacts())
 def test_random_messages(subject: str, html: str, text: str, row: tuple[Any, ...]) -> None:
     check(subject, html, text, row)
@@ -427,7 +428,8 @@ def test_the_footer_is_seen_even_if_the_body_ends_under_a_condition() -> None:
     assert "Unsubscribe" in html
 
 
-@pytest.mark.parametrize("source", ['{% if plan %}<a href="{% if flag %}https://a.example">a{% else %}https://b.example">b{% endif %}</a>{% endif %}',
+@pytest.mark.parametrize("source", ['<a href="mailto:{{ email }}?a=1&amp;b={{ last_name }}">mail</a>{% cycle "x" %}',
+                                    '{% if plan %}<a href="{% if flag %}https://a.example">a{% else %}https://b.example">b{% endif %}</a>{% endif %}',
                                     "<a href={{- ' https://a.example ' -}} class=x>a</a>",
                                     '{% for t in tags %}<a href="https://a.example/{% break %}">a</a>{% endfor %}'])  # fmt: skip
 def test_links_that_cannot_be_taken_apart_stay(source: str) -> None:
@@ -445,3 +447,19 @@ def test_a_contact_that_a_template_cannot_be_rendered_for_is_named_alone() -> No
     with pytest.raises(RenderError, match=r"divided_by|zero"):
         wire.build((*ROW[:9], '{"score": 0}', *ROW[10:]), date=DATE)
     assert b"50" in wire.build((*ROW[:9], '{"score": 2}', *ROW[10:]), date=DATE)
+
+
+def test_a_template_that_always_goes_over_its_limits_stops_being_tried() -> None:
+    wire = compiled(replace(CONTENT, html="{% for i in (1..turns) %}{{ i }}{% endfor %}"))
+    ordinary, greedy = ((*ROW[:9], f'{{"turns": {turns}}}', *ROW[10:]) for turns in (3, 99_999))
+    for _ in range(20):
+        with pytest.raises(RenderError, match="loop iterations"):
+            wire.build(greedy, date=DATE)
+        assert b"123" in wire.build(ordinary, date=DATE).replace(b"=\r\n", b""), (
+            "one contact's doing is not the template's"
+        )
+    for _ in range(10):
+        with pytest.raises(RenderError, match="loop iterations"):
+            wire.build(greedy, date=DATE)
+    with pytest.raises(RenderError, match="ten recipients in a row"):
+        wire.build(ordinary, date=DATE)

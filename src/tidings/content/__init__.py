@@ -7,6 +7,7 @@ from tidings.content._compile import Compiled, compile_liquid
 from tidings.content._context import Occasion, Row, read_attributes
 from tidings.content._emitter import PLAIN, Encoding
 from tidings.content._environment import RecipientUrls
+from tidings.content._limits import LimitExceeded
 from tidings.content._links import replace_html_links, replace_text_links
 from tidings.content._parse import RenderError, TemplateInvalid, compiles_alone, uses_variable
 from tidings.content._preview import Preview, preview
@@ -33,6 +34,7 @@ __all__ = [
     "Compiled",
     "Encoding",
     "FrozenTemplate",
+    "LimitExceeded",
     "Occasion",
     "Preview",
     "RecipientUrls",

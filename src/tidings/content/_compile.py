@@ -116,6 +116,13 @@ def _whole(template: BoundTemplate, encoding: Encoding, occasion: Occasion) -> C
     return Compiled(render, needs_attributes=True, constant=False, python="")
 
 
+def _shared_context(template: BoundTemplate, full: dict[str, object], token: str, occasion: Occasion) -> BoundedContext:
+    """The context of single nodes, as it is inside of BoundTemplate.render_with_context."""
+    context = _context(template, full, token, occasion)
+    context.scope.push({"partial": False})
+    return context
+
+
 def _context(template: BoundTemplate, full: dict[str, object], token: str, occasion: Occasion) -> BoundedContext:
     context = BoundedContext(template, globals=template.make_globals(full))
     context.token, context.urls = token, occasion.urls
@@ -176,7 +183,7 @@ class _Compiler:
             "Budget": Budget, "ForLoop": ForLoop, "Markup": Markup, "check_value": check_value, "tick": CLOCK.check,
             "fallback": _fallback, "items_of": _items_of, "urls": occasion.urls, "signed_link": signed_link,
             "full_context": lambda row, token, attributes, subject: full_context(row, token, attributes, subject, occasion),
-            "new_context": lambda full, token: _context(template, full, token, occasion),
+            "new_context": lambda full, token: _shared_context(template, full, token, occasion),
         }  # fmt: skip
         code: CodeType = compile(source, "<template>", "exec")
         exec(code, scope)  # noqa: S102 - our own text: whatever comes from the template is in constants, or passed through repr

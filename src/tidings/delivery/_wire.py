@@ -10,7 +10,17 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from tidings.content import PLAIN, Compiled, Occasion, RecipientUrls, RenderError, Row, compile_liquid, read_attributes
+from tidings.content import (
+    PLAIN,
+    Compiled,
+    LimitExceeded,
+    Occasion,
+    RecipientUrls,
+    RenderError,
+    Row,
+    compile_liquid,
+    read_attributes,
+)
 from tidings.core.ids import SendId, WorkspaceId
 from tidings.delivery import _wire_headers as headers
 from tidings.delivery._content import SendContent
@@ -19,6 +29,9 @@ from tidings.delivery._wire_links import wire_html, wire_text
 
 # Positions in a row of _fetch.sql: by number, because a name costs a look-up for each recipient.
 _N, _CONTACT, _EMAIL, _ATTRIBUTES = 0, 1, 2, 9
+
+_PATIENCE = 10
+"""Recipients in a row for whom a template may go over its limits."""
 
 
 class TokenMaker(Protocol):
@@ -53,6 +66,7 @@ class WireMessage:
         self._subject, self._html, self._text = (one.render for one in parts)
         self._needs_attributes = any(one.needs_attributes for one in parts)
         self._frame = frame
+        self._too_dear = 0
         self._fixed_subject: str | None = None
         self._fixed_subject_bytes = b""
         if parts[0].constant:
@@ -92,6 +106,10 @@ class WireMessage:
         `row` as _fetch.sql has it; `date` as RFC 5322 wants it. Raises RenderError when this recipient's values cannot
         be put into the template.
         """
+        if self._too_dear >= _PATIENCE:
+            raise RenderError(
+                "the template went over its limits for ten recipients in a row, and is not tried any more"
+            )
         try:
             n = row[_N]
             token = self._token_of(n, row[_CONTACT])
@@ -103,7 +121,7 @@ class WireMessage:
                 subject = headers.clean("".join(self._subject(row, b"", token, attributes, "")))
                 subject_bytes = headers.subject(subject)
             frame = self._frame
-            return b"".join(
+            message = b"".join(
                 [
                     frame.sender,
                     headers.address(row[_EMAIL]),
@@ -120,8 +138,14 @@ class WireMessage:
                     frame.end,
                 ]
             )
+            self._too_dear = 0
+            return message
         except RenderError:
             raise
+        except LimitExceeded as error:
+            # Each takes a good part of a second in which nothing else is sent: that may not go on for a million.
+            self._too_dear += 1
+            raise RenderError(f"the template cannot be rendered for this contact: {error}"[:500]) from error
         except Exception as error:  # a template meets values that nobody foresaw; one recipient must not stop a send
             raise RenderError(f"the template cannot be rendered for this contact: {error}"[:500]) from error
 
