@@ -75,7 +75,12 @@ def test_links_are_replaced_where_they_stand() -> None:
     replaced = replace_text_links(text, lambda link, _: None if "endif" in link else f"[{link}]")
     assert replaced == "{{ a }} [https://a.example], {% if b %}[https://b.example]{% endif %} {{ c }}"
     # What may go on after the tag stays whole.
-    for text in ("https://a.example/?q=1{% increment n %}{% if x %}", "{% if a %}https://a.example{% endif %}/path"):
+    for text in (
+        "https://a.example/?q=1{% increment n %}{% if x %}",
+        "{% if a %}https://a.example{% endif %}/path",
+        "https://a.example {%- if a %}b{% endif %}",
+        "{% if a %}https://a.example{% endif -%} b",
+    ):
         assert replace_text_links(text, lambda link, _: None if "{" in link else "wrapped") == text
 
 

@@ -13,7 +13,7 @@ Returns the Liquid source to put there instead, or None to leave it."""
 
 _URL = re.compile(r"""\bhttps?://[^\s<>"']+""", re.IGNORECASE)
 _LINKING = re.compile(r"a|area|v:[a-z]+", re.IGNORECASE)
-_END_TAG = re.compile(r"\{%-?\s*end\w+\s*-?%\}\Z")
+_END_TAG = re.compile(r"\{%-?\s*end\w+\s*%\}\Z")
 _TRIMMING = re.compile(r"\A\{[{%]-|-[}%]\}\Z")
 
 
@@ -40,7 +40,7 @@ def replace_text_links(source: str, replace: Replace) -> str:
     position = 0
     while found := _URL.search(masked.text, position):
         start, end = found.start(), _without_punctuation(masked.text, found.start(), found.end())
-        if not editor.offer(start, end, replace):
+        if not editor.runs_on(found.end()) and not editor.offer(start, end, replace):
             # `{% if a %}https://x{% endif %}`: what ends there is not part of it.
             shorter = end
             while shorter > start and editor.is_end_tag(shorter - 1):
@@ -62,6 +62,14 @@ class _Editor:
         self._pieces: list[str] = []
         self._done = 0
         self._seen = 0
+
+    def runs_on(self, end: int) -> bool:
+        """Does Liquid take away the white space that ends a URL in text? `https://x {%- if a %}y{% endif %}`."""
+        follows = end
+        while self._masked.text[follows : follows + 1].isspace():
+            follows += 1
+        number = self._number.get(follows)
+        return number is not None and self._masked.liquid[number].startswith(("{{-", "{%-"))
 
     def is_end_tag(self, at: int) -> bool:
         """Is there an `{% end… %}` at this position?"""

@@ -61,7 +61,7 @@ class WireMessage:
         frame: "_Frame",
     ) -> None:
         self.sender = headers.address(headers.ascii_domain(content.sender_email))
-        self._sender_utf8 = not self.sender.isascii()
+        self._always_utf8 = not (self.sender + content.reply_to.rpartition("@")[0].encode()).isascii()
         self._token_of = token_of
         self._subject, self._html, self._text = (one.render for one in parts)
         self._needs_attributes = any(one.needs_attributes for one in parts)
@@ -152,7 +152,7 @@ class WireMessage:
     def recipient(self, row: Row) -> tuple[bytes, bool]:
         """The envelope's recipient, and whether the message needs SMTPUTF8 (RFC 6531). Raises RenderError."""
         address = headers.address(row[_EMAIL])
-        return address, self._sender_utf8 or not address.isascii()
+        return address, self._always_utf8 or not address.isascii()
 
 
 class _Frame:

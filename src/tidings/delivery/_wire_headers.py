@@ -129,5 +129,5 @@ def a_labels(domain: str) -> str:
 
 
 def token_text(text: str) -> bytes:
-    """A value that must stand as it is on one line (Feedback-ID, List-Id): printable ASCII, the rest left out."""
-    return re.sub(r"[^!-~]", "", text)[:900].encode()
+    """A value that must stand as it is on one line, perhaps in angle brackets: printable ASCII, the rest left out."""
+    return re.sub(r"[^!-~]|[<>]", "", text)[:900].encode()
