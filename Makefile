@@ -39,6 +39,9 @@ contracts: .venv/.ready
 soak: .venv/.ready ## the long tests: a million rows, crash loops
 	@$(BIN)/pytest -m soak $(ARGS)
 
+bench: .venv/.ready ## the send path beside smtp-source (needs Postfix's smtp-sink and smtp-source)
+	@$(BIN)/python benchmarks/send.py $(ARGS)
+
 fmt: .venv/.ready
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 

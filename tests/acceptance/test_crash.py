@@ -86,6 +86,7 @@ async def _survives(
     assert len(twice) <= CONNECTIONS * kills
     assert len({ids[0] for ids in by_recipient.values()}) == recipients, "a Message-ID was used for two people"
     assert counts == Counter(row["state"] for row in rows), "the counters and the deliveries disagree"
+    print(f"{recipients:,} recipients, {kills} kills: 0 lost, {len(twice)} twice, {len(flagged)} flagged as unknown")
 
 
 async def _hurt(system: RunningSystem, kills: int, accepted: Path, recipients: int, dice: random.Random) -> None:
