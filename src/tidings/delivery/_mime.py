@@ -15,6 +15,7 @@ _WIDTH = 75  # leaves room for the "=" of a soft line break
 _PRINTABLE = bytes(byte for byte in range(33, 127) if byte != ord("=")) + b" \t"
 _PRINTABLE_HTML = bytes(byte for byte in _PRINTABLE if byte not in b"&<>'\"")
 _UNITS = [bytes([byte]) if byte in _PRINTABLE else b"=%02X" % byte for byte in range(256)]
+_unit = _UNITS.__getitem__
 _UNIT_OF_SPACE = {b" ": b"=20", b"\t": b"=09"}
 _EQUALS, _DOT = ord("="), ord(".")
 
@@ -23,10 +24,11 @@ def quote(text: str) -> bytes:
     """A piece for this text."""
     raw = text.encode()
     # Most values are short and plain: one call in C tells.
-    if len(raw) <= _WIDTH and not raw.translate(None, _PRINTABLE) and raw[:1] != b".":
+    odd = raw.translate(None, _PRINTABLE)
+    if not odd and len(raw) <= _WIDTH and raw[:1] != b".":
         return raw + SOFT if raw else b""
-    if b"\n" not in raw:
-        return _wrap(_encode(raw)) + SOFT
+    if b"\n" not in odd:
+        return _wrap(_encode(raw) if odd else raw) + SOFT
     *lines, last = raw.replace(b"\r\n", b"\n").split(b"\n")
     pieces = [_wrap(_end_visibly(_encode(line))) + b"\r\n" for line in lines]
     return b"".join([*pieces, _wrap(_encode(last)) + SOFT if last else b""])
@@ -41,7 +43,7 @@ def quote_html(text: str) -> bytes:
 
 
 def _encode(raw: bytes) -> bytes:
-    return b"".join(map(_UNITS.__getitem__, raw)) if raw.translate(None, _PRINTABLE) else raw
+    return b"".join(map(_unit, raw))
 
 
 def _end_visibly(line: bytes) -> bytes:
