@@ -2,28 +2,34 @@
 
 import asyncio
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, quote
 
 from tidings import accounts, compliance, delivery
 from tidings.bootstrap import App
 from tidings.core.clock import utc_now
+from tidings.core.db import Tx
 from tidings.core.errors import NotFound
 from tidings.core.ids import SendId, WorkspaceId
 from tidings.edge import _pages
 from tidings.edge._forms import read_form
 from tidings.edge._hits import AWAY, Hits, Overloaded
+from tidings.edge._patience import within
 from tidings.events import Event, EventType
 from tidings.tracking import Subject, Tokens, classify
 
 _GIF = bytes.fromhex("47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b")
 _BODY_LIMIT = 64 * 1024
 _BODY_SECONDS = 20.0
-_DATABASE_SECONDS = 10.0
+_LOOKUP_SECONDS = 10.0
+_LEAVING_SECONDS = 20.0  # the workers may take half of it to answer
 _REMEMBERED = 2048
 # A Location is a URI (RFC 9110 §10.2.2): what is not ASCII, or is white space, is percent-encoded, the rest stays as written.
 _URI = "!#$%&'()*+,/:;=?@[]~"
 
+T = TypeVar("T")
 Headers = list[tuple[str, str]]
 _PRIVATE: Headers = [
     ("cache-control", "no-store, private, max-age=0"),
@@ -111,19 +117,19 @@ class Edge:
             proto.response_bytes(413, _HTML, _pages.problem("Too large", "This form sends a few words, not a file."))
             return
         form = read_form(scope.headers.get("content-type") or "", body)
-        async with asyncio.timeout(2 * _DATABASE_SECONDS):
-            await compliance.leave(
-                self._app.db,
-                self._app.withdrawals,
-                workspace=subject.workspace,
-                contact=subject.contact,
-                reason=form.get("reason", ""),
-                # RFC 8058 §3.1: the mailbox provider posts exactly this.
-                source="one_click" if form.get("List-Unsubscribe") == "One-Click" else "page",
-                send=subject.send,
-                n=subject.n,
-                now=utc_now(),
-            )
+        left = compliance.leave(
+            self._app.db,
+            self._app.withdrawals,
+            workspace=subject.workspace,
+            contact=subject.contact,
+            reason=form.get("reason", ""),
+            # RFC 8058 §3.1: the mailbox provider posts exactly this.
+            source="one_click" if form.get("List-Unsubscribe") == "One-Click" else "page",
+            send=subject.send,
+            n=subject.n,
+            now=utc_now(),
+        )
+        await within(_LEAVING_SECONDS, left)
         proto.response_bytes(200, _HTML, _pages.gone(sender))
 
     def _other(self, proto: Any, path: str, method: str) -> None:
@@ -150,18 +156,23 @@ class Edge:
         key = (workspace, send)
         links = self._links.get(key)
         if links is None:
-            async with asyncio.timeout(_DATABASE_SECONDS), self._app.db.connection() as connection:
-                links = await delivery.send_links(connection, workspace=workspace, send=send)
+            links = await self._lookup(partial(delivery.send_links, workspace=workspace, send=send))
             _remember(self._links, key, links)
         return links
 
     async def _sender(self, workspace: WorkspaceId) -> str:
         name = self._senders.get(workspace)
         if name is None:
-            async with asyncio.timeout(_DATABASE_SECONDS), self._app.db.connection() as connection:
-                name = (await accounts.get_workspace(connection, workspace=workspace)).name
+            name = (await self._lookup(partial(accounts.get_workspace, workspace=workspace))).name
             _remember(self._senders, workspace, name)
         return name
+
+    async def _lookup(self, find: Callable[[Tx], Awaitable[T]]) -> T:
+        async def work() -> T:
+            async with self._app.db.connection() as connection:
+                return await find(connection)
+
+        return await within(_LOOKUP_SECONDS, work())
 
 
 def _hit(kind: EventType, subject: Subject, scope: Any, method: str, data: dict[str, Any]) -> Event:

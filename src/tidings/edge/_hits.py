@@ -10,6 +10,7 @@ import asyncpg
 
 from tidings.core.db import Database
 from tidings.core.loops import RETRYABLE
+from tidings.edge._patience import within
 from tidings.edge._spool import Batch, Spool, spools
 from tidings.events import Event, record_once
 
@@ -145,9 +146,17 @@ class Hits:
 
     async def _probe(self) -> None:
         """Does the database answer at all? Asked first, so that nobody waits while we find out that it does not."""
-        async with asyncio.timeout(_PATIENCE_SECONDS), self._db.connection() as connection:
-            await connection.execute("SELECT 1")
+
+        async def work() -> None:
+            async with self._db.connection() as connection:
+                await connection.execute("SELECT 1")
+
+        await within(_PATIENCE_SECONDS, work())
 
     async def _record(self, source: str, batches: Sequence[Batch]) -> None:
-        async with asyncio.timeout(_PATIENCE_SECONDS), self._db.transaction() as tx:
-            await record_once(tx, source=source, batches=batches, writer=self._writer)
+        async def work() -> None:
+            async with self._db.transaction() as tx:
+                await record_once(tx, source=source, batches=batches, writer=self._writer)
+
+        # A commit that goes through after all is known to `record_once`.
+        await within(_PATIENCE_SECONDS, work())

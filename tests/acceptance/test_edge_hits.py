@@ -1,0 +1,447 @@
+"""Opens and clicks over the wire: what is answered with 200 or 302 is in the database, exactly once, whatever breaks."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from edge_world import (
+    CHROME,
+    LINKS,
+    SECRET,
+    Answer,
+    Campaign,
+    Wire,
+    ask,
+    asked,
+    campaign,
+    events,
+    eventually,
+    raw,
+    running_edge,
+    statuses,
+)
+from tidings.core.crypto import Keyring
+from tidings.core.db import Database
+from tidings.core.postgres import EmbeddedPostgres
+from tidings.events import send_engagement
+from tidings.up import free_ports
+
+GIF = b"GIF89a\x01\x00\x01\x00"
+# RFC 3986 by hand: what is not ASCII, and the space, is percent-encoded; what is encoded stays as it is.
+LOCATIONS = [LINKS[0], "https://shop.example.com/%C3%BC/na%C3%AFve%20page?q=%C3%A4%20b#part", LINKS[2]]
+
+
+@pytest.fixture
+async def sent(db: Database, workspace: int) -> Campaign:
+    return await campaign(db, workspace, Keyring(SECRET), recipients=200)
+
+
+@pytest.fixture
+async def base(database_url: str, tmp_path: Path) -> AsyncIterator[str]:
+    async with running_edge(database_url, tmp_path) as address:
+        yield address
+
+
+@pytest.fixture
+async def wire(database_url: str, tmp_path: Path) -> AsyncIterator[Wire]:
+    made = Wire(tmp_path / "wire", database_url)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def open_all(base: str, sent: Campaign, ns: range, *, limit: int = 60) -> list[Answer]:
+    connector = aiohttp.TCPConnector(limit=limit)
+    async with aiohttp.ClientSession(connector=connector, headers={"User-Agent": CHROME}) as session:
+        return await asyncio.gather(*(asked(session, base, f"/o/{sent.token(n)}.gif") for n in ns))
+
+
+async def recorded(db: Database, sent: Campaign) -> Counter[int]:
+    """Opens by n; also makes sure that rollups say the same as the raw events."""
+    counts = Counter(hit["n"] for hit in await events(db, "opened"))
+    async with db.connection() as connection:
+        rollup = await send_engagement(connection, workspace=sent.workspace, send=sent.send)
+    assert (rollup.opens, rollup.opened) == (counts.total(), len(counts))
+    return counts
+
+
+async def test_an_open(base: str, db: Database, sent: Campaign) -> None:
+    answer = await ask(base, f"/o/{sent.token(7)}.gif")
+    assert (answer.status, answer.headers["Content-Type"], answer.body[:10]) == (200, "image/gif", GIF)
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert "Set-Cookie" not in answer.headers
+    (hit,) = await events(db)
+    assert (hit["workspace_id"], hit["send_id"], hit["n"], hit["contact_id"]) == (
+        sent.workspace,
+        sent.send,
+        7,
+        sent.contacts[6],
+    )
+    assert (hit["type"], hit["agent"], hit["data"]) == ("opened", "human", {"ua": CHROME})
+    await ask(base, f"/o/{sent.token(7)}.gif", "HEAD")
+    await ask(base, f"/o/{sent.token(7)}.gif", headers={"Sec-Purpose": "prefetch"})
+    assert [(hit["agent"], hit["data"].get("why")) for hit in await events(db)][1:] == [
+        ("machine", "HEAD request"),
+        ("machine", "prefetch"),
+    ]
+    async with db.connection() as connection:
+        found = await send_engagement(connection, workspace=sent.workspace, send=sent.send)
+    assert (found.opened, found.human_opened, found.opens, found.human_opens) == (1, 1, 3, 1)
+
+
+async def test_clicks_lead_to_what_was_stored(base: str, db: Database, sent: Campaign) -> None:
+    for index, location in enumerate(LOCATIONS):
+        answer = await ask(base, f"/c/{sent.token(3)}/{index}")
+        assert (answer.status, answer.headers["Location"], answer.body) == (302, location, b"")
+    assert [(hit["type"], hit["n"], hit["data"]["link"]) for hit in await events(db)] == [
+        ("clicked", 3, i) for i in range(3)
+    ]
+
+
+async def test_a_destination_of_ones_own_is_signed(base: str, db: Database, sent: Campaign) -> None:
+    url = "https://example.com/für/dich?a=1&b=%20\r\nSet-Cookie: x=y"
+    tail = sent.tokens.dynamic(sent.token(1), url)
+    expected = "https://example.com/f%C3%BCr/dich?a=1&b=%20%0D%0ASet-Cookie:%20x=y"
+    tagged = "".join(f"&utm_{number}=x" for number in range(30))  # as programs on the way add
+    for more in ("", tagged, "&u=evil&s=evil"):
+        answer = await ask(base, f"/c/{sent.token(1)}/{tail}{more}")
+        assert (answer.status, answer.headers["Location"]) == (302, expected)
+        assert "Set-Cookie" not in answer.headers
+    assert {hit["data"]["url"] for hit in await events(db)} == {url}
+
+
+async def test_nobody_is_led_elsewhere(base: str, db: Database, sent: Campaign) -> None:
+    token, other = sent.token(1), sent.token(2)
+    tail = sent.tokens.dynamic(token, "https://example.com/")
+    u, s = tail[4:].split("&s=")
+    evil = sent.tokens.dynamic(other, "https://evil.example/")
+    forged = [token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :] for at in range(0, 40, 3)]
+    paths = [f"{text}/0" for text in [*forged, "", "x", "%00", "\u20ac" * 40]]
+    indexes = [
+        "3",
+        "99",
+        "0000009999",
+        "1" * 5000,
+        "-1",
+        "+1",
+        "1.0",
+        "\u0663",
+        "\u00b2",
+        "%00",
+        "",
+        "0/",
+        "0/0",
+        "//evil.example",
+    ]
+    paths += [f"{token}/{index}" for index in indexes]
+    paths += [
+        f"{token}/{evil}",
+        f"{token}/x",
+        f"{token}/x?u={u}",
+        f"{token}/x?u={u}&s={s[:-1]}",
+        f"{token}/x?u={u}A&s={s}",
+    ]
+    paths += [
+        f"{token}/x?u=https://evil.example&s={s}",
+        f"{token}/x?url=https://evil.example",
+        f"{token}/0?u=https://evil.example",
+    ]
+    async with aiohttp.ClientSession() as session:
+        answers = await asyncio.gather(*(asked(session, base, f"/c/{path}") for path in paths))
+        image = await asyncio.gather(*(asked(session, base, f"/o/{text}.gif") for text in forged))
+    assert [answer.status for answer in answers[:-1]] == [404] * (len(paths) - 1)
+    assert answers[-1].headers["Location"] == LOCATIONS[0]
+    # An image all the same: proxies remember errors.
+    assert {(answer.status, answer.body[:10]) for answer in image} == {(200, GIF)}
+    assert len(await events(db)) == 1
+
+
+async def test_a_send_that_is_unknown_here_leads_nowhere(base: str, sent: Campaign) -> None:
+    other = sent.tokens.for_send(sent.workspace, type(sent.send)(sent.send + 1))(1, 1)
+    assert (await ask(base, f"/c/{other}/0")).status == 404
+
+
+async def test_whatever_bytes_strangers_send(base: str, db: Database, sent: Campaign) -> None:
+    agents = [bytes([byte]) * 3 for byte in range(256) if byte not in b"\r\n"]
+    agents += ["Ünïcödé \u202e \U0001f4e7".encode(), b"\xed\xa0\x80", b"x" * 5000, b"\\u0000", b'"}{', b""]
+    for number, agent in enumerate(agents):
+        request = b"GET /o/%b.gif HTTP/1.1\r\nHost: x\r\nConnection: close\r\nUser-Agent: %b\r\nSec-Purpose: %b\r\n\r\n"
+        answer = await raw(base, request % (sent.token(1 + number % 200).encode(), agent, agent))
+        # What HTTP forbids (RFC 9110 §5.5) is refused by the server, and everything else is kept.
+        assert answer[:12] in {b"HTTP/1.1 200", b"HTTP/1.1 400"}
+        assert (answer[:12] == b"HTTP/1.1 400") == any(byte < 32 and byte != 9 or byte == 127 for byte in agent)
+    refused = 32 - 3 + 1
+    assert len(await events(db)) == len(agents) - refused
+
+
+async def test_other_paths(base: str) -> None:
+    robots = await ask(base, "/robots.txt")
+    assert (robots.status, robots.body) == (200, b"User-agent: *\nDisallow: /\n")
+    assert (await ask(base, "/healthz")).status == 200
+    for path in ("/", "/o", "/c/", "/admin", "/u", "/%ff%00", "//evil.example/%2e%2e"):
+        assert (await ask(base, path)).status == 404
+
+
+async def test_an_outage_loses_nothing_and_repeats_nothing(
+    wire: Wire, db: Database, tmp_path: Path, sent: Campaign
+) -> None:
+    async with running_edge(wire.url, tmp_path) as base:
+        assert statuses(await open_all(base, sent, range(1, 51))) == {200}
+        assert (await ask(base, f"/c/{sent.token(1)}/0")).status == 302
+        wire.down()
+        assert statuses(await open_all(base, sent, range(51, 151))) == {200}
+        assert (await ask(base, f"/c/{sent.token(1)}/0")).status == 302  # its destination is known by now
+        assert len(await recorded(db, sent)) == 50
+        assert [file.stat().st_size > 0 for file in (tmp_path / "spool").iterdir()] == [True]
+        wire.up()
+        assert statuses(await open_all(base, sent, range(151, 201))) == {200}
+
+        async def all_there() -> bool:
+            return len(await recorded(db, sent)) == 200
+
+        await eventually(all_there)
+        # Back to normal: what comes now is in the database when it is answered, and nothing stays on the disk.
+        await open_all(base, sent, range(1, 2))
+        assert (await recorded(db, sent))[1] == 2
+        assert [file.stat().st_size for file in (tmp_path / "spool").iterdir()] == [0]
+    assert await recorded(db, sent) == Counter(range(1, 201)) + Counter([1])
+    assert len(await events(db, "clicked")) == 2
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
+async def test_it_catches_up_while_hits_keep_coming(wire: Wire, db: Database, tmp_path: Path, sent: Campaign) -> None:
+    asked_for = Counter[int]()
+    caught_up = asyncio.Event()
+
+    async def reader(base: str, session: aiohttp.ClientSession, first: int) -> None:
+        while not caught_up.is_set():
+            n = 1 + (first + asked_for.total()) % 200
+            assert (await asked(session, base, f"/o/{sent.token(n)}.gif")).status == 200
+            asked_for[n] += 1
+
+    async with (
+        running_edge(wire.url, tmp_path) as base,
+        aiohttp.ClientSession(headers={"User-Agent": CHROME}) as session,
+    ):
+        readers = [asyncio.ensure_future(reader(base, session, number)) for number in range(20)]
+        await asyncio.sleep(0.2)
+        wire.down()
+        await asyncio.sleep(0.5)
+        wire.up()
+
+        async def empty() -> bool:
+            return all(file.stat().st_size == 0 for file in (tmp_path / "spool").iterdir())
+
+        await eventually(empty)
+        caught_up.set()
+        await asyncio.gather(*readers)
+    assert await recorded(db, sent) == asked_for
+
+
+async def test_a_frozen_database_is_not_waited_for(
+    wire: Wire, db: Database, tmp_path: Path, sent: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidings.edge._hits._PATIENCE_SECONDS", 0.3)
+    async with running_edge(wire.url, tmp_path) as base:
+        await open_all(base, sent, range(1, 11))
+        wire.freeze()
+        async with asyncio.timeout(3):
+            assert statuses(await open_all(base, sent, range(11, 61))) == {200}
+            assert statuses(await open_all(base, sent, range(61, 101))) == {200}
+        wire.up()
+
+        async def all_there() -> bool:
+            return len(await recorded(db, sent)) == 100
+
+        await eventually(all_there)
+    assert await recorded(db, sent) == Counter(range(1, 101))
+
+
+async def test_a_commit_whose_answer_is_lost_is_not_repeated(
+    wire: Wire, db: Database, tmp_path: Path, sent: Campaign
+) -> None:
+    async with running_edge(wire.url, tmp_path) as base:
+        await open_all(base, sent, range(1, 11))
+        for begin in range(11, 111, 20):
+            wire.lose_commits = 1
+            assert statuses(await open_all(base, sent, range(begin, begin + 20))) == {200}
+
+        async def all_there() -> bool:
+            return len(await recorded(db, sent)) == 110
+
+        await eventually(all_there)
+    assert wire.lost == 5
+    assert await recorded(db, sent) == Counter(range(1, 111))
+
+
+async def test_neither_database_nor_disk_is_said_so(
+    wire: Wire, db: Database, tmp_path: Path, sent: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_edge(wire.url, tmp_path) as base:
+        wire.down()
+        assert statuses(await open_all(base, sent, range(1, 6))) == {200}
+        with monkeypatch.context() as patch:
+            patch.setattr("os.pwrite", _full)
+            for answer in await open_all(base, sent, range(6, 11)):
+                assert (answer.status, int(answer.headers["Retry-After"]) > 0) == (503, True)
+        assert statuses(await open_all(base, sent, range(11, 16))) == {200}
+        wire.up()
+
+        async def all_there() -> bool:
+            return len(await recorded(db, sent)) == 10
+
+        await eventually(all_there)
+    assert await recorded(db, sent) == Counter([*range(1, 6), *range(11, 16)])
+
+
+async def test_an_orderly_end_finishes_what_was_asked(
+    database_url: str, db: Database, tmp_path: Path, sent: Campaign
+) -> None:
+    async with running_edge(database_url, tmp_path) as base:
+        asking = asyncio.ensure_future(open_all(base, sent, range(1, 101), limit=100))
+        await asyncio.sleep(0.03)
+    answers = await asyncio.gather(asking, return_exceptions=True)
+    good = [answer for answer in answers[0] if answer.status == 200] if isinstance(answers[0], list) else []
+    assert (await recorded(db, sent)).total() >= len(good)
+
+
+class EdgeProcess:
+    """`tidings role edge`, to be killed."""
+
+    def __init__(self, url: str, data_dir: Path) -> None:
+        (port,) = free_ports(1)
+        self.base = f"http://127.0.0.1:{port}"
+        settings = {
+            "TIDINGS_DATABASE_URL": url,
+            "TIDINGS_DATA_DIR": str(data_dir),
+            "TIDINGS_EDGE_PORT": str(port),
+            "TIDINGS_SECRET": SECRET,
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tidings.cli", "role", "edge", "--writer", "100"],
+            env=os.environ | settings,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+    async def ready(self) -> None:
+        assert self.process.stdout is not None
+        async with asyncio.timeout(20):
+            assert await asyncio.to_thread(self.process.stdout.readline) == b"ready\n"
+
+    def end(self, sign: signal.Signals) -> int:
+        self.process.send_signal(sign)
+        status = self.process.wait(15)
+        for pipe in (self.process.stdin, self.process.stdout):
+            assert pipe is not None
+            pipe.close()
+        return status
+
+
+async def test_killed_after_it_answered(wire: Wire, db: Database, tmp_path: Path, sent: Campaign) -> None:
+    first = EdgeProcess(wire.url, tmp_path)
+    await first.ready()
+    assert statuses(await open_all(first.base, sent, range(1, 31))) == {200}
+    # One batch whose commit goes through unheard, then only the disk.
+    wire.lose_commits = 1
+    assert statuses(await open_all(first.base, sent, range(31, 41), limit=1)) == {200}
+    wire.down()
+    assert statuses(await open_all(first.base, sent, range(41, 81))) == {200}
+    first.end(signal.SIGKILL)
+    wire.up()
+    (left,) = (tmp_path / "spool").iterdir()
+    with left.open("ab") as file:
+        file.write(b'[99,[[1,"opened","2026-11-')  # a line that the kill tore
+
+    async def all_there() -> bool:
+        return len(await recorded(db, sent)) >= 80 and not left.exists()
+
+    # Two at once: the file is one's or the other's.
+    others = [EdgeProcess(wire.url, tmp_path) for _ in range(2)]
+    await asyncio.gather(*(other.ready() for other in others))
+    await eventually(all_there)
+    assert statuses(await open_all(others[0].base, sent, range(81, 91))) == {200}
+    assert [other.end(signal.SIGTERM) for other in others] == [0, 0]
+    assert await recorded(db, sent) == Counter(range(1, 91))
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
+async def test_killed_while_it_answers(database_url: str, db: Database, tmp_path: Path, sent: Campaign) -> None:
+    answered = Counter[int]()
+    attempted = Counter[int]()
+    process = EdgeProcess(database_url, tmp_path)
+    await process.ready()
+
+    async def reader(session: aiohttp.ClientSession, first: int) -> None:
+        n = first
+        while True:
+            n = 1 + n % 200
+            attempted[n] += 1
+            try:
+                assert (await asked(session, process.base, f"/o/{sent.token(n)}.gif")).status == 200
+            except aiohttp.ClientError:
+                return
+            answered[n] += 1
+
+    async with aiohttp.ClientSession(headers={"User-Agent": CHROME}) as session:
+        readers = [asyncio.ensure_future(reader(session, 7 * number)) for number in range(30)]
+        await asyncio.sleep(0.7)
+        process.end(signal.SIGKILL)
+        await asyncio.gather(*readers)
+    await asyncio.sleep(0.1)  # a commit that was under way
+    counts = await recorded(db, sent)
+    assert answered.total() > 100
+    assert not answered - counts, "an answered hit is lost"
+    assert not counts - attempted, "a hit was recorded twice"
+
+
+async def test_killing_postgresql_loses_nothing(tmp_path: Path) -> None:
+    """The server itself, with the settings it ships with, killed in the middle of its work."""
+    from tidings.core.migrations import migrate
+
+    postgres = EmbeddedPostgres(tmp_path / "postgres")
+    url = await postgres.start()
+    await migrate(url)
+    db = await Database.open(url, size=2)
+    async with db.connection() as connection:
+        workspace = await connection.fetchval(
+            "INSERT INTO workspaces (name, created_at) VALUES ('w', now()) RETURNING id"
+        )
+    sent = await campaign(db, workspace, Keyring(SECRET), recipients=200)
+    await db.close()
+    try:
+        async with running_edge(url, tmp_path) as base:
+            asking = asyncio.ensure_future(open_all(base, sent, range(1, 201), limit=10))
+            await asyncio.sleep(0.05)
+            pid = postgres.process_id()
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)  # our child: while it is a zombie its successor would not start
+            assert statuses(await asking) == {200}
+            await postgres.start()
+            db = await Database.open(url, size=2)
+
+            async def all_there() -> bool:
+                return len(await recorded(db, sent)) == 200
+
+            await eventually(all_there)
+            assert await recorded(db, sent) == Counter(range(1, 201))
+            await db.close()
+    finally:
+        await postgres.stop()
+
+
+def _full(file: int, part: bytes, at: int) -> int:  # noqa: ARG001
+    """A disk with room for a few bytes more."""
+    if len(part) > 20:
+        return os.pwritev(file, [part[:20]], at)
+    raise OSError(28, "No space left on device")
