@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from datetime import timedelta
 
-from tidings import audience, campaigns, delivery, events
+from tidings import accounts, audience, campaigns, delivery, events
 from tidings.bootstrap import App
 from tidings.core.clock import utc_now
 from tidings.core.jobs import run_jobs
@@ -40,7 +40,7 @@ async def conduct(app: App, stop: asyncio.Event) -> None:
         every(2, conductor.finish),
         every(0.5, conductor.cancel),
         forever(conductor.expire),
-        every(3600, conductor.partition),
+        every(3600, conductor.tidy),
         run_jobs(app.db, stop, jobs=audience.jobs(app.db, app.keys)),
     )
 
@@ -123,8 +123,10 @@ class Conductor:
         finally:
             connection.terminate()
 
-    async def partition(self) -> None:
-        """Make the events' partitions ahead of time."""
+    async def tidy(self) -> None:
+        """Make the events' partitions ahead of time, and forget what nobody will ask for again."""
+        async with self._db.transaction() as tx:
+            await accounts.forget_answers(tx, now=utc_now())
         async with self._db.transaction() as tx:
             await events.ensure_partitions(tx, now=utc_now() + timedelta(days=1))
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from tidings import audience
+from tidings import audience, campaigns
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, ContactRef, ListRef, Name, Prose
 from tidings.api._paging import Page, Paged
@@ -131,9 +131,10 @@ async def update_list(list_id: ListRef, body: ListChanges, call: Writing) -> Lis
 
 @router.delete("/{list_id}", status_code=204)
 async def delete_list(list_id: ListRef, call: Writing) -> None:
-    """Delete a list; its contacts stay."""
+    """Delete a list that no campaign is waiting for or going out to; its contacts stay."""
+    used_by = await campaigns.using_list(call.tx, workspace=call.workspace, list_id=ListId(list_id))
     gone = await audience.delete_list(
-        call.tx, workspace=call.workspace, list=ListId(list_id), by=call.principal, now=call.now
+        call.tx, workspace=call.workspace, list=ListId(list_id), used_by=used_by, by=call.principal, now=call.now
     )
     withdraw(call, gone[:_WAITED_FOR])
 

@@ -14,6 +14,7 @@ from tidings.campaigns._campaign import (
     get_campaign,
     list_campaigns,
     update_campaign,
+    using_list,
     using_template,
 )
 from tidings.campaigns._control import cancel, follow_sends, pause, resume
@@ -46,5 +47,6 @@ __all__ = [
     "rates_of",
     "resume",
     "update_campaign",
+    "using_list",
     "using_template",
 ]

@@ -228,6 +228,20 @@ async def using_template(tx: Tx, *, workspace: WorkspaceId, template: TemplateId
     return [public_id("campaign", row["id"]) for row in rows]
 
 
+async def using_list(tx: Tx, *, workspace: WorkspaceId, list_id: ListId) -> list[str]:
+    """The ids of campaigns that still go to this list or leave it out: all but those sent or cancelled, ten at most."""
+    rows = await tx.fetch(
+        """
+        SELECT id FROM campaigns
+        WHERE workspace_id = $1 AND $2 = ANY (list_ids || exclude_list_ids) AND status NOT IN ('sent', 'cancelled')
+        ORDER BY id LIMIT 10
+        """,
+        workspace,
+        list_id,
+    )
+    return [public_id("campaign", row["id"]) for row in rows]
+
+
 def require(campaign: Campaign, act: str, *statuses: CampaignStatus) -> None:
     """Raises WrongState unless the campaign's status is one of these."""
     if campaign.status not in statuses:
