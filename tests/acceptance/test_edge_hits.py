@@ -1,12 +1,13 @@
 """Opens and clicks over the wire: what is answered with 200 or 302 is in the database, exactly once, whatever breaks."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import aiohttp
@@ -67,9 +68,10 @@ async def open_all(base: str, sent: Campaign, ns: range, *, limit: int = 60) -> 
 
 async def recorded(db: Database, sent: Campaign) -> Counter[int]:
     """Opens by n; also makes sure that rollups say the same as the raw events."""
-    counts = Counter(hit["n"] for hit in await events(db, "opened"))
-    async with db.connection() as connection:
+    async with db.connection() as connection, connection.transaction(isolation="repeatable_read"):
+        rows = await connection.fetch("SELECT n FROM events WHERE type = 'opened'")
         rollup = await send_engagement(connection, workspace=sent.workspace, send=sent.send)
+    counts = Counter(row["n"] for row in rows)
     assert (rollup.opens, rollup.opened) == (counts.total(), len(counts))
     return counts
 
@@ -342,15 +344,27 @@ class EdgeProcess:
 
     async def end(self, sign: signal.Signals) -> int:
         self.process.send_signal(sign)
-        status = await asyncio.to_thread(self.process.wait, 15)
-        for pipe in (self.process.stdin, self.process.stdout):
-            assert pipe is not None
-            pipe.close()
-        return status
+        return await asyncio.to_thread(self.process.wait, 15)
 
 
-async def test_killed_after_it_answered(wire: Wire, db: Database, tmp_path: Path, sent: Campaign) -> None:
-    first = EdgeProcess(wire.url, tmp_path)
+@pytest.fixture
+def start_process(tmp_path: Path) -> Iterator[Callable[[str], EdgeProcess]]:
+    """Starts edge processes on a database; whatever is left of them goes at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def start(url: str) -> EdgeProcess:
+            made = EdgeProcess(url, tmp_path)
+            stack.enter_context(made.process)
+            stack.callback(made.process.kill)
+            return made
+
+        yield start
+
+
+async def test_killed_after_it_answered(
+    wire: Wire, db: Database, tmp_path: Path, sent: Campaign, start_process: Callable[[str], EdgeProcess]
+) -> None:
+    first = start_process(wire.url)
     await first.ready()
     assert statuses(await open_all(first.base, sent, range(1, 31))) == {200}
     # One batch whose commit goes through unheard, then only the disk.
@@ -368,7 +382,7 @@ async def test_killed_after_it_answered(wire: Wire, db: Database, tmp_path: Path
         return len(await recorded(db, sent)) >= 80 and not left.exists()
 
     # Two at once: the file is one's or the other's.
-    others = [EdgeProcess(wire.url, tmp_path) for _ in range(2)]
+    others = [start_process(wire.url) for _ in range(2)]
     await asyncio.gather(*(other.ready() for other in others))
     await eventually(all_there)
     assert statuses(await open_all(others[0].base, sent, range(81, 91))) == {200}
@@ -377,10 +391,12 @@ async def test_killed_after_it_answered(wire: Wire, db: Database, tmp_path: Path
     assert list((tmp_path / "spool").iterdir()) == []
 
 
-async def test_killed_while_it_answers(database_url: str, db: Database, tmp_path: Path, sent: Campaign) -> None:
+async def test_killed_while_it_answers(
+    database_url: str, db: Database, sent: Campaign, start_process: Callable[[str], EdgeProcess]
+) -> None:
     answered = Counter[int]()
     attempted = Counter[int]()
-    process = EdgeProcess(database_url, tmp_path)
+    process = start_process(database_url)
     await process.ready()
 
     async def reader(session: aiohttp.ClientSession, first: int) -> None:
