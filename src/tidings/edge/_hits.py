@@ -22,6 +22,8 @@ AWAY = (
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
     asyncpg.ReadOnlySQLTransactionError,
+    # What asyncpg raises for a connection whose last words came while nobody was asking.
+    asyncpg.InternalClientError,
 )
 """The database cannot take anything just now: gone, starting, full, or a standby that is about to become the primary."""
 
