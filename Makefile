@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 JOBS ?= 2
 
-.PHONY: help demo up test check lint types contracts soak bench lock clean fmt
+.PHONY: help demo up test check lint types contracts soak bench lock clean fmt docs
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -48,5 +48,13 @@ fmt: .venv/.ready
 lock: .venv/.ready ## refresh requirements.lock from pyproject.toml
 	@$(BIN)/pip install --quiet uv && $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --group dev --group build pyproject.toml -o requirements.lock
 
+docs: .venv-docs/.ready ## build the documentation into site/ (make docs ARGS=serve: look at it)
+	@if [ "$(ARGS)" = serve ]; then .venv-docs/bin/mkdocs serve; else NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet; fi
+
+.venv-docs/.ready: docs/requirements.txt
+	@$(PYTHON) -m venv .venv-docs
+	@.venv-docs/bin/pip install --quiet --disable-pip-version-check -r docs/requirements.txt
+	@touch $@
+
 clean:
-	rm -rf .venv .tidings .hypothesis
+	rm -rf .venv .venv-docs .tidings .hypothesis site
