@@ -13,10 +13,10 @@ _PAGE = """<!doctype html>
 * {{ box-sizing: border-box; }}
 body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--ground); color: var(--ink);
   font: 17px/1.5 system-ui, sans-serif; padding: 16px; }}
-main {{ background: var(--paper); border-radius: 12px; padding: 32px; max-width: 480px; width: 100%;
-  box-shadow: 0 1px 3px rgb(0 0 0 / .15); }}
-h1 {{ font-size: 1.35rem; line-height: 1.25; margin: 0 0 12px; }}
-p {{ margin: 0 0 16px; }} .soft {{ color: var(--soft); font-size: .9rem; margin: 16px 0 0; }}
+main {{ background: var(--paper); border-radius: 12px; padding: clamp(20px, 6vw, 32px); max-width: 480px; width: 100%;
+  overflow-wrap: anywhere; box-shadow: 0 1px 3px rgb(0 0 0 / .15); }}
+h1 {{ font-size: 1.35rem; line-height: 1.25; text-wrap: balance; margin: 0 0 12px; }}
+p {{ margin: 0 0 16px; }} p:last-child {{ margin-bottom: 0; }} .soft {{ color: var(--soft); font-size: .9rem; margin: 16px 0 0; }}
 label {{ display: block; font-size: .95rem; margin: 0 0 6px; }}
 select {{ width: 100%; font: inherit; padding: 10px; border-radius: 8px; border: 1px solid var(--soft); margin: 0 0 20px;
   background: var(--paper); color: var(--ink); }}
