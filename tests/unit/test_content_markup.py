@@ -79,6 +79,7 @@ def test_links_are_replaced_where_they_stand() -> None:
         "https://a.example/?q=1{% increment n %}{% if x %}",
         "{% if a %}https://a.example{% endif %}/path",
         "https://a.example {%- if a %}b{% endif %}",
+        "{https://a.example/x {{ b }}",
         "{% if a %}https://a.example{% endif -%} b",
     ):
         assert replace_text_links(text, lambda link, _: None if "{" in link else "wrapped") == text

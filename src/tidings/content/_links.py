@@ -84,6 +84,8 @@ class _Editor:
         dynamic = self._masked.atom in text[start:end]
         if dynamic and not quoted and _TRIMMING.search(value):
             return False  # its `-` trims what is outside the link: a tag between the two would change that
+        if text[start - 1 : start] == "{" or (dynamic and value.endswith("{")):
+            return False  # `{` and our `{%` would be read as `{{`
         replacement = replace(unescape(value) if html and not dynamic else value, dynamic)
         if replacement is None:
             return False
