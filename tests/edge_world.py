@@ -2,6 +2,11 @@
 
 import asyncio
 import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +21,7 @@ from tidings.bootstrap import open_app
 from tidings.core.db import Database
 from tidings.core.ids import SendId, WorkspaceId
 from tidings.core.settings import Settings
+from tidings.events import send_engagement
 from tidings.tracking import Tokens
 from tidings.up import free_ports
 
@@ -262,3 +268,49 @@ async def eventually(check: Any, *, seconds: float = 10.0) -> None:
 
 def statuses(answers: Sequence[Answer]) -> set[int]:
     return {answer.status for answer in answers}
+
+
+async def open_all(base: str, sent: Campaign, ns: range, *, limit: int = 60) -> list[Answer]:
+    connector = aiohttp.TCPConnector(limit=limit)
+    async with aiohttp.ClientSession(connector=connector, headers={"User-Agent": CHROME}) as session:
+        return await asyncio.gather(*(asked(session, base, f"/o/{sent.token(n)}.gif") for n in ns))
+
+
+async def recorded(db: Database, sent: Campaign) -> Counter[int]:
+    """Opens by n; also makes sure that rollups say the same as the raw events."""
+    async with db.connection() as connection, connection.transaction(isolation="repeatable_read"):
+        rows = await connection.fetch("SELECT n FROM events WHERE type = 'opened'")
+        rollup = await send_engagement(connection, workspace=sent.workspace, send=sent.send)
+    counts = Counter(row["n"] for row in rows)
+    assert (rollup.opens, rollup.opened) == (counts.total(), len(counts))
+    return counts
+
+
+class EdgeProcess:
+    """`tidings role edge`, to be killed."""
+
+    def __init__(self, url: str, data_dir: Path) -> None:
+        (port,) = free_ports(1)
+        self.base = f"http://127.0.0.1:{port}"
+        settings = {
+            "TIDINGS_DATABASE_URL": url,
+            "TIDINGS_DATA_DIR": str(data_dir),
+            "TIDINGS_EDGE_PORT": str(port),
+            "TIDINGS_SECRET": SECRET,
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tidings.cli", "role", "edge", "--writer", "100"],
+            env=os.environ | settings,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+    async def ready(self) -> None:
+        assert self.process.stdout is not None
+        async with asyncio.timeout(20):
+            assert await asyncio.to_thread(self.process.stdout.readline) == b"ready\n"
+
+    async def end(self, sign: signal.Signals) -> int:
+        self.process.send_signal(sign)
+        return await asyncio.to_thread(self.process.wait, 15)
