@@ -248,7 +248,6 @@ async def world(
         withdrawals=delivery.Withdrawals(db),
         data_dir=folder,
         public_url="http://127.0.0.1:9",
-        trusted_proxies="",
         writer=1,
         chunk_size=chunk_size,
         send_workers=1,

@@ -19,7 +19,7 @@ from tidings.bootstrap import secret_of
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database
 from tidings.core.postgres import EmbeddedPostgres
-from tidings.up import free_ports
+from tidings.up import clear, free_ports
 
 
 @dataclass
@@ -145,4 +145,4 @@ async def running_system(data_dir: Path, **environment: str) -> AsyncIterator[Ru
         yield system
     finally:
         system.stop()
-        await system.postgres.stop()
+        await clear(data_dir)

@@ -12,6 +12,7 @@ from tidings import accounts, delivery
 from tidings.core.clock import utc_now
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database
+from tidings.core.errors import Unavailable
 from tidings.core.settings import Settings
 
 
@@ -24,18 +25,19 @@ class App:
     withdrawals: delivery.Withdrawals
     data_dir: Path
     public_url: str
-    trusted_proxies: str
     writer: int
     chunk_size: int
     send_workers: int
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, *, writer: int = 0, pool_size: int = 10) -> AsyncGenerator[App, None]:
+async def open_app(
+    settings: Settings, *, writer: int = 0, pool_size: int = 10, wait_seconds: float = 30.0
+) -> AsyncGenerator[App, None]:
     """Connect to the database of the settings and hand out an App; everything is closed when the block ends."""
     if settings.database_url is None:
-        raise RuntimeError("a role needs TIDINGS_DATABASE_URL; `tidings up` sets it for its own")
-    db = await Database.open(settings.database_url, size=pool_size)
+        raise Unavailable("this needs TIDINGS_DATABASE_URL; `tidings up` sets it for its own roles")
+    db = await Database.open(settings.database_url, size=pool_size, wait_seconds=wait_seconds)
     withdrawals = delivery.Withdrawals(db)
     try:
         yield App(
@@ -44,7 +46,6 @@ async def open_app(settings: Settings, *, writer: int = 0, pool_size: int = 10) 
             withdrawals=withdrawals,
             data_dir=settings.data_dir,
             public_url=settings.public_url.rstrip("/"),
-            trusted_proxies=settings.trusted_proxies,
             writer=writer,
             chunk_size=settings.chunk_size,
             send_workers=settings.send_workers,

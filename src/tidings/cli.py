@@ -1,14 +1,16 @@
 """`tidings`: the command line. Each command reads settings, makes one call, prints what came of it."""
 
+import contextlib
 import logging
+import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
-from tidings.core.settings import Settings
+from tidings.core.settings import Settings, read_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=(__doc__ or "").split("\n", 1)[0])
 keys = typer.Typer(no_args_is_help=True, help="API keys.")
@@ -61,7 +63,8 @@ def role(
     """Run one role in this process: what `tidings up` starts, and what a larger installation starts on each host."""
     from tidings.roles import run_role
 
-    run_role(name, _settings(), writer=writer)
+    with _in_sentences():
+        run_role(name, _settings(), writer=writer)
 
 
 @keys.command("create")
@@ -121,6 +124,8 @@ def bench_send(
     from tidings.bench.send import run
 
     host, _, port = smtp.rpartition(":")
+    if not port.isdecimal():
+        raise typer.BadParameter("give HOST:PORT, such as 127.0.0.1:2525", param_hint="--smtp")
     _run(
         run(
             host=host or "127.0.0.1",
@@ -135,7 +140,8 @@ def bench_send(
 
 
 def _settings() -> Settings:
-    settings = Settings()
+    with _in_sentences():
+        settings = read_settings(os.environ)
     logging.basicConfig(
         level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
@@ -145,10 +151,17 @@ def _settings() -> Settings:
 def _run(work: Coroutine[Any, Any, T]) -> T:
     import uvloop
 
+    with _in_sentences():
+        return uvloop.run(work)
+
+
+@contextlib.contextmanager
+def _in_sentences() -> Generator[None, None, None]:
+    """What went wrong as a sentence and a status, not as a traceback. Defects still show theirs."""
     from tidings.core.errors import TidingsError
 
     try:
-        return uvloop.run(work)
+        yield
     except TidingsError as error:
         typer.secho(error.message, fg="red", err=True)
         raise typer.Exit(1) from None

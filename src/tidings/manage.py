@@ -12,10 +12,15 @@ from tidings.core.ids import public_id
 from tidings.core.postgres import EmbeddedPostgres
 from tidings.core.settings import Settings
 
+_PATIENCE_SECONDS = 3.0
+
 
 async def create_key(settings: Settings, *, workspace: str, name: str, scopes: list[str]) -> str:
     """A new API key of the workspace with this name or id ('' if there is only one)."""
-    async with open_app(_reachable(settings), pool_size=1) as app, app.db.transaction() as tx:
+    async with (
+        open_app(_reachable(settings), pool_size=1, wait_seconds=_PATIENCE_SECONDS) as app,
+        app.db.transaction() as tx,
+    ):
         chosen = await _workspace(tx, workspace)
         return await accounts.create_api_key(tx, workspace=chosen.id, name=name, scopes=scopes, now=utc_now())
 
@@ -24,7 +29,10 @@ async def add_smtp(
     settings: Settings, *, workspace: str, name: str, config: dict[str, Any], password: str, is_default: bool
 ) -> str:
     """An SMTP server for the workspace; returns what to tell the person."""
-    async with open_app(_reachable(settings), pool_size=1) as app, app.db.transaction() as tx:
+    async with (
+        open_app(_reachable(settings), pool_size=1, wait_seconds=_PATIENCE_SECONDS) as app,
+        app.db.transaction() as tx,
+    ):
         return await _add_smtp(app, tx, workspace, name, config, password, is_default)
 
 

@@ -15,7 +15,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tidings.core.errors import Conflict
+from tidings.core.db import LOST
+from tidings.core.errors import Conflict, Unavailable
 from tidings.core.migrations import migrate
 from tidings.core.postgres import EmbeddedPostgres
 
@@ -25,6 +26,13 @@ _GRACE_SECONDS = 20.0
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 _STEADY_SECONDS = 10.0
+_GIVE_UP_SECONDS = 45.0  # longer than the roles of a killed supervisor need to let go of their ports
+
+
+class RoleFailed(Unavailable):
+    """A role could not start; what it said is above."""
+
+    code = "role_failed"
 
 
 class AlreadyRunning(Conflict):
@@ -60,8 +68,15 @@ class Supervisor:
     postgres: EmbeddedPostgres | None
 
     async def until_ready(self) -> None:
-        """Wait until every role has said once that it is at work."""
-        await asyncio.gather(*(role.ready.wait() for role in self.roles))
+        """Wait until every role has said once that it is at work. Raises RoleFailed when one keeps ending before that."""
+        waiting = asyncio.gather(*(role.ready.wait() for role in self.roles))
+        begun = asyncio.get_running_loop().time()
+        while not waiting.done():
+            await asyncio.wait([waiting], timeout=0.5)
+            failing = [role.label for role in self.roles if not role.ready.is_set() and role.restarts > 2]
+            if failing and asyncio.get_running_loop().time() - begun > _GIVE_UP_SECONDS:
+                waiting.cancel()
+                raise RoleFailed(f"could not start: {', '.join(failing)}; the reason is in the lines above")
 
 
 @asynccontextmanager
@@ -78,7 +93,7 @@ async def supervise(
             postgres = EmbeddedPostgres(data_dir / "postgres")
             database_url = await postgres.start()
         try:
-            await migrate(database_url)
+            await _migrate(database_url)
             supervisor = Supervisor(data_dir, database_url, environment, list(roles), postgres)
             closing = asyncio.Event()
             tasks = [asyncio.ensure_future(_keep(supervisor, role, closing)) for role in roles]
@@ -94,6 +109,13 @@ async def supervise(
         finally:
             if postgres is not None:
                 await postgres.stop()
+
+
+async def _migrate(url: str) -> None:
+    try:
+        await migrate(url)
+    except LOST as error:
+        raise Unavailable(f"PostgreSQL cannot be reached: {error}; look at TIDINGS_DATABASE_URL") from error
 
 
 async def _keep(supervisor: Supervisor, role: Role, closing: asyncio.Event) -> None:

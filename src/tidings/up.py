@@ -84,23 +84,25 @@ async def run(settings: Settings) -> None:
             opened = settings.model_copy(update={"database_url": supervisor.database_url})
             async with open_app(opened, pool_size=1) as app:
                 key = await first_start(app, catcher_port=settings.catcher_smtp_port)
+            if key is not None:  # at once: whatever comes next, it is never seen again
+                console.print("First start: a workspace was made, and this API key, which is shown only now:")
+                print(key, flush=True)  # to standard output, so that a script can take it
             ready = asyncio.ensure_future(supervisor.until_ready())
             stopping = asyncio.ensure_future(stop.wait())
             await asyncio.wait([ready, stopping], return_when=asyncio.FIRST_COMPLETED)
             ready.cancel()
+            if ready.done() and not ready.cancelled():
+                ready.result()
             status.stop()
-            _say_where(console, settings, key)
+            _say_where(console, settings)
             await stopping
             status.update("Stopping …")
             status.start()
 
 
-def _say_where(console: Console, settings: Settings, key: str | None) -> None:
+def _say_where(console: Console, settings: Settings) -> None:
     console.print(f"API      http://{settings.api_host}:{settings.api_port}/api/v1/docs")
     console.print(f"Edge     {settings.public_url}")
     console.print(
         f"Catcher  http://127.0.0.1:{settings.catcher_http_port}  (SMTP on port {settings.catcher_smtp_port})"
     )
-    if key is not None:
-        console.print("\nFirst start: a workspace was made, and this API key, which is shown only now:")
-        print(key, flush=True)

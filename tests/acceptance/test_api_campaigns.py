@@ -157,6 +157,17 @@ async def test_a_list_and_a_template_in_use_stay(api: Client) -> None:
         assert (await api("DELETE", path)).status == 204
 
 
+async def test_a_copy_whose_template_is_gone_says_so(api: Client) -> None:
+    wanted = await _ready(api)
+    campaign = (await api("POST", "/campaigns", wanted)).json
+    await api("POST", f"/campaigns/{campaign['id']}/cancel")
+    assert (await api("DELETE", f"/templates/{wanted['template_id']}")).status == 204
+    copy = (await api("POST", f"/campaigns/{campaign['id']}/duplicate")).json
+    refused = await api("POST", f"/campaigns/{copy['id']}/send")
+    assert (refused.status, refused.problem["code"]) == (409, "not_ready")
+    assert "template_id" in refused.fields
+
+
 async def test_reports_of_a_campaign_that_was_not_sent_are_zeros(api: Client) -> None:
     campaign = (await api("POST", "/campaigns", await _ready(api))).json
     analytics = (await api("GET", f"/campaigns/{campaign['id']}/analytics")).json

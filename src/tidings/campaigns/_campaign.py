@@ -308,7 +308,12 @@ async def _checked(tx: Tx, workspace: WorkspaceId, draft: Draft, now: datetime |
         raise Invalid("; ".join(f"{p.field}: {p.message}" for p in problems), fields=tuple(problems))
     if draft.schedule_time is not None:
         await preflight(
-            tx, workspace=workspace, lists=draft.list_ids, excluded=draft.exclude_list_ids, provider=draft.provider_id
+            tx,
+            workspace=workspace,
+            lists=draft.list_ids,
+            excluded=draft.exclude_list_ids,
+            provider=draft.provider_id,
+            template=draft.template_id,
         )
     return replace(
         draft,

@@ -25,7 +25,12 @@ async def launch(
     before = await get_campaign(tx, workspace=workspace, campaign=campaign, lock=True)
     require(before, "be sent", CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
     await preflight(
-        tx, workspace=workspace, lists=before.list_ids, excluded=before.exclude_list_ids, provider=before.provider_id
+        tx,
+        workspace=workspace,
+        lists=before.list_ids,
+        excluded=before.exclude_list_ids,
+        provider=before.provider_id,
+        template=before.template_id,
     )
     provider = before.provider_id or await delivery.default_provider(tx, workspace=workspace)
     assert provider is not None, "preflight looked"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tidings import delivery, events
-from tidings.campaigns._campaign import Campaign
+from tidings.campaigns._campaign import COLUMNS, Campaign, of_row
 from tidings.core.db import Tx
 from tidings.core.ids import SendId, WorkspaceId
 
@@ -59,6 +59,15 @@ class Progress:
     seconds_left: float | None
     percent: float
     provider_health: str
+
+
+_OF_SENDS = f"SELECT {COLUMNS} FROM campaigns WHERE workspace_id = $1 AND send_id = ANY ($2::bigint[])"  # noqa: S608 - our own column names
+
+
+async def of_sends(tx: Tx, *, workspace: WorkspaceId, sends: Sequence[SendId]) -> dict[SendId, Campaign]:
+    """The campaign that each of these sends was a launch of; those whose campaign was deleted are left out."""
+    rows = await tx.fetch(_OF_SENDS, workspace, list(sends)) if sends else []
+    return {SendId(row["send_id"]): of_row(row) for row in rows}
 
 
 async def counts_of(tx: Tx, *, workspace: WorkspaceId, campaigns: Sequence[Campaign]) -> list[Counts]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from tidings import accounts, audience, delivery
+from tidings import accounts, audience, content, delivery
 from tidings.core.db import Tx
 from tidings.core.errors import Conflict, FieldProblem
-from tidings.core.ids import ListId, ProviderId, WorkspaceId
+from tidings.core.ids import ListId, ProviderId, TemplateId, WorkspaceId
 
 
 class NotReady(Conflict):
@@ -21,6 +21,7 @@ async def preflight(
     lists: Sequence[ListId],
     excluded: Sequence[ListId],
     provider: ProviderId | None,
+    template: TemplateId,
 ) -> None:
     """Raises NotReady with everything that stands in the way of a send. (CAN-SPAM 15 U.S.C. 7704(a)(5): postal address.)"""
     problems: list[FieldProblem] = []
@@ -38,5 +39,9 @@ async def preflight(
         problems.append(
             FieldProblem("contact_list_ids", "nobody is subscribed to these lists: there is no one to send to")
         )
+    try:
+        await content.get_template(tx, workspace=workspace, template=template)
+    except content.TemplateNotFound:
+        problems.append(FieldProblem("template_id", "this campaign's template was deleted: choose another"))
     if problems:
         raise NotReady("; ".join(f"{p.field}: {p.message}" for p in problems), fields=tuple(problems))

@@ -26,8 +26,19 @@ LOST = (
     OSError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.InternalClientError,  # the last words of a killed server, on a connection that asked nothing
 )
 """What a query raises when the server is gone or going: the work can be tried again on a new connection."""
+
+
+_SESSION = {
+    "application_name": "tidings",
+    # A client that the network took away must not hold its locks for ever.
+    "idle_in_transaction_session_timeout": "60s",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
 
 
 class Database:
@@ -44,12 +55,17 @@ class Database:
         while True:
             try:
                 pool = await asyncpg.create_pool(
-                    url, min_size=1, max_size=size, init=prepare_connection, reset=_leave_as_it_is, command_timeout=None
+                    url,
+                    min_size=1,
+                    max_size=size,
+                    init=prepare_connection,
+                    reset=_leave_as_it_is,
+                    server_settings=_SESSION,
                 )
                 return cls(pool, url)
             except LOST as error:
                 if asyncio.get_running_loop().time() > deadline:
-                    raise Unavailable(f"PostgreSQL cannot be reached: {error}") from error
+                    raise Unavailable(f"PostgreSQL cannot be reached ({error}): is it running? `tidings up` runs the embedded one") from error
                 await asyncio.sleep(0.1)
 
     async def close(self) -> None:

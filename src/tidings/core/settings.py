@@ -1,9 +1,14 @@
 """Settings, from the environment (`TIDINGS_…`). Only `bootstrap` and `cli` read them."""
 
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tidings.core.errors import Invalid
 
 
 class Settings(BaseSettings):
@@ -23,7 +28,24 @@ class Settings(BaseSettings):
         default=2525, description="the built-in catcher: a mail server that delivers nowhere"
     )
     catcher_http_port: int = Field(default=8025, description="where caught messages can be read")
-    log_level: str = "WARNING"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
     send_workers: int = Field(default=1, ge=1, le=64, description="send processes on this host")
     chunk_size: int = Field(default=1000, ge=10, le=10_000, description="recipients a lease")
-    trusted_proxies: str = Field(default="", description="comma-separated networks whose X-Forwarded-For is believed")
+
+
+_OTHER_NAMES = {"TIDINGS_SMTP_PASSWORD"}
+"""Variables with our prefix that are options of commands, not settings."""
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings in the environment. Raises Invalid that names the variable: one that is wrong, or that there is none of."""
+    known = {f"TIDINGS_{name.upper()}" for name in Settings.model_fields} | _OTHER_NAMES
+    for name in environment:
+        if name.startswith("TIDINGS_") and name not in known:
+            near = get_close_matches(name, known, n=1)
+            raise Invalid.at(name, f"there is no such setting{f'; did you mean {near[0]}?' if near else ''}")
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Invalid.at(f"TIDINGS_{str(first['loc'][0]).upper()}", first["msg"].lower()) from None

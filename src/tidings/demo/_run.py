@@ -72,7 +72,7 @@ async def _show(settings: Settings, supervisor: Supervisor, recipients: int, con
     async with aiohttp.ClientSession(connector=connector) as session:
         api = Api(session, base, operator)
         workspace = await api.post(
-            "/workspaces", {"name": "North Trail", "postal_address": "North Trail Ltd, 12 Harbour Road, Bergen"}
+            "/workspaces", {"name": "North Trail", "postal_address": "12 Harbour Road, 5003 Bergen, Norway"}
         )
         api = api.as_(workspace["api_key"])
         campaign = await _prepare(api, settings, recipients, console)
