@@ -92,7 +92,7 @@ async def measure(db, url: str, folder: Path, postgres: EmbeddedPostgres, number
         "TIDINGS_DATABASE_URL": url, "TIDINGS_DATA_DIR": str(folder), "TIDINGS_EDGE_PORT": str(port),
         "TIDINGS_SECRET": SECRET,
     }  # fmt: skip
-    edge = subprocess.Popen(  # noqa: ASYNC220 - nothing else goes on in this loop
+    edge = subprocess.Popen(
         [sys.executable, "-m", "tidings.cli", "role", "edge", "--writer", "100"],
         env=os.environ | settings, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip

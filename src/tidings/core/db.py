@@ -65,7 +65,9 @@ class Database:
                 return cls(pool, url)
             except LOST as error:
                 if asyncio.get_running_loop().time() > deadline:
-                    raise Unavailable(f"PostgreSQL cannot be reached ({error}): is it running? `tidings up` runs the embedded one") from error
+                    raise Unavailable(
+                        f"PostgreSQL cannot be reached ({error}): is it running? `tidings up` runs the embedded one"
+                    ) from error
                 await asyncio.sleep(0.1)
 
     async def close(self) -> None:
