@@ -313,6 +313,7 @@ CREATE TABLE campaigns (
 );
 CREATE INDEX campaigns_scheduled ON campaigns (schedule_time) WHERE status = 'scheduled';
 CREATE INDEX campaigns_sending ON campaigns (workspace_id, send_id) WHERE status = 'sending';
+CREATE INDEX campaigns_by_send ON campaigns (workspace_id, send_id) WHERE send_id IS NOT NULL;
 CREATE INDEX campaigns_by_template ON campaigns (workspace_id, template_id);
 
 -- events -----------------------------------------------------------------------------------------------------------

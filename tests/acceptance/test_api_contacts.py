@@ -3,6 +3,7 @@
 from typing import Any
 
 from api_client import Client
+from api_world import make_world
 from tidings.bootstrap import App
 from tidings.core.ids import ContactId, SendId
 from tidings.tracking import Tokens
@@ -94,7 +95,26 @@ async def test_a_token_from_a_message_is_enough_to_leave(api: Client, app: App) 
         assert (answer.status, answer.fields) == (422, ["token"])
     # The fact is tied to the message it came from.
     engagement = (await api("GET", f"/contacts/{ann['id']}/engagement")).json
-    assert [(s["send_id"], s["n"], s["unsubscribed_at"] is not None) for s in engagement["sends"]] == [(5, 1, True)]
+    assert [(s["n"], s["unsubscribed_at"] is not None) for s in engagement["sends"]] == [(1, True)]
+
+
+async def test_engagement_names_the_campaigns_that_are_still_there(api: Client, stranger: Client, app: App) -> None:
+    world = await make_world(api)
+    await make_world(stranger)
+    number = int(world.ids["contact_id"].removeprefix("contact_"))
+    async with app.db.transaction() as tx:
+        # Send 5 is Spring's, and the number of another workspace's send too; the campaign of send 6 was deleted.
+        await tx.execute("UPDATE campaigns SET send_id = 5, name = 'of ' || workspace_id")
+        await tx.execute(
+            """INSERT INTO engagements (workspace_id, send_id, n, contact_id, opens, first_open_at)
+               SELECT $1, send, 7, $2, 3, now() FROM generate_series(5, 6) AS send""",
+            api.workspace,
+            number,
+        )
+    engagement = (await api("GET", f"/contacts/{world.ids['contact_id']}/engagement")).json
+    named = [(s["campaign_id"], s["campaign_name"], s["n"], s["opens"]) for s in engagement["sends"]]
+    assert named == [(None, None, 7, 3), (world.ids["campaign_id"], f"of {api.workspace}", 7, 3)]
+    assert "send_id" not in engagement["sends"][0]
 
 
 async def test_lists_hold_who_was_added(api: Client) -> None:

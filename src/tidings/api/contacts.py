@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from tidings import audience, compliance, events
+from tidings import audience, campaigns, compliance, events
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, ContactRef, ListRef, Prose
 from tidings.api._paging import Page, Paged
@@ -98,10 +98,11 @@ class Leaving(Body):
 
 
 class SendEngagement(BaseModel):
-    """What a contact did with one message."""
+    """What a contact did with the message of one campaign."""
 
-    send_id: int
-    n: int
+    campaign_id: str | None = Field(description="null: the campaign was deleted")
+    campaign_name: str | None
+    n: int = Field(description="the number of this recipient in the send, from 1")
     opens: int
     clicks: int
     first_open_at: datetime | None
@@ -222,6 +223,7 @@ async def contact_engagement(contact_id: ContactRef, call: Reading) -> ContactEn
     contact = ContactId(contact_id)
     await audience.get_contact(call.tx, workspace=call.workspace, contact=contact)
     sends = await events.contact_engagement(call.tx, workspace=call.workspace, contact=contact)
+    known = await campaigns.of_sends(call.tx, workspace=call.workspace, sends=[s.send for s in sends])
     return ContactEngagement(
         contact_id=public_id("contact", contact),
         opened=sum(s.first_open_at is not None for s in sends),
@@ -230,7 +232,8 @@ async def contact_engagement(contact_id: ContactRef, call: Reading) -> ContactEn
         clicks=sum(s.clicks for s in sends),
         sends=[
             SendEngagement(
-                send_id=s.send,
+                campaign_id=public_id("campaign", campaign.id) if (campaign := known.get(s.send)) else None,
+                campaign_name=campaign.name if campaign else None,
                 n=s.n,
                 opens=s.opens,
                 clicks=s.clicks,
