@@ -170,6 +170,8 @@ def _sentence(error: dict[str, Any]) -> str:
         return "is not a field of this request; check its spelling"
     if error["type"] in {"model_attributes_type", "dict_type", "model_type"}:
         return "must be a JSON object"
+    if error["type"] in {"timezone_aware", "timezone_offset"}:
+        return "must say its offset from UTC, such as 2030-01-01T09:00:00+01:00"
     return (
         message[:1].lower() + message[1:] if message.startswith(("Input ", "String ", "List ", "Field ")) else message
     )
