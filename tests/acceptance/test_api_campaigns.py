@@ -1,11 +1,13 @@
 """Campaigns over HTTP: what a person can do with one, and what they are told when they cannot."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from api_client import Client
+from tidings.bootstrap import App
 from tidings.core.clock import utc_now
 
 
@@ -125,6 +127,22 @@ async def test_what_is_wrong_is_named_and_nothing_is_written(api: Client, change
     assert (await api("GET", "/campaigns")).json["total"] == 0
 
 
+async def test_a_time_without_its_offset_is_told_how_to_say_it(api: Client) -> None:
+    wanted = await _ready(api)
+    campaign = (await api("POST", "/campaigns", wanted)).json
+    naive = {"schedule_time": "2030-01-01T09:00:00"}
+    for refused in (
+        await api("POST", "/campaigns", wanted | naive),
+        await api("PATCH", f"/campaigns/{campaign['id']}", naive),
+    ):
+        assert refused.status == 422
+        (error,) = refused.problem["errors"]
+        assert error == {
+            "field": "schedule_time",
+            "message": "must say its offset from UTC, such as 2030-01-01T09:00:00+01:00",
+        }
+
+
 async def test_what_is_missing_for_a_send_is_named(api: Client, stranger: Client) -> None:
     template = await stranger("POST", "/templates", {"name": "a", "subject": "b", "html_content": "<p>c</p>"})
     empty = await stranger("POST", "/lists", {"name": "Empty"})
@@ -175,3 +193,42 @@ async def test_reports_of_a_campaign_that_was_not_sent_are_zeros(api: Client) ->
     assert set(analytics["rates"].values()) == {0.0}
     realtime = (await api("GET", f"/campaigns/{campaign['id']}/stats/realtime")).json
     assert (realtime["messages_per_second"], realtime["seconds_left"]) == (0.0, None)
+
+
+async def test_realtime_tells_the_recent_speed_and_only_while_sending(api: Client, app: App) -> None:
+    campaign = (await api("POST", "/campaigns", await _ready(api))).json
+    number = int(campaign["id"].removeprefix("campaign_"))
+
+    async def look(sent: int, status: str = "sending") -> Any:
+        async with app.db.transaction() as tx:
+            await tx.execute(
+                """INSERT INTO sends (workspace_id, id, campaign_id, provider_id, list_ids, status, recipients, created_at)
+                   SELECT workspace_id, 5, $1, id, '{1}', 'running', 3000, now() FROM providers ON CONFLICT DO NOTHING""",
+                number,
+            )
+            await tx.execute("DELETE FROM send_counters")
+            await tx.execute(
+                """INSERT INTO send_counters (workspace_id, send_id, writer, delivered, pending)
+                   VALUES ($1, 5, 0, $2::integer, 3000 - $2::integer)""",
+                api.workspace,
+                sent,
+            )
+            await tx.execute(
+                """UPDATE campaigns SET send_id = 5, status = $2::text::campaign_status, started_at = now() - interval '100 s'
+                   WHERE id = $1""",
+                number,
+                status,
+            )
+        return (await api("GET", f"/campaigns/{campaign['id']}/stats/realtime")).json
+
+    first = await look(1000)
+    assert 9.5 <= first["messages_per_second"] <= 10.0  # since the start
+    assert (first["percent"], round(first["seconds_left"], 1)) == (33.3, first["seconds_left"])
+    await asyncio.sleep(1.1)
+    second = await look(1500)
+    assert 250 < second["messages_per_second"] <= 500  # since the look before
+    assert 3 <= second["seconds_left"] < 6
+    assert (await look(2999))["percent"] == 99.9
+    for status in ("paused", "sent"):
+        still = await look(2000, status)
+        assert (still["messages_per_second"], still["seconds_left"], still["percent"]) == (0.0, None, 66.7)

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from tidings import campaigns
 from tidings.api import _openapi, health, problems
 from tidings.api._auth import Doorkeeper
 from tidings.api._routers import ROUTERS
@@ -27,6 +28,7 @@ def create_app(app: App) -> FastAPI:
     )
     api.state.tidings = app
     api.state.doorkeeper = Doorkeeper(app.db)
+    api.state.speedometer = campaigns.Speedometer()
     problems.install(api)
     api.include_router(health.router)
     for router in ROUTERS:

@@ -138,15 +138,15 @@ class Analytics(BaseModel):
 
 
 class Realtime(BaseModel):
-    """A campaign in motion. `seconds_left` is null until the speed is known."""
+    """A campaign in motion. Unless it is `sending`, its speed is 0 and `seconds_left` null."""
 
     campaign_id: str
     status: CampaignStatus
     status_reason: str
-    percent: float
-    messages_per_second: float
-    seconds_left: float | None
-    provider_health: str
+    percent: float = Field(description="of all recipients, those no longer pending")
+    messages_per_second: float = Field(description="over the last ten seconds; at the first look, since the start")
+    seconds_left: float | None = Field(description="null while nothing moves")
+    provider_health: str = Field(description="empty while nothing is wrong")
     counts: Counts
 
 
@@ -291,7 +291,13 @@ async def campaign_analytics(campaign_id: CampaignRef, call: Reading) -> Analyti
 async def campaign_realtime(campaign_id: CampaignRef, call: Reading) -> Realtime:
     """How a send is going at this moment."""
     campaign = await campaigns.get_campaign(call.tx, workspace=call.workspace, campaign=CampaignId(campaign_id))
-    progress = await campaigns.progress_of(call.tx, workspace=call.workspace, campaign=campaign, now=call.now)
+    progress = await campaigns.progress_of(
+        call.tx,
+        workspace=call.workspace,
+        campaign=campaign,
+        now=call.now,
+        speedometer=call.request.app.state.speedometer,
+    )
     return Realtime(
         campaign_id=public_id("campaign", campaign.id),
         status=campaign.status,

@@ -20,7 +20,7 @@ from tidings.campaigns._campaign import (
 from tidings.campaigns._control import cancel, follow_sends, pause, resume
 from tidings.campaigns._errors import CampaignNotFound, WrongState
 from tidings.campaigns._launch import launch, launch_due
-from tidings.campaigns._report import Counts, Progress, Rates, counts_of, of_sends, progress_of, rates_of
+from tidings.campaigns._report import Counts, Progress, Rates, Speedometer, counts_of, of_sends, progress_of, rates_of
 
 __all__ = [
     "Campaign",
@@ -30,6 +30,7 @@ __all__ = [
     "Draft",
     "Progress",
     "Rates",
+    "Speedometer",
     "WrongState",
     "cancel",
     "count_campaigns",

@@ -1,13 +1,14 @@
 """How a campaign is doing: counts, rates, and its speed at this moment."""
 
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from tidings import delivery, events
-from tidings.campaigns._campaign import COLUMNS, Campaign, of_row
+from tidings.campaigns._campaign import COLUMNS, Campaign, CampaignStatus, of_row
 from tidings.core.db import Tx
-from tidings.core.ids import SendId, WorkspaceId
+from tidings.core.ids import CampaignId, SendId, WorkspaceId
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A send in motion. `seconds_left` is None until the speed is known; speed is the average since the start."""
+    """A send in motion, to one decimal. Only while it is sending has it a speed, and `seconds_left` if that is not 0."""
 
     counts: Counts
     messages_per_second: float
@@ -60,6 +61,9 @@ class Progress:
     percent: float
     provider_health: str
 
+
+_APART_SECONDS = 0.25
+"""Looks closer together than this are not noted: the window holds forty at most."""
 
 _OF_SENDS = f"SELECT {COLUMNS} FROM campaigns WHERE workspace_id = $1 AND send_id = ANY ($2::bigint[])"  # noqa: S608 - our own column names
 
@@ -93,20 +97,65 @@ def rates_of(counts: Counts) -> Rates:
     )
 
 
-async def progress_of(tx: Tx, *, workspace: WorkspaceId, campaign: Campaign, now: datetime) -> Progress:
-    """The state of a send at this moment."""
+class Speedometer:
+    """Recent speeds: what each campaign had sent at the looks of the last seconds. A process that is asked often keeps one."""
+
+    def __init__(self, *, window_seconds: float = 10.0, capacity: int = 1000) -> None:
+        self._window = window_seconds
+        self._capacity = capacity
+        self._looks: OrderedDict[tuple[WorkspaceId, CampaignId], deque[tuple[float, int]]] = OrderedDict()
+
+    def speed(self, workspace: WorkspaceId, campaign: CampaignId, *, sent: int, now: datetime) -> float | None:
+        """Messages a second since the earliest look in the window; None if that is less than a second ago. Notes this look."""
+        at = now.timestamp()
+        looks = self._looks.setdefault((workspace, campaign), deque())
+        self._looks.move_to_end((workspace, campaign))
+        if len(self._looks) > self._capacity:
+            self._looks.popitem(last=False)
+        # The clock may have been set back, and looks of before a long silence say nothing of now.
+        while looks and not at - self._window <= looks[0][0] <= at:
+            looks.popleft()
+        if not looks or at - looks[-1][0] >= _APART_SECONDS:
+            looks.append((at, sent))
+        since, before = looks[0]
+        # Results come in batches: over less than this, speed is a matter of luck.
+        return max(0.0, (sent - before) / (at - since)) if at - since >= 1.0 else None
+
+    def forget(self, workspace: WorkspaceId, campaign: CampaignId) -> None:
+        """It is not sending: when it goes on, the looks of before count no more."""
+        self._looks.pop((workspace, campaign), None)
+
+
+async def progress_of(
+    tx: Tx, *, workspace: WorkspaceId, campaign: Campaign, now: datetime, speedometer: Speedometer | None = None
+) -> Progress:
+    """The state of a send at this moment. The speed is the recent one if a `speedometer` knows it, else that since the start."""
     (counts,) = await counts_of(tx, workspace=workspace, campaigns=[campaign])
-    handled = counts.total_recipients - counts.pending_count
-    begun, ended = campaign.started_at, campaign.finished_at
-    seconds = ((ended or now) - begun).total_seconds() if begun else 0.0
-    speed = counts.sent_count / seconds if seconds > 0 else 0.0
+    speed = _speed(workspace, campaign, counts, now, speedometer)
+    percent = round(100.0 * _share(counts.total_recipients - counts.pending_count, counts.total_recipients), 1)
     return Progress(
         counts=counts,
-        messages_per_second=speed,
-        seconds_left=counts.pending_count / speed if speed > 0 else None,
-        percent=100.0 * _share(handled, counts.total_recipients),
+        messages_per_second=round(speed, 1),
+        seconds_left=round(counts.pending_count / speed, 1) if speed > 0 else None,
+        # The last of a million is still to come at 99.99 %.
+        percent=min(percent, 99.9) if counts.pending_count else percent,
         provider_health=await _health(tx, workspace, campaign),
     )
+
+
+def _speed(
+    workspace: WorkspaceId, campaign: Campaign, counts: Counts, now: datetime, speedometer: Speedometer | None
+) -> float:
+    if campaign.status != CampaignStatus.SENDING or campaign.started_at is None:
+        if speedometer is not None:
+            speedometer.forget(workspace, campaign.id)
+        return 0.0
+    if speedometer is not None:
+        recent = speedometer.speed(workspace, campaign.id, sent=counts.sent_count, now=now)
+        if recent is not None:
+            return recent
+    seconds = (now - campaign.started_at).total_seconds()
+    return counts.sent_count / seconds if seconds > 0 else 0.0
 
 
 async def _health(tx: Tx, workspace: WorkspaceId, campaign: Campaign) -> str:
