@@ -153,6 +153,31 @@ async def test_a_dead_database_is_503_and_not_ready(api: Client, app: App) -> No
         assert (answer.status, answer.problem["code"], answer.headers["Retry-After"]) == (503, "unavailable", "1")
 
 
+async def test_wrong_keys_are_refused_unasked_after_a_while_and_good_ones_never_held_up(api: Client) -> None:
+    assert (await api("GET", "/workspaces/current")).status == 200
+    guesser = api.with_key("tk_guess")
+    answers = await asyncio.gather(*(guesser("GET", "/workspaces/current") for _ in range(65)))
+    assert {a.status for a in answers} == {401, 429}
+    assert [a.status for a in answers].count(401) in range(60, 64)
+    refused = await guesser("POST", "/contacts", {"email": "ann@example.com"})
+    assert (refused.status, refused.problem["code"], refused.headers["Retry-After"]) == (429, "rate_limited", "1")
+    # Not by an address that the client makes up, nor for who was let in before, nor for who has no key at all.
+    made_up = await guesser("GET", "/workspaces/current", X_Forwarded_For="192.0.2.1", Forwarded="for=192.0.2.1")
+    assert made_up.status == 429
+    other = (await api("POST", "/api-keys", {"name": "x", "scopes": ["*"]})).json["id"]
+    assert (await api("DELETE", f"/api-keys/{other}")).status == 204  # after which every key is asked for again
+    assert (await api("GET", "/workspaces/current")).status == 200
+    assert (await api.with_key(None)("GET", "/workspaces/current")).status == 401
+
+
+async def test_leaving_is_for_people_not_for_floods(api: Client) -> None:
+    anyone = api.with_key(None)
+    answers = await asyncio.gather(*(anyone("POST", "/public/unsubscribe", {"token": "x"}) for _ in range(130)))
+    assert [a.status for a in answers].count(422) in range(120, 126)
+    refused = next(a for a in answers if a.status == 429)
+    assert (refused.problem["code"], refused.headers["Retry-After"]) == ("rate_limited", "1")
+
+
 async def test_the_document_tells_scopes_problems_and_idempotency(api: Client) -> None:
     document = (await api.with_key(None)("GET", "/openapi.json")).json
     create = document["paths"]["/api/v1/api-keys"]["post"]

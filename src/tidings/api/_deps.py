@@ -72,6 +72,16 @@ def bearer(request: Request) -> str | None:
     return key.strip() if scheme.lower() == "bearer" and key.strip() else None
 
 
+def address(request: Request) -> str:
+    """The client's address: the socket's peer, whatever the headers say. Empty on a Unix socket."""
+    return request.client.host if request.client else ""
+
+
+async def admit(request: Request) -> Principal:
+    """Who calls. Raises Unauthenticated, RateLimited."""
+    return await doorkeeper(request).admit(bearer(request), address=address(request))
+
+
 def needs(scope: str, *, tx: bool = True) -> Any:
     """The marker for an endpoint's `Call`: `call: Annotated[Call, needs("lists:write")]`.
 
@@ -81,7 +91,7 @@ def needs(scope: str, *, tx: bool = True) -> Any:
     async def call(
         request: Request, _documented: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
     ) -> Call:
-        principal = await doorkeeper(request).admit(bearer(request))
+        principal = await admit(request)
         principal.require(scope)
         return Call(application(request), principal, utc_now(), request, tx)
 

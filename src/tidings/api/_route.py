@@ -14,7 +14,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from tidings.api._deps import Call, bearer, doorkeeper
+from tidings.api._deps import Call, admit
 from tidings.api._idempotency import Once
 from tidings.api._json import read_json
 from tidings.api.problems import BodyTooLarge, UnsupportedMediaType
@@ -42,10 +42,8 @@ class Route(APIRoute):
 
         async def strictly(request: Request) -> Response:
             if reads_json:
-                if (
-                    needs_key
-                ):  # strangers are turned away before their megabytes are read; remembered until it is asked again
-                    await doorkeeper(request).admit(bearer(request))
+                if needs_key:  # strangers are turned away before their megabytes are read; remembered until asked again
+                    await admit(request)
                 request = _JsonRequest(request.scope, request.receive)
                 await request.prepare(self.body_limit)
             return await handle(request)

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from tidings import campaigns
-from tidings.api import _openapi, health, problems
+from tidings.api import _openapi, health, problems, public
 from tidings.api._auth import Doorkeeper
 from tidings.api._routers import ROUTERS
 from tidings.bootstrap import App
@@ -28,6 +28,7 @@ def create_app(app: App) -> FastAPI:
     )
     api.state.tidings = app
     api.state.doorkeeper = Doorkeeper(app.db)
+    api.state.goodbyes = public.allowance()
     api.state.speedometer = campaigns.Speedometer()
     problems.install(api)
     api.include_router(health.router)

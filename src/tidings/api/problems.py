@@ -5,6 +5,7 @@ Members: type, title, status, detail, `code` (stable, for programs) and, where i
 """
 
 import logging
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -108,7 +109,7 @@ async def _tidings(_request: Request, error: Exception) -> Response:
     if isinstance(error, errors.Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
     elif isinstance(error, errors.RateLimited):
-        headers["Retry-After"] = str(max(1, round(error.retry_after_seconds)))
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_seconds)))
     elif isinstance(error, errors.Unavailable):
         headers["Retry-After"] = "1"
     return problem(

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
 from tidings import compliance
-from tidings.api._deps import application
+from tidings.api._allowance import Allowance
+from tidings.api._deps import address, application
 from tidings.api._fields import Body, Prose
 from tidings.api._route import Route
 from tidings.bootstrap import App
@@ -15,6 +16,18 @@ from tidings.core.errors import Invalid
 from tidings.tracking import Tokens
 
 router = APIRouter(prefix="/public", tags=["public"], route_class=Route)
+
+
+_A_MINUTE = 120
+
+
+def allowance() -> Allowance:
+    """How much each address may do here, in one process."""
+    return Allowance(per_minute=_A_MINUTE, told="too many requests from your address")
+
+
+def _within_allowance(request: Request) -> None:
+    request.app.state.goodbyes.spend(address(request))
 
 
 class Goodbye(Body):
@@ -30,7 +43,7 @@ class Left(BaseModel):
     status: str = "unsubscribed"
 
 
-@router.post("/unsubscribe")
+@router.post("/unsubscribe", dependencies=[Depends(_within_allowance)])
 async def unsubscribe(body: Goodbye, app: Annotated[App, Depends(application)]) -> Left:
     """Leave. Repeating it is harmless, and the answer tells nothing of who we know: a good token gets the same one always."""
     subject = Tokens(app.keys, app.public_url).read(body.token)
