@@ -1,5 +1,6 @@
 """Templates over real HTTP."""
 
+import re
 from typing import Any
 
 import pytest
@@ -49,7 +50,10 @@ async def test_preview(api: Client) -> None:
     answer = await api(
         "POST", f"/templates/{template['id']}/preview", {"variables": {"first_name": "<Ada>", "plan": "pro"}}
     )
-    assert answer.json == {"subject": "Hi <Ada>", "html": "<p>Hi &lt;Ada&gt;, pro</p>", "text": "Hi <Ada>, pro\n"}
+    seen = answer.json
+    assert seen["subject"] == "Hi <Ada>"
+    assert seen["html"].startswith("<p>Hi &lt;Ada&gt;, pro</p><div")
+    assert re.fullmatch(r"Hi <Ada>, pro\n\n-- \n[^\n]+(\n[^\n]+)*\nUnsubscribe: http\S+/u/preview\n", seen["text"])
 
 
 async def test_a_used_template_is_not_deleted(api: Client) -> None:

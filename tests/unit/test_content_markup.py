@@ -1,12 +1,15 @@
 """Links found and replaced, text derived from HTML: with Liquid in the way."""
 
 from contextlib import suppress
+from itertools import pairwise
 from time import perf_counter
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tidings.content import TemplateInvalid, compile_liquid, replace_html_links, replace_text_links
-from tidings.content._plaintext import plain_text
+from tidings.content._plaintext import plain_text, single_spaced
 
 
 def found(source: str, *, html: bool) -> list[tuple[str, bool]]:
@@ -110,6 +113,22 @@ def test_links_are_replaced_where_they_stand() -> None:
 def test_text_of_html(html: str, text: str) -> None:
     assert plain_text(html) == text
     compile_liquid(text)
+
+
+blank_lines = st.text(alphabet=" \t\n\nab\xa0", max_size=40)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(blank_lines)
+def test_at_most_one_empty_line(text: str) -> None:
+    spaced = single_spaced(text)
+    lines = spaced.split("\n")[:-1]  # what follows the last line break is no line yet
+    assert not lines or lines[0].strip(" \t")
+    assert not any(not a.strip(" \t") and not b.strip(" \t") for a, b in pairwise(lines))
+    assert [one for one in spaced.split("\n") if one.strip(" \t")] == [
+        one for one in text.split("\n") if one.strip(" \t")
+    ]
+    assert single_spaced(spaced) == spaced
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 import quopri
 import re
+from time import perf_counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import escape
 
-from tidings.delivery._mime import quote, quote_html
+from tidings.content._plaintext import single_spaced as text_single_spaced
+from tidings.delivery._mime import quote, quote_html, single_spaced
 
 TEXTS = (
     st.text(max_size=120)
@@ -67,3 +69,23 @@ def test_pieces_decode_to_their_texts(texts: list[str]) -> None:
 )
 def test_pieces(text: str, piece: bytes) -> None:
     assert quote(text) == piece
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    texts=st.lists(
+        st.text(alphabet=" \t\n\n\n=.aé", max_size=90) | st.sampled_from(["", " " * 200, "\n" * 99]), max_size=6
+    )
+)
+def test_single_spacing_is_that_of_the_text(texts: list[str]) -> None:
+    spaced = single_spaced(b"".join(map(quote, texts)))
+    check(spaced)
+    assert decoded(spaced) == text_single_spaced("".join(texts))
+    assert single_spaced(spaced) == spaced
+
+
+def test_no_blank_lines_take_long() -> None:
+    for quoted in (b" " * 70 + b"=\r\n", b"=20" * 25 + b"=\r\n", b"\r\n", b"a\r\n"):
+        started = perf_counter()
+        single_spaced(b"\r\n" + quoted * 20_000 + b"x")
+        assert perf_counter() - started < 1

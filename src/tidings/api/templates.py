@@ -187,7 +187,7 @@ async def delete_template(template_id: TemplateRef, call: Writing) -> None:
 
 @router.post("/{template_id}/preview")
 async def preview_template(template_id: TemplateRef, body: Samples, call: Reading) -> PreviewOut:
-    """The template filled in with sample values, by the code that fills in real ones."""
+    """What a recipient with these values would read, footer included, by the code that fills in real ones."""
     template = await content.get_template(
         call.tx, workspace=call.workspace, template=TemplateId(template_id), version=body.version
     )

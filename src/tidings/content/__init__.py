@@ -7,9 +7,11 @@ from tidings.content._compile import Compiled, compile_liquid
 from tidings.content._context import Occasion, Row, read_attributes
 from tidings.content._emitter import PLAIN, Encoding
 from tidings.content._environment import RecipientUrls
+from tidings.content._footer import with_footer
 from tidings.content._limits import LimitExceeded
 from tidings.content._links import replace_html_links, replace_text_links
-from tidings.content._parse import RenderError, TemplateInvalid, compiles_alone, uses_variable
+from tidings.content._parse import RenderError, TemplateInvalid, compiles_alone
+from tidings.content._plaintext import one_line, plain_text
 from tidings.content._preview import Preview, preview
 from tidings.content._templates import (
     FrozenTemplate,
@@ -55,11 +57,13 @@ __all__ = [
     "get_template",
     "list_templates",
     "list_versions",
+    "one_line",
+    "plain_text",
     "preview",
     "read_attributes",
     "replace_html_links",
     "replace_text_links",
     "restore_version",
     "update_template",
-    "uses_variable",
+    "with_footer",
 ]

@@ -68,9 +68,9 @@ def wanted_variables(template: BoundTemplate) -> list[str]:
     return list(dict.fromkeys(str(variable) for variable in found))
 
 
-def uses_variable(source: str, path: str, *, html: bool) -> bool:
+def uses_variable(source: str, path: str, *, html: bool, field: str = "template") -> bool:
     """Does a template take this variable from outside? Raises TemplateInvalid."""
-    return path in wanted_variables(parse(source, html=html))
+    return path in wanted_variables(parse(source, html=html, field=field))
 
 
 def compiles_alone(source: str, *, html: bool, wire: bool = False) -> bool:

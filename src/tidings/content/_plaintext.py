@@ -46,6 +46,9 @@ _LINES = frozenset(
     }
 )
 _CELLS = frozenset({"td", "th"})
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_EMPTY_AT_TOP = re.compile(r"(?:[ \t]*+\r?\n)+")
+_EMPTY_LINES = re.compile(r"\n(?:[ \t]*+\r?\n){2,}")
 _FOLLOWED = re.compile(r"https?:|\{\{", re.IGNORECASE)
 """Links that are of use in print: web addresses, and those that only Liquid knows."""
 
@@ -67,6 +70,20 @@ def plain_text(html: str) -> str:
             writer.open(token["name"].lower(), token["attributes"])
     writer.text(masked.text[done:])
     return writer.finish()
+
+
+def single_spaced(text: str) -> str:
+    """A derived text once it is filled in: at most one empty line at a time, none at the top.
+
+    A value or a branch that came out empty leaves the lines before and after it.
+    """
+    top = _EMPTY_AT_TOP.match(text)
+    return _EMPTY_LINES.sub("\n\n", text[top.end() :] if top else text)
+
+
+def one_line(text: str) -> str:
+    """A subject: each run of control characters, line breaks among them, is a space; none at either end."""
+    return (text if text.isprintable() else _CONTROL.sub(" ", text)).strip(" ")
 
 
 class _Writer:

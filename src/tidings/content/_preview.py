@@ -12,8 +12,9 @@ from tidings.content._compile import compile_liquid
 from tidings.content._context import BLANK, CONTACT_FIELDS, TEXT_FIELDS, TOP_FIELDS, Occasion
 from tidings.content._emitter import PLAIN
 from tidings.content._environment import RecipientUrls
+from tidings.content._footer import with_footer
 from tidings.content._parse import RenderError, describe
-from tidings.content._plaintext import plain_text
+from tidings.content._plaintext import one_line, plain_text, single_spaced
 from tidings.core.errors import FieldProblem, Invalid
 
 _TOKEN = "preview"  # noqa: S105 - in place of a recipient's
@@ -22,7 +23,7 @@ _OURS = frozenset({"today", "now", "unsubscribe_url", "partial"})
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What one recipient would get, before links are wrapped."""
+    """What one recipient would read: the footer too, but links lead straight to where they go, and nothing is counted."""
 
     subject: str
     html: str
@@ -53,18 +54,19 @@ async def preview(
         postal_address=sample.text("workspace", "postal_address", postal_address),
         urls=RecipientUrls(public_url, lambda _token, destination: destination),
     )
-    text = text_content or plain_text(html_content)
     # In a thread: a template may take up to its time limit, and others are waiting on the loop.
-    return await asyncio.to_thread(_render, subject, html_content, text, sample, occasion)
+    return await asyncio.to_thread(_render, subject, html_content, text_content, sample, occasion)
 
 
 def _render(subject: str, html: str, text: str, sample: "_Sample", occasion: Occasion) -> Preview:
-    line = " ".join(_part("subject", subject, "", sample, occasion).split())
-    return Preview(
-        subject=line,
-        html=_part("html_content", html, line, sample, occasion),
-        text=_part("text_content", text, line, sample, occasion),
-    )
+    line = one_line(_part("subject", subject, "", sample, occasion))
+    derived = plain_text(html)
+    parts = [
+        _part(field, with_footer(source, html=is_html), line, sample, occasion)
+        for field, source, is_html in (("html_content", html, True), ("text_content", text or derived, False))
+    ]
+    # As WireMessage tells it: what its author wrote is left as it is.
+    return Preview(line, parts[0], single_spaced(parts[1]) if text in {"", derived} else parts[1])
 
 
 def _part(field: str, source: str, subject: str, sample: "_Sample", occasion: Occasion) -> str:

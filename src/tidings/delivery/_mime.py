@@ -5,6 +5,8 @@ So pieces need not know what stands beside them: lines stay ≤ 76, and `.` neve
 there is nothing to dot-stuff. CRLF and LF become line breaks; a CR alone is text, and comes out as `=0D`.
 """
 
+import re
+
 from markupsafe import escape
 
 from tidings.content import Encoding
@@ -70,6 +72,17 @@ def _wrap(line: bytes) -> bytes:
             start = end
     lines.append(line[start:])
     return SOFT.join(lines)
+
+
+# Blank lines, in which white space may be encoded, and broken softly. A line break is hard unless "=" stands before it.
+_EMPTY_AT_TOP = re.compile(rb"(?:(?:[ \t]|=20|=09|=\r\n)*+\r\n)+")
+_EMPTY_LINES = re.compile(rb"\r\n(?<!=\r\n)(?:(?:[ \t]|=20|=09|=\r\n)*+\r\n){2,}")
+
+
+def single_spaced(quoted: bytes) -> bytes:
+    """What content.single_spaced does, to a text in quoted-printable."""
+    top = _EMPTY_AT_TOP.match(quoted)
+    return _EMPTY_LINES.sub(b"\r\n\r\n", quoted[top.end() :] if top else quoted)
 
 
 def part(kind: str) -> bytes:

@@ -19,12 +19,14 @@ from tidings.content import (
     RenderError,
     Row,
     compile_liquid,
+    one_line,
+    plain_text,
     read_attributes,
 )
 from tidings.core.ids import SendId, WorkspaceId
 from tidings.delivery import _wire_headers as headers
 from tidings.delivery._content import SendContent
-from tidings.delivery._mime import QUOTED_PRINTABLE, SOFT, part
+from tidings.delivery._mime import QUOTED_PRINTABLE, SOFT, part, single_spaced
 from tidings.delivery._wire_links import wire_html, wire_text
 
 # Positions in a row of _fetch.sql: by number, because a name costs a look-up for each recipient.
@@ -32,6 +34,12 @@ _N, _CONTACT, _EMAIL, _ATTRIBUTES = 0, 1, 2, 9
 
 _PATIENCE = 10
 """Recipients in a row for whom a template may go over its limits."""
+
+
+class TemplateTooDear(RenderError):
+    """A template goes over its limits for everyone: no more recipients should be spent on it."""
+
+    code = "template_too_dear"
 
 
 class TokenMaker(Protocol):
@@ -59,6 +67,7 @@ class WireMessage:
         token_of: Callable[[int, int], str],
         parts: tuple[Compiled, Compiled, Compiled],
         frame: "_Frame",
+        derived: bool,
     ) -> None:
         self.sender = headers.address(headers.ascii_domain(content.sender_email))
         self._always_utf8 = not (self.sender + content.reply_to.rpartition("@")[0].encode()).isascii()
@@ -66,11 +75,12 @@ class WireMessage:
         self._subject, self._html, self._text = (one.render for one in parts)
         self._needs_attributes = any(one.needs_attributes for one in parts)
         self._frame = frame
+        self._derived = derived
         self._too_dear = 0
         self._fixed_subject: str | None = None
         self._fixed_subject_bytes = b""
         if parts[0].constant:
-            self._fixed_subject = headers.clean("".join(parts[0].render((), b"", "", {}, "")))
+            self._fixed_subject = one_line("".join(parts[0].render((), b"", "", {}, "")))
             self._fixed_subject_bytes = headers.subject(self._fixed_subject)
 
     @classmethod
@@ -98,18 +108,16 @@ class WireMessage:
             token_of=tokens.for_send(workspace, send),
             parts=(subject, html, text),
             frame=_Frame(content, workspace, send),
+            derived=content.text == plain_text(content.html),
         )
 
     def build(self, row: Row, *, date: bytes) -> bytes:
         """The whole message for a recipient: CRLF, dot-stuffed, a CRLF at the end, without the line with the dot.
 
         `row` as _fetch.sql has it; `date` as RFC 5322 wants it. Raises RenderError when this recipient's values cannot
-        be put into the template.
+        be put into the template; TemplateTooDear for the last of ten in a row for whom it went over its limits. The
+        next one is tried again: whoever catches it is to stop the send.
         """
-        if self._too_dear >= _PATIENCE:
-            raise RenderError(
-                "the template went over its limits for ten recipients in a row, and is not tried any more"
-            )
         try:
             n = row[_N]
             token = self._token_of(n, row[_CONTACT])
@@ -118,8 +126,11 @@ class WireMessage:
             attributes = read_attributes(row[_ATTRIBUTES]) if self._needs_attributes else {}
             subject, subject_bytes = self._fixed_subject, self._fixed_subject_bytes
             if subject is None:
-                subject = headers.clean("".join(self._subject(row, b"", token, attributes, "")))
+                subject = one_line("".join(self._subject(row, b"", token, attributes, "")))
                 subject_bytes = headers.subject(subject)
+            text = self._text(row, piece, token, attributes, subject)
+            if self._derived:
+                text = [single_spaced(b"".join(text))]
             frame = self._frame
             message = b"".join(
                 [
@@ -132,7 +143,7 @@ class WireMessage:
                     frame.message_id(n, self._token_of(n, 0)),
                     token_bytes,
                     frame.to_text,
-                    *self._text(row, piece, token, attributes, subject),
+                    *text,
                     frame.to_html,
                     *self._html(row, piece, token, attributes, subject),
                     frame.end,
@@ -145,6 +156,11 @@ class WireMessage:
         except LimitExceeded as error:
             # Each takes a good part of a second in which nothing else is sent: that may not go on for a million.
             self._too_dear += 1
+            if self._too_dear == _PATIENCE:
+                self._too_dear = 0
+                raise TemplateTooDear(
+                    f"the template went over its limits for ten recipients in a row: {error}"[:500]
+                ) from error
             raise RenderError(f"the template cannot be rendered for this contact: {error}"[:500]) from error
         except Exception as error:  # a template meets values that nobody foresaw; one recipient must not stop a send
             raise RenderError(f"the template cannot be rendered for this contact: {error}"[:500]) from error

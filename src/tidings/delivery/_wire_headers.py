@@ -10,24 +10,18 @@ from base64 import b64encode
 
 import idna
 
-from tidings.content import RenderError
+from tidings.content import RenderError, one_line
 
 _LINE = 76
 _WORD = 75  # RFC 2047 §2: an encoded word is at most that long
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 _ADDRESS = bytes(byte for byte in range(33, 127) if byte not in b'()<>[]:;\\,"')
 _BARE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 
 
-def clean(text: str) -> str:
-    """One line: each run of control characters, line breaks among them, is a space; none at either end."""
-    return (text if text.isprintable() else _CONTROL.sub(" ", text)).strip(" ")
-
-
 def subject(text: str) -> bytes:
     """`Subject: …`, with its CRLF."""
-    value = clean(text)
+    value = one_line(text)
     if value.isascii() and "=?" not in value:
         if len(value) <= _LINE - 9:
             return b"Subject: %b\r\n" % value.encode()
@@ -46,7 +40,7 @@ def mailbox(name: str, email: str) -> bytes:
 
 def phrase(text: str, *, first: int) -> bytes:
     """A display name: as it is, quoted, or in encoded words; `first` is the room on the first line."""
-    value = clean(text)
+    value = one_line(text)
     if value.isascii() and "=?" not in value and len(value) <= first:
         if _ATOMS.fullmatch(value) and "  " not in value:
             return value.encode()
