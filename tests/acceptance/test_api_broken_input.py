@@ -69,9 +69,11 @@ def wrong_values(good: Any) -> Iterator[bytes]:
         yield b"123456789012345678901234567890"
 
 
-def refused(answer: Answer, what: Any, *, field: str | None = None) -> None:
-    """It must be a 4xx problem; where one field is broken it must name it."""
+def refused(answer: Answer, what: Any, operation: dict[str, Any], *, field: str | None = None) -> None:
+    """It must be a 4xx problem that the document tells of; where one field is broken it must name it."""
     assert 400 <= answer.status < 500, (what, answer)
+    told = operation["responses"].get(str(answer.status), {}).get("x-codes", [])
+    assert answer.problem["code"] in {*told, "no_such_route"}, (what, answer)
     assert answer.problem["detail"], what
     if answer.status == 422:
         assert answer.fields, (what, answer.json)
@@ -102,7 +104,7 @@ async def test_broken_documents(api: Client, app: App) -> None:
             if document == b"" and optional:
                 continue
             answer = await client(method, world.path(path), document)
-            refused(answer, (name, document[:40]))
+            refused(answer, (name, document[:40]), operation)
         for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ";"):
             answer = await client(method, world.path(path), b"a=b", Content_Type=kind)
             assert answer.status == 415, (name, kind, answer)
@@ -130,7 +132,7 @@ async def test_broken_fields(api: Client, app: App) -> None:
                 comma = b"," if len(good) > 1 else b""
                 text = b'{"' + field.encode() + b'":' + value + comma + others[1:]
                 answer = await client(method, world.path(path), text)
-                refused(answer, (name, field, value[:40]), field=field)
+                refused(answer, (name, field, value[:40]), operation, field=field)
     assert await everything(app) == before
 
 
@@ -143,7 +145,7 @@ async def test_broken_paths(api: Client, app: App) -> None:
                 target = world.path(path.replace(f"{{{parameter}}}", broken))
                 body = world.bodies()[name] if "requestBody" in operation else None
                 answer = await client(method, target, body)
-                refused(answer, (name, target[:80]))
+                refused(answer, (name, target[:80]), operation)
                 assert answer.status in {404, 414, 422}, (name, target[:80], answer)
     assert await everything(app) == before
 
@@ -156,15 +158,16 @@ async def test_broken_queries(api: Client, app: App) -> None:
             field = parameter["name"]
             for broken in ("%00", "%ff", "-1e9", "99999999999999999999999", "a" * 4000, "%F0%9F%92%A5%27--", "[]"):
                 answer = await client(method, f"{world.path(path)}?{field}={broken}")
-                refused(answer, (name, field, broken[:20]), field=field)
+                refused(answer, (name, field, broken[:20]), operation, field=field)
     assert await everything(app) == before
 
 
 async def test_broken_idempotency_keys(api: Client, app: App) -> None:
     client, world = await everyone(api, app)
     before = await everything(app)
+    create = next(operation for _, _, name, operation in await operations(api) if name == "create_list")
     for key in ("", "x" * 256, "a\tb"):
         answer = await client("POST", "/lists", {"name": "Once"}, Idempotency_Key=key)
-        refused(answer, key, field="Idempotency-Key")
+        refused(answer, key, create, field="Idempotency-Key")
     assert await everything(app) == before
     assert world.ids

@@ -1,17 +1,20 @@
 """The frame around every endpoint: who is let in, what is refused how, and that nothing is done twice."""
 
 import asyncio
+import json
+import re
 
 from api_client import Client
+from api_world import make_world, operations
 from tidings import accounts
 from tidings.bootstrap import App
 from tidings.core.clock import utc_now
 
 
-async def operator(api: Client, app: App) -> Client:
+async def operator(api: Client, app: App, *more: str) -> Client:
     async with app.db.transaction() as tx:
         key = await accounts.create_api_key(
-            tx, workspace=api.workspace, name="operator", scopes=["operator"], now=utc_now()
+            tx, workspace=api.workspace, name="operator", scopes=["operator", *more], now=utc_now()
         )
     return api.with_key(key)
 
@@ -185,8 +188,33 @@ async def test_the_document_tells_scopes_problems_and_idempotency(api: Client) -
     assert "`workspace:write`" in create["description"]
     assert [p["name"] for p in create["parameters"]] == ["Idempotency-Key"]
     assert create["security"] == [{"apiKey": []}]
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
             assert "default" in operation["responses"], (method, path)
-            assert "422" not in operation["responses"], (method, path)
+            for status, answer in operation["responses"].items():
+                kinds = set(answer.get("content", {}))
+                assert kinds <= {"application/json"} if status < "3" else kinds == {"application/problem+json"}, (
+                    path,
+                    status,
+                )
+            assert operation["summary"], (method, path)
+            assert not operation["summary"].istitle() or " " not in operation["summary"], operation["summary"]
             assert operation["description"], (method, path)
+
+
+async def test_the_examples_of_the_document_are_good(api: Client, app: App) -> None:
+    client = await operator(api, app, "*")
+    world = await make_world(client)
+    schemas = (await api.with_key(None)("GET", "/openapi.json")).json["components"]["schemas"]
+    for method, path, name, operation in await operations(api):
+        if "requestBody" not in operation:
+            continue
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        reference = schema.get("$ref") or schema["anyOf"][0]["$ref"]
+        (example,) = schemas[reference.rpartition("/")[2]]["examples"]
+        sent = re.sub(r'"(list|contact|template)_1"', lambda m: f'"{world.ids[m[1] + "_id"]}"', json.dumps(example))
+        answer = await client(method, world.path(path), sent.encode())
+        if name == "unsubscribe":
+            assert answer.fields == ["token"]
+        else:
+            assert answer.status < 300, (name, answer)

@@ -5,6 +5,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from tidings.api import _problem_codes
+from tidings.api._examples import EXAMPLES
 from tidings.api._idempotency import HEADER
 from tidings.api.problems import MEDIA_TYPE
 
@@ -55,17 +57,41 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = _PROBLEM
-    problem = {
-        "description": "A problem",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
+    for name, example in EXAMPLES.items():
+        schemas[name]["examples"] = [example]
+    known, expected = _problem_codes.known(), set[str]()
     for path in document["paths"].values():
         for method, operation in path.items():
-            operation["responses"].pop("422", None)
-            operation["responses"]["default"] = problem
+            operation["summary"] = _summary(operation)
             if scope := operation.get("x-scope"):
                 told = operation.get("description", "")
                 operation["description"] = f"{told}\n\nNeeds the scope `{scope}`.".strip()
                 if method == "post":
                     operation.setdefault("parameters", []).append(_KEY)
+            codes = sorted(_problem_codes.codes(operation), key=lambda code: (known[code][0], code))
+            expected.update(codes)
+            operation["responses"].pop("422", None)
+            operation["responses"].update(_problems(codes, known))
+    document["x-problems"] = [
+        {"status": known[code][0], "code": code, "description": known[code][1]}
+        for code in sorted(expected, key=lambda code: (known[code][0], code))
+    ]
     return document
+
+
+def _summary(operation: dict[str, Any]) -> str:
+    """The one given; or else made from the name of the operation: FastAPI Writes Such In Capitals."""
+    name: str = operation["operationId"]
+    if operation["summary"] != name.replace("_", " ").title():
+        return operation["summary"]
+    return name.replace("put_", "update_").replace("_", " ").capitalize().replace("api", "API")
+
+
+def _problems(codes: list[str], known: dict[str, tuple[int, str]]) -> dict[str, Any]:
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    found: dict[str, Any] = {}
+    for code in codes:
+        one = found.setdefault(str(known[code][0]), {"description": "", "x-codes": [], "content": content})
+        one["x-codes"].append(code)
+        one["description"] = " or ".join(f"`{code}`" for code in one["x-codes"])
+    return {**found, "default": {"description": "Another problem", "content": content}}

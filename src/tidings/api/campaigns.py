@@ -274,7 +274,7 @@ async def duplicate_campaign(campaign_id: CampaignRef, call: Writing) -> Campaig
     return CampaignOut.of(campaign, Counts())
 
 
-@router.get("/{campaign_id}/analytics")
+@router.get("/{campaign_id}/analytics", summary="Counts and rates of a campaign")
 async def campaign_analytics(campaign_id: CampaignRef, call: Reading) -> Analytics:
     """Counts and rates. Opens and clicks count recipients, once each: all of them, and people alone (`human_…`)."""
     campaign = await campaigns.get_campaign(call.tx, workspace=call.workspace, campaign=CampaignId(campaign_id))
@@ -287,7 +287,7 @@ async def campaign_analytics(campaign_id: CampaignRef, call: Reading) -> Analyti
     )
 
 
-@router.get("/{campaign_id}/stats/realtime")
+@router.get("/{campaign_id}/stats/realtime", summary="How a campaign is going now")
 async def campaign_realtime(campaign_id: CampaignRef, call: Reading) -> Realtime:
     """How a send is going at this moment."""
     campaign = await campaigns.get_campaign(call.tx, workspace=call.workspace, campaign=CampaignId(campaign_id))

@@ -217,7 +217,7 @@ async def unsubscribe_contact(
         return ContactOut.of(await audience.get_contact(connection, workspace=call.workspace, contact=contact))
 
 
-@router.get("/{contact_id}/engagement")
+@router.get("/{contact_id}/engagement", summary="What a contact did with messages")
 async def contact_engagement(contact_id: ContactRef, call: Reading) -> ContactEngagement:
     """What the contact did with messages: opens, clicks, leaving. Machine hits count in opens and clicks, not as human."""
     contact = ContactId(contact_id)

@@ -23,13 +23,13 @@ class Health(BaseModel):
     status: str
 
 
-@router.get("/healthz")
+@router.get("/healthz", summary="Is the process alive?")
 async def live() -> Health:
     """The process answers. Restart it when this fails."""
     return Health(status="ok")
 
 
-@router.get("/readyz")
+@router.get("/readyz", summary="Can it do its work?")
 async def ready(app: Annotated[App, Depends(application)]) -> Health:
     """The database answers too. Send no requests here while this fails."""
     try:

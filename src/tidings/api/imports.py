@@ -92,7 +92,7 @@ async def import_contacts(body: NewImport, call: Annotated[Call, needs("contacts
 
 
 @router.get("/{import_id}")
-@status_router.get("/{import_id}", name="get_import_by_id")
+@status_router.get("/{import_id}", name="get_import_by_id", summary="Get import, by its short address")
 async def get_import(import_id: ImportRef, call: Reading) -> ImportOut:
     """How far an import is."""
     return ImportOut.of(await audience.get_import(call.tx, workspace=call.workspace, import_=ImportId(import_id)))

@@ -139,7 +139,7 @@ async def delete_list(list_id: ListRef, call: Writing) -> None:
     withdraw(call, gone[:_WAITED_FOR])
 
 
-@router.get("/{list_id}/contacts")
+@router.get("/{list_id}/contacts", summary="List the contacts of a list")
 async def list_list_contacts(
     list_id: ListRef,
     call: Annotated[Call, needs("contacts:read")],
@@ -167,7 +167,7 @@ async def list_list_contacts(
     return paging.of([ContactOut.of(c) for c in found], last_id=found[-1].id if found else None, total=total)
 
 
-@router.post("/{list_id}/contacts")
+@router.post("/{list_id}/contacts", summary="Add contacts to a list")
 async def add_to_list(list_id: ListRef, body: Contacts, call: Writing) -> AddedOut:
     """Add contacts to a list."""
     list_ = ListId(list_id)
@@ -176,13 +176,13 @@ async def add_to_list(list_id: ListRef, body: Contacts, call: Writing) -> AddedO
     return AddedOut(added=_out(done.added), already=_out(done.already), refused=_out(done.refused))
 
 
-@router.post("/{list_id}/contacts/remove")
+@router.post("/{list_id}/contacts/remove", summary="Take contacts off a list")
 async def remove_from_list(list_id: ListRef, body: Contacts, call: Writing) -> RemovedOut:
     """Take contacts off a list. Nothing of a send to this list is handed over to them after the answer."""
     return RemovedOut(removed=_out(await _remove(call, ListId(list_id), _ids(body))))
 
 
-@router.delete("/{list_id}/contacts/{contact_id}", status_code=204)
+@router.delete("/{list_id}/contacts/{contact_id}", status_code=204, summary="Take one contact off a list")
 async def remove_one_from_list(list_id: ListRef, contact_id: ContactRef, call: Writing) -> None:
     """Take one contact off a list; harmless if they are not on it."""
     await _remove(call, ListId(list_id), [ContactId(contact_id)])

@@ -43,7 +43,7 @@ class Left(BaseModel):
     status: str = "unsubscribed"
 
 
-@router.post("/unsubscribe", dependencies=[Depends(_within_allowance)])
+@router.post("/unsubscribe", summary="Unsubscribe with a message's token", dependencies=[Depends(_within_allowance)])
 async def unsubscribe(body: Goodbye, app: Annotated[App, Depends(application)]) -> Left:
     """Leave. Repeating it is harmless, and the answer tells nothing of who we know: a good token gets the same one always."""
     subject = Tokens(app.keys, app.public_url).read(body.token)

@@ -1,0 +1,59 @@
+"""A good body for every request that takes one, by the name of its schema: shown by the documentation, sent by the tests."""
+
+from typing import Any
+
+EXAMPLES: dict[str, Any] = {
+    "NewImport": {
+        "list_id": "list_1",
+        "contacts": [
+            {"email": "ada@example.com", "first_name": "Ada", "attributes": {"plan": "pro"}},
+            {"email": "bob@example.com", "tags": ["vip"]},
+        ],
+    },
+    "NewContact": {
+        "email": "eve@example.com",
+        "first_name": "Eve",
+        "time_zone": "Europe/London",
+        "tags": ["vip"],
+        "attributes": {"plan": "pro"},
+        "list_ids": ["list_1"],
+    },
+    "ContactChanges": {"first_name": "Eva", "attributes": {"plan": "free", "trial_ends": None}},
+    "Leaving": {"reason": "Too many messages"},
+    "NewList": {"name": "Newsletter", "description": "News, once a month"},
+    "ListChanges": {"name": "Monthly newsletter"},
+    "Contacts": {"contact_ids": ["contact_1"]},
+    "NewTemplate": {
+        "name": "Spring sale",
+        "subject": "{{ first_name | default: 'Hello' }}, the sale has begun",
+        "html_content": '<p>Have a look: <a href="https://example.com/sale">everything on sale</a>.</p>',
+    },
+    "TemplateChanges": {"subject": "Two days left"},
+    "Samples": {"variables": {"first_name": "Ann", "plan": "pro"}},
+    "NewCampaign": {
+        "name": "Spring sale, Europe",
+        "template_id": "template_1",
+        "sender_email": "news@example.com",
+        "sender_name": "Example Shop",
+        "contact_list_ids": ["list_1"],
+    },
+    "CampaignChanges": {"subject": "Last days of the sale", "reply_to": "shop@example.com"},
+    "NewProvider": {
+        "name": "Our relay",
+        "kind": "smtp",
+        "config": {
+            "host": "smtp.example.com",
+            "port": 587,
+            "tls": "starttls",
+            "username": "tidings",
+            "connections": 10,
+        },
+        "secret": {"password": "correct horse battery staple"},
+        "is_default": True,
+    },
+    "ProviderChanges": {"name": "Relay in Frankfurt"},
+    "NewWorkspace": {"name": "Example Ltd", "postal_address": "1 Main Street, London"},
+    "WorkspaceChanges": {"postal_address": "2 Main Street, London"},
+    "NewApiKey": {"name": "Web shop", "scopes": ["contacts:write", "lists:read"]},
+    "Goodbye": {"token": "the-token-in-the-message", "reason": "Too many messages"},
+}

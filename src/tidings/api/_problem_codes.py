@@ -1,0 +1,76 @@
+"""Which problems an operation may answer with: told by what it takes, and by this table where that is not enough."""
+
+from typing import Any
+
+from tidings.api._idempotency import HEADER
+from tidings.api.problems import KINDS
+from tidings.core.errors import TidingsError
+
+_MISSING = {
+    "contact_id": "contact_not_found",
+    "list_id": "list_not_found",
+    "import_id": "import_not_found",
+    "template_id": "template_not_found",
+    "campaign_id": "campaign_not_found",
+    "provider_id": "provider_not_found",
+    "key_id": "api_key_not_found",
+}
+
+_SAVING = {
+    "contact": ("contact_exists", "invalid_address"),
+    "list": ("list_exists",),
+    "template": ("invalid_template",),
+    "campaign": ("campaign_wrong_state", "not_ready"),
+}
+
+_OF_OPERATION: dict[str, tuple[str, ...]] = {
+    "create_campaign": ("not_ready",),
+    "list_contacts": ("invalid_address",),
+    "delete_list": ("list_in_use",),
+    "delete_template": ("template_in_use",),
+    "preview_template": ("invalid_template", "render_failed"),
+    "restore_version": ("invalid_template",),
+    "delete_campaign": ("campaign_wrong_state",),
+    "send_campaign": ("campaign_wrong_state", "not_ready", "invalid_template", "template_not_found"),
+    "pause_campaign": ("campaign_wrong_state",),
+    "resume_campaign": ("campaign_wrong_state",),
+    "cancel_campaign": ("campaign_wrong_state",),
+    "add_provider": ("provider_in_use",),
+    "update_provider": ("provider_in_use",),
+    "delete_provider": ("provider_in_use",),
+    "unsubscribe": ("rate_limited", "unavailable"),
+    "ready": ("unavailable",),
+}
+
+
+def codes(operation: dict[str, Any]) -> list[str]:
+    """The codes of the problems that are to be expected of this operation of the OpenAPI document."""
+    name: str = operation["operationId"]
+    parameters: list[dict[str, Any]] = operation.get("parameters", [])
+    act, _, thing = name.partition("_")
+    found: list[str] = []
+    if "x-scope" in operation:
+        found += ["unauthenticated", "missing_scope", "rate_limited", "unavailable"]
+    found += [_MISSING[p["name"]] for p in parameters if p["name"] in _MISSING]
+    if "requestBody" in operation:
+        found += ["invalid", "malformed_json", "unsupported_media_type", "body_too_large"]
+    elif parameters:
+        found.append("invalid")
+    if any(p["name"] == HEADER for p in parameters):
+        found += ["idempotency_key_reused", "idempotency_still_running"]
+    if act in {"create", "update", "put"} and name not in _OF_OPERATION:
+        found += _SAVING.get(thing, ())
+    found += _OF_OPERATION.get(name, ())
+    return list(dict.fromkeys(found))
+
+
+def known() -> dict[str, tuple[int, str]]:
+    """Status and meaning of every code that an error of ours has."""
+    found: dict[str, tuple[int, str]] = {}
+    waiting: list[type[TidingsError]] = [TidingsError]
+    while waiting:
+        kind = waiting.pop()
+        waiting.extend(kind.__subclasses__())
+        status = next((status for base, status, _ in KINDS if issubclass(kind, base)), 500)
+        found.setdefault(kind.code, (status, (kind.__doc__ or "").partition("\n")[0]))
+    return found
