@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from delivery_world import World, world
-from tidings import audience, delivery
+from delivery_world import World, eventually, world
+from tidings import audience, campaigns, delivery
 from tidings.accounts import SYSTEM
 from tidings.campaigns import CampaignStatus
 from tidings.core.clock import utc_now
@@ -127,3 +127,61 @@ async def test_a_contact_whose_data_breaks_the_template_fails_alone(db: Database
         assert "could not be rendered" in states["a@example.com"][1]
         assert states["b@example.com"][0] == "delivered"
         await w.check_counters()
+
+
+async def test_a_template_too_dear_for_everybody_pauses_its_send_and_nobody_is_lost(
+    db: Database, tmp_path: Path
+) -> None:
+    async with world(db, tmp_path) as w:
+        everybody = [f"a{n}@example.com" for n in range(30)]
+        await w.contacts(*everybody)
+        fine, dear = await w.campaign(), await w.campaign()
+        await w.launch(fine)
+        await w.until(fine, CampaignStatus.SENT)
+        async with db.transaction() as tx:
+            await tx.execute(
+                "UPDATE template_versions SET html_content = '{% for i in (1..contact.turns) %}{{ i }}{% endfor %}'"
+            )
+            await tx.execute("UPDATE contacts SET attributes = '{\"turns\": 99999}'")
+        await w.launch(dear)
+        seen = await w.until(dear, CampaignStatus.PAUSED)
+        assert "ten recipients in a row" in seen.status_reason
+        assert "loop iterations" in seen.status_reason
+        await _nobody_leased(db)
+        async with db.connection() as connection:
+            states = await connection.fetch("SELECT state::text, count(*) FROM deliveries GROUP BY 1 ORDER BY 1")
+        assert [tuple(row) for row in states] == [("delivered", 30), ("pending", 30)]
+
+        # Paused again as long as it is too dear, and sent to everybody once it is not.
+        await w.act(campaigns.resume, dear)
+        await w.until(dear, CampaignStatus.PAUSED)
+        await _nobody_leased(db)
+        async with db.transaction() as tx:
+            await tx.execute("UPDATE contacts SET attributes = '{\"turns\": 3}'")
+        await w.act(campaigns.resume, dear)
+        await w.until(dear, CampaignStatus.SENT)
+        assert sorted(w.server.recipients) == sorted(everybody * 2)
+        await w.check_counters()
+
+
+async def test_of_several_chunks_none_stays_behind_when_a_template_is_too_dear(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, chunk_size=4) as w:
+        await w.contacts(*(f"a{n}@example.com" for n in range(40)))
+        async with db.transaction() as tx:
+            await tx.execute("UPDATE template_versions SET html_content = '{% for i in (1..99999) %}{% endfor %}'")
+        campaign = await w.campaign()
+        await w.launch(campaign)
+        await w.until(campaign, CampaignStatus.PAUSED)
+        await _nobody_leased(db)
+        states = [state for state, _ in (await w.states()).values()]
+        assert set(states) <= {"failed", "pending"}
+        assert states.count("pending") >= 20, "its first chunks are over before ten were tried, and others may begin"
+        await w.check_counters()
+
+
+async def _nobody_leased(db: Database) -> None:
+    async def leased() -> int:
+        async with db.connection() as connection:
+            return await connection.fetchval("SELECT count(*) FROM chunks WHERE state = 'leased'")
+
+    await eventually(leased, lambda count: count == 0)

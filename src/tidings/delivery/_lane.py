@@ -11,16 +11,25 @@ from tidings.delivery._budgets import Budget
 from tidings.delivery._pacing import Pacing
 from tidings.delivery._run import CONTACT, SKIP, ChunkRun, Job, N
 from tidings.delivery._states import DeliveryState
+from tidings.delivery._wire import TemplateTooDear, WireMessage
 from tidings.delivery.providers import HealthState, Outcome, Outgoing, Provider, Throttled
 
 
 class Lane:
     """The `Source` that a provider pulls from. All of it runs on the event loop, without tasks or futures a message.
 
-    `progress` is called when outcomes or room are there for the worker to look after.
+    `progress` is called when outcomes or room are there for the worker to look after, `unusable` with a reason why
+    nothing more of a run's send should be tried: it is to stop the run.
     """
 
-    def __init__(self, *, workspace: WorkspaceId, provider_id: ProviderId, progress: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        *,
+        workspace: WorkspaceId,
+        provider_id: ProviderId,
+        progress: Callable[[], None],
+        unusable: Callable[[ChunkRun, str], None],
+    ) -> None:
         self.workspace = workspace
         self.provider_id = provider_id
         self.final_state = DeliveryState.DELIVERED
@@ -28,6 +37,7 @@ class Lane:
         self.budget: Budget | None = None
         self.runs: deque[ChunkRun] = deque()
         self._progress = progress
+        self._unusable = unusable
         self._again: deque[Job] = deque()
         self._provider: Provider | None = None
         self._time = asyncio.get_running_loop().time
@@ -127,6 +137,7 @@ class Lane:
             if wire is None or run.stopping:
                 continue
             rows = run.rows
+            failed: list[tuple[int, str]] = []
             while run.cursor < len(rows):
                 index = run.cursor
                 row = rows[index]
@@ -140,16 +151,34 @@ class Lane:
                 try:
                     message = wire.build(row, date=_date_header())
                     recipient, utf8 = wire.recipient(row)
+                except TemplateTooDear as error:
+                    # It is no fault of theirs: this one and those just before it stay pending.
+                    run.cursor = index
+                    self._set_aside(wire, str(error))
+                    return self._rendered()
                 except RenderError as error:
-                    run.tell(row[N], DeliveryState.FAILED, f"could not be rendered: {error}")
+                    failed.append((row[N], f"could not be rendered: {error}"))
                     continue
+                _tell_failed(run, failed)
                 run.flying += 1
                 if run.cursor == len(rows):
                     self._progress()  # room for the next chunk
                 return Job(wire.sender, recipient, message, utf8, run, index, row[N], row[CONTACT])
+            _tell_failed(run, failed)
             if run.through:
                 self._progress()
         return None
+
+    def _set_aside(self, wire: WireMessage, reason: str) -> None:
+        """Nothing more of what this message goes to, until the worker has stopped it."""
+        for run in [run for run in self.runs if run.wire is wire]:
+            self.remove(run)
+            self._unusable(run, reason)
+
+
+def _tell_failed(run: ChunkRun, failed: list[tuple[int, str]]) -> None:
+    for n, reason in failed:
+        run.tell(n, DeliveryState.FAILED, reason)
 
 
 _second, _header = 0, b""

@@ -14,6 +14,7 @@ from tidings.delivery._budgets import Budget
 from tidings.delivery._lane import Lane
 from tidings.delivery._pacing import split
 from tidings.delivery._providers import note_health, open_settings
+from tidings.delivery._run import ChunkRun
 from tidings.delivery._states import final_state
 from tidings.delivery.providers import HealthState, Provider, open_provider
 
@@ -31,11 +32,13 @@ class Lanes:
         keys: Keyring,
         share: int,
         progress: Callable[[], None],
+        unusable: Callable[[ChunkRun, str], None],
     ) -> None:
         self._db = db
         self._keys = keys
         self._share = share
         self._progress = progress
+        self._unusable = unusable
         self._open: dict[tuple[int, int], Lane] = {}
         self._budgets: dict[tuple[int, int], asyncio.Task[None]] = {}
         self._noted: dict[tuple[int, int], str] = {}
@@ -54,7 +57,7 @@ class Lanes:
         async with self._opening:
             lane = self._open.get((workspace, provider))
             if lane is None:
-                lane = Lane(workspace=workspace, provider_id=provider, progress=self._progress)
+                lane = Lane(workspace=workspace, provider_id=provider, progress=self._progress, unusable=self._unusable)
                 await self._configure(lane)
                 self._open[workspace, provider] = lane
             return lane

@@ -66,7 +66,13 @@ class SendWorker:
         self._runs: dict[tuple[int, int, int], ChunkRun] = {}
         self._room, self._flush = asyncio.Event(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._lanes = Lanes(db, keys=keys, share=share, progress=self._progress)
+        self._lanes = Lanes(
+            db,
+            keys=keys,
+            share=share,
+            progress=self._progress,
+            unusable=lambda run, reason: self._spawn(self._pause(run, reason)),
+        )
         self._ears = Ears(
             db,
             owner=self._owner,
