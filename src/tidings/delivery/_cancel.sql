@@ -1,7 +1,7 @@
 -- Some of the chunks of cancelled sends: whoever in them was not reached yet never will be.
 -- $1 how many chunks, $2 now
 WITH held AS (
-    SELECT c.workspace_id, c.send_id, c.chunk_no, c.first_n, c.last_n
+    SELECT c.workspace_id, c.send_id, c.chunk_no, c.first_n, c.last_n, c.ns
     FROM sends AS s
     JOIN chunks AS c ON c.workspace_id = s.workspace_id AND c.send_id = s.id AND c.state = 'held'
     WHERE s.status = 'cancelled' AND s.finished_at IS NULL
@@ -12,7 +12,8 @@ cancelled AS (
     UPDATE deliveries AS d SET state = 'cancelled', at = $2, detail = NULL
     FROM held AS h
     WHERE d.workspace_id = h.workspace_id AND d.send_id = h.send_id AND d.n BETWEEN h.first_n AND h.last_n
-      AND d.state = 'pending'
+      -- A retry chunk spans others that may be in a worker's hands: only its own.
+      AND (h.ns IS NULL OR d.n = ANY (h.ns)) AND d.state = 'pending'
     RETURNING d.workspace_id, d.send_id
 ),
 counted AS (

@@ -19,4 +19,5 @@ SET state = CASE WHEN NOT open THEN 'done' WHEN status IN ('running', 'done') TH
     owner = NULL, lease_until = NULL
 FROM given AS g
 WHERE c.workspace_id = g.workspace_id AND c.send_id = g.send_id AND c.chunk_no = g.chunk_no
+  AND c.state = 'leased' AND c.owner = $4 -- once more: it may have expired while we waited for its row
 RETURNING c.workspace_id, c.send_id, c.state::text AS state

@@ -1,5 +1,6 @@
 -- Give the deferred and the unknown whose time has come a chunk of their own, one a send.
 -- A retry row stays, at infinity, while its chunk is out: it remembers when the first attempt was.
+-- Reads the sends under a share lock, like _release.sql, so that no retry slips past a pause or a cancellation.
 -- $1 now, $2 how many at most
 WITH due AS (
     SELECT r.workspace_id, r.send_id, r.n, s.provider_id, s.priority
@@ -9,6 +10,7 @@ WITH due AS (
     ORDER BY r.due_at
     LIMIT $2
     FOR UPDATE OF r SKIP LOCKED
+    FOR SHARE OF s SKIP LOCKED
 ),
 marked AS (
     UPDATE retries AS r SET due_at = 'infinity'

@@ -20,7 +20,12 @@ RETURNING pg_notify('tidings_finished', s.workspace_id || ':' || s.id)
 
 
 async def requeue_due(tx: Tx, *, now: datetime) -> int:
-    """Queue the deferred and the unknown whose time has come, one chunk a send; returns how many recipients."""
+    """Queue the deferred and the unknown whose time has come, one chunk a send; returns how many recipients.
+
+    One conductor at a time: the number of a new chunk is the next that is free.
+    """
+    if not await tx.fetchval("SELECT pg_try_advisory_xact_lock(hashtext('tidings requeue'))"):
+        return 0
     rows = await tx.fetch(sql(__package__, "_requeue"), now, LARGEST_CHUNK)
     if rows:
         await tx.execute("SELECT pg_notify($1, '')", CHUNKS)

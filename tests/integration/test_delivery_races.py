@@ -1,0 +1,137 @@
+"""What happens when two things happen at once: each interleaving is brought about on purpose, with locks that are held."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from delivery_world import World, eventually, world
+from tidings import delivery
+from tidings.core.clock import utc_now
+from tidings.core.db import Database
+from tidings.delivery._record import Accepted, record_accepted, release_chunks
+
+
+@asynccontextmanager
+async def prepared(db: Database, folder: Path, recipients: int, **settings: Any) -> AsyncIterator[World]:
+    """A send whose audience is numbered, and nobody at work."""
+    async with world(db, folder, working=False, **settings) as w:
+        await w.contacts(*(f"a{n}@example.com" for n in range(recipients)))
+        await w.launch(await w.campaign())
+        async with db.transaction() as tx:
+            await delivery.prepare_next(tx, chunk_size=settings.get("chunk_size", 100), now=utc_now())
+        yield w
+
+
+async def _waiting(db: Database) -> None:
+    """Until a statement waits for a lock."""
+
+    async def waiting() -> int:
+        async with db.connection() as connection:
+            return await connection.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+
+    await eventually(waiting, bool)
+
+
+async def test_a_cancelled_retry_chunk_leaves_others_in_flight_alone(db: Database, tmp_path: Path) -> None:
+    async with prepared(db, tmp_path, 100) as w:
+        async with db.transaction() as tx:
+            # A worker is at chunk 0; 1 and 100 have come back, and wait in a retry chunk that spans all of it.
+            await tx.execute("UPDATE chunks SET state = 'leased', owner = 'w', lease_until = now() + interval '1 min'")
+            await tx.execute(
+                """
+                INSERT INTO chunks (workspace_id, send_id, chunk_no, provider_id, state, priority, position, first_n, last_n, ns)
+                SELECT workspace_id, send_id, 1, provider_id, 'pending', priority, 0, 1, 100, '{1,100}' FROM chunks
+                """
+            )
+            send = await tx.fetchval("SELECT id FROM sends")
+            assert await delivery.cancel_send(tx, workspace=w.workspace, send=send)
+        async with db.transaction() as tx:
+            assert await delivery.cancel_some(tx, now=utc_now()) == 1
+        async with db.transaction() as tx:
+            accepted = Accepted([w.workspace] * 98, [send] * 98, list(range(2, 100)))
+            await record_accepted(
+                tx, accepted=accepted, state=delivery.DeliveryState.DELIVERED, writer=1, now=utc_now()
+            )
+        assert Counter(state for state, _ in (await w.states()).values()) == {"delivered": 98, "cancelled": 2}
+        await w.check_counters()
+
+
+async def test_a_chunk_that_expired_while_it_was_given_back_stays_done(db: Database, tmp_path: Path) -> None:
+    async with prepared(db, tmp_path, 10) as w:
+        async with db.transaction() as tx:
+            await tx.execute("UPDATE chunks SET state = 'leased', owner = 'w', lease_until = now() - interval '1 s'")
+            send = await tx.fetchval("SELECT id FROM sends")
+
+        async def give_back() -> None:
+            async with db.transaction() as tx:
+                await release_chunks(tx, chunks=[(w.workspace, send, 0)], owner="w")
+
+        async with db.transaction() as tx:
+            assert await delivery.expire_leases(tx, now=utc_now()) == 1
+            giving = asyncio.ensure_future(give_back())
+            await _waiting(db)
+        await giving
+        async with db.connection() as connection:
+            assert await connection.fetchval("SELECT state::text FROM chunks") == "done"
+
+
+async def _all_deferred(db: Database) -> None:
+    async with db.transaction() as tx:
+        await tx.execute("UPDATE deliveries SET state = 'deferred'")
+        await tx.execute("UPDATE chunks SET state = 'done'")
+        await tx.execute("UPDATE send_counters SET deferred = pending, pending = 0")
+        await tx.execute(
+            """
+            INSERT INTO retries (workspace_id, send_id, n, due_at, first_at)
+            SELECT workspace_id, send_id, n, now(), now() FROM deliveries
+            """
+        )
+
+
+async def test_retries_do_not_slip_past_a_cancellation(db: Database, tmp_path: Path) -> None:
+    async with prepared(db, tmp_path, 10) as w:
+        await _all_deferred(db)
+
+        async def cancel() -> None:
+            async with db.transaction() as tx:
+                await delivery.cancel_send(tx, workspace=w.workspace, send=await tx.fetchval("SELECT id FROM sends"))
+            async with db.transaction() as tx:
+                await delivery.cancel_some(tx, now=utc_now())
+            async with db.transaction() as tx:
+                await delivery.close_cancelled(tx, now=utc_now())
+
+        async with db.transaction() as tx:
+            assert await delivery.requeue_due(tx, now=utc_now() + timedelta(seconds=1)) == 10
+            cancelling = asyncio.ensure_future(cancel())
+            await _waiting(db)
+        await cancelling
+        assert {state for state, _ in (await w.states()).values()} == {"cancelled"}
+        await w.check_counters()
+
+
+async def test_two_conductors_queue_retries_of_one_send(db: Database, tmp_path: Path) -> None:
+    async with prepared(db, tmp_path, 10) as w:
+        await _all_deferred(db)
+        later = utc_now() + timedelta(seconds=1)
+        async with db.connection() as connection:
+            await connection.execute("UPDATE retries SET due_at = $1 WHERE n > 5", later + timedelta(seconds=1))
+
+        async def other() -> int:
+            async with db.transaction() as tx:
+                return await delivery.requeue_due(tx, now=later + timedelta(seconds=2))
+
+        async with db.transaction() as tx:
+            assert await delivery.requeue_due(tx, now=later) == 5
+            second = asyncio.ensure_future(other())
+            await asyncio.wait([second], timeout=0.3)
+        first_try = await second
+        assert first_try + (await other() if not first_try else 0) == 5
+        async with db.connection() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM chunks WHERE state = 'pending'") == 2
+        await w.check_counters()
