@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from tidings import campaigns
-from tidings.api import _openapi, health, problems, public
+from tidings.api import _openapi, _reference, health, problems, public
 from tidings.api._auth import Doorkeeper
 from tidings.api._routers import ROUTERS
 from tidings.bootstrap import App
@@ -21,7 +21,7 @@ def create_app(app: App) -> FastAPI:
         version=version("tidings"),
         description="Email campaigns: contacts, lists, templates, campaigns and their reports.",
         openapi_url=f"{PREFIX}/openapi.json",
-        docs_url=f"{PREFIX}/docs",
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
@@ -31,10 +31,11 @@ def create_app(app: App) -> FastAPI:
     api.state.goodbyes = public.allowance()
     api.state.speedometer = campaigns.Speedometer()
     problems.install(api)
-    api.include_router(health.router)
     for router in ROUTERS:
         api.include_router(router, prefix=PREFIX)
+    api.include_router(health.router)
     _openapi.complete(api)
+    _reference.install(api, path=f"{PREFIX}/docs")
     return api
 
 
