@@ -188,6 +188,8 @@ async def test_the_document_tells_scopes_problems_and_idempotency(api: Client) -
     assert "`workspace:write`" in create["description"]
     assert [p["name"] for p in create["parameters"]] == ["Idempotency-Key"]
     assert create["security"] == [{"apiKey": []}]
+    told = document["components"]["schemas"]["ImportOut"]["properties"]["problems"]["items"]["$ref"]
+    assert document["components"]["schemas"][told.rpartition("/")[2]]["required"] == ["row", "field", "message"]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             assert "default" in operation["responses"], (method, path)

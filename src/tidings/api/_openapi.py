@@ -56,6 +56,7 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
+    assert "Problem" not in schemas, "a model of that name would be described as an RFC 9457 problem"
     schemas["Problem"] = _PROBLEM
     for name, example in EXAMPLES.items():
         schemas[name]["examples"] = [example]

@@ -19,7 +19,7 @@ status_router = APIRouter(prefix="/imports", tags=["imports"], route_class=Route
 Reading = Annotated[Call, needs("contacts:read")]
 
 
-class Problem(BaseModel):
+class RowProblem(BaseModel):
     """Why a row was rejected, and how to mend it. `row` counts from 0; null: the import as a whole."""
 
     row: int | None
@@ -40,7 +40,7 @@ class ImportOut(BaseModel):
     updated: int
     unchanged: int
     rejected: int
-    problems: list[Problem]
+    problems: list[RowProblem]
     created_at: datetime
     finished_at: datetime | None
 
@@ -58,7 +58,7 @@ class ImportOut(BaseModel):
             updated=import_.updated,
             unchanged=import_.unchanged,
             rejected=import_.rejected,
-            problems=[Problem(**problem) for problem in import_.problems],
+            problems=[RowProblem(**problem) for problem in import_.problems],
             created_at=import_.created_at,
             finished_at=import_.finished_at,
         )
