@@ -82,8 +82,9 @@ def _operation(schemas: Schemas, method: str, path: str, operation: dict[str, An
         parts.append(f"<h4>Parameters</h4>{_table(rows)}")
     request = operation.get("requestBody", {})
     if body := schemas.resolved(_json(request)):
+        rows = sorted(schemas.fields(body), key=lambda row: not row.required)
         heading = "Body" if request.get("required") else "Body, may be left out"
-        parts.append(f"<h4>{heading}</h4><p>{_text(body['description'])}</p>{_table(schemas.fields(body))}")
+        parts.append(f"<h4>{heading}</h4><p>{_text(body['description'])}</p>{_table(rows)}")
     parts.append(f"<h4>Example</h4><pre>{html.escape(_curl(method, path, operation, body))}</pre><h4>Answers</h4>")
     answers = operation["responses"].items()
     parts += [_answer(schemas, status, answer) for status, answer in answers if status != "default"]

@@ -31,7 +31,10 @@ class Schemas:
 
     def field(self, name: str, schema: Schema, *, required: bool, place: str = "", description: str = "") -> Field:
         """One field in words; `place` says where it goes (path, query …)."""
-        kind = ", ".join(part for part in (place, self._kind(schema), _default(schema)) if part)
+        kind = self._kind(schema)
+        if place:  # null cannot be written in an address or a header: there it means left out
+            kind = kind.removesuffix(" or null")
+        kind = ", ".join(part for part in (place, kind, _example(schema), _default(schema)) if part)
         told = (one.get("description", "") for one in (schema, *schema.get("anyOf", [])))
         return Field(name, required, kind, description or next(filter(None, told), ""))
 
@@ -59,7 +62,8 @@ class Schemas:
         if ids := _IDS.fullmatch(schema.get("pattern", "")):
             return f"id such as {ids[1]}_123"
         if schema.get("type") == "array":
-            return f"list of {self._kind(schema.get('items', {}))}{_limits(schema, 'minItems', 'maxItems', ' items')}"
+            items = self._kind(schema.get("items", {})).replace("id such", "ids such")
+            return f"list of {items}{_limits(schema, 'minItems', 'maxItems', ' items')}"
         if schema.get("format") == "date-time":
             return "time such as 2030-01-01T09:00:00+01:00"
         kind = {None: "anything", "string": "text"}.get(schema.get("type"), schema.get("type"))
@@ -82,6 +86,11 @@ def _limits(schema: Schema, least: str, most: str, unit: str) -> str:
     if low and high:
         return f", {low} to {high}{unit}"
     return f", at least {low}{unit}" if low else f", up to {high}{unit}" if high else ""
+
+
+def _example(schema: Schema) -> str:
+    example = next(iter(schema.get("examples", [])), None)
+    return f"such as {example}" if isinstance(example, str) and not _IDS.fullmatch(schema.get("pattern", "")) else ""
 
 
 def _default(schema: Schema) -> str:
