@@ -36,15 +36,17 @@ class Doorkeeper:
         now = time.monotonic()
         if known is not None and now < known[1]:
             return known[0]
-        if self._known.pop(key, None) is None:
+        if known is None:
             self._allowance.require(address)
         try:
             async with self._db.connection() as connection:
                 principal = await accounts.authenticate(connection, key=key)
         except Unauthenticated:
+            self._known.pop(key, None)
             self._allowance.spend(address)
             raise
         self._known[key] = (principal, now + REMEMBERED_SECONDS)
+        self._known.move_to_end(key)
         if len(self._known) > _CAPACITY:
             self._known.popitem(last=False)
         return principal
