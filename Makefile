@@ -11,7 +11,7 @@ help: ## this list
 .venv/.ready: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Tidings needs Python 3.11 or newer on the path, or PYTHON=/path/to/python3"; exit 1; }
 	@echo "Preparing .venv (once) …" >&2
-	@$(PYTHON) -m venv .venv
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
