@@ -72,7 +72,8 @@ class Conductor:
             if prepared is None:
                 async with self._launched:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._launched.wait(), 1.0)
+                        async with asyncio.timeout(1.0):
+                            await self._launched.wait()
 
     async def launch_due(self) -> None:
         """Start every campaign whose time has come."""

@@ -1,4 +1,8 @@
-"""Things that go on for as long as a process lives, through every outage of the database."""
+"""Things that go on for as long as a process lives, through every outage of the database.
+
+They wait with `asyncio.timeout`, not `asyncio.wait_for`: before Python 3.12 the latter forgets a cancellation that comes at the
+very moment that what it waits for is there, and the loop would never end.
+"""
 
 import asyncio
 import logging

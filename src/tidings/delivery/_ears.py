@@ -8,12 +8,17 @@ from typing import Any
 
 import asyncpg
 
-from tidings.core.db import LOST, Database
+from tidings.core.clock import steady
+from tidings.core.db import Database
+from tidings.core.loops import RETRYABLE
 from tidings.delivery._run import ChunkRun
 from tidings.delivery._sends import CHUNKS, CONTROL, PROVIDER
 from tidings.delivery._withdrawals import ANSWER, ASK, WITHDRAWN
 
-_PROBE_SECONDS = 10.0
+_PROBE_SECONDS = 2.0
+_TRUST_SECONDS = 8.0
+"""How long we believe that we hear, counted from before we made sure. Less than whoever leaves waits for an answer: a
+worker that was frozen, or whose connection died without a word, is silent itself by the time that person is told."""
 
 
 @dataclass(slots=True, eq=False)
@@ -50,6 +55,8 @@ class Ears:
         self.epoch = 0
         """Counts the stretches of listening: what was screened in another may have missed someone."""
         self.listening = False
+        self.heard_until = float("-inf")
+        """Time (`steady`) until which nobody can have left without our hearing of it."""
 
     async def listen(self) -> None:
         """Listen until the connection ends, which it reports by raising one of `LOST`."""
@@ -65,13 +72,15 @@ class Ears:
                 (ASK, self._on_ask),
             ):
                 await connection.add_listener(channel, _payload(hear))
+            await self._probe(connection)
             self.listening = True
             self._room()
             while not gone.is_set():
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(gone.wait(), _PROBE_SECONDS)
+                    async with asyncio.timeout(_PROBE_SECONDS):
+                        await gone.wait()
                 if not gone.is_set():  # a network that died says nothing by itself
-                    await connection.execute("SELECT 1", timeout=_PROBE_SECONDS)
+                    await self._probe(connection)
             raise asyncpg.InterfaceError("the listening connection ended")
         except TimeoutError as error:
             raise asyncpg.InterfaceError("the listening connection is silent") from error
@@ -95,6 +104,14 @@ class Ears:
     def asked(self) -> bool:
         """Somebody waits for an answer."""
         return bool(self._questions)
+
+    async def _probe(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        asked = steady()
+        # What was announced before this comes before the answer.
+        await connection.execute("SELECT 1", timeout=_TRUST_SECONDS - _PROBE_SECONDS)
+        self.heard_until = asked + _TRUST_SECONDS
+        for run in self._runs.values():
+            run.heard_until = self.heard_until
 
     def _deaf(self) -> None:
         # Someone may leave without our hearing it: what we hold is severed, given back, and screened anew.
@@ -130,7 +147,7 @@ class Ears:
         self.answer()
 
     async def _say(self, ticket: str) -> None:
-        with contextlib.suppress(*LOST):  # whoever asked asks again
+        with contextlib.suppress(*RETRYABLE):  # whoever asked asks again
             async with self._db.connection() as connection:
                 await connection.execute("SELECT pg_notify($1, $2)", ANSWER, f"{ticket}:{self._owner}")
 

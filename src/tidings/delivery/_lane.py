@@ -1,11 +1,11 @@
 """One way out of a worker: a provider, and the chunks whose messages go through it."""
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
 
 from tidings.content import RenderError
+from tidings.core.clock import steady
 from tidings.core.ids import ProviderId, WorkspaceId
 from tidings.delivery._budgets import Budget
 from tidings.delivery._pacing import Pacing
@@ -40,8 +40,7 @@ class Lane:
         self._unusable = unusable
         self._again: deque[Job] = deque()
         self._provider: Provider | None = None
-        self._time = asyncio.get_running_loop().time
-        self.idle_since = self._time()
+        self.idle_since = steady()
         self._unflushed = 0
 
     def open(self, provider: Provider) -> Provider | None:
@@ -65,7 +64,7 @@ class Lane:
         """A run that is over, or that will be added again with other rows."""
         if run in self.runs:
             self.runs.remove(run)
-        self.idle_since = self._time()
+        self.idle_since = steady()
 
     def stop(self, run: ChunkRun) -> None:
         """Hand out nothing more of a run; what is being transmitted goes through."""
@@ -96,7 +95,11 @@ class Lane:
         """Refuses when the recipient left, or when our lease may have ended."""
         assert isinstance(job, Job)
         run = job.run
-        if job.contact in run.withdrawn or self._time() > run.fence:
+        if job.contact in run.withdrawn:
+            return False
+        now = steady()
+        if now > run.leased_until or now > run.heard_until:
+            self.stop(run)  # the rest of it would be refused too, each at the price of a connection
             return False
         run.mark_transmitting(job)
         return True
@@ -125,6 +128,7 @@ class Lane:
                 self._progress()
         else:
             self._again.append(job)
+            self.provider.wake()  # it came from one that was replaced, or everybody else has gone to rest meanwhile
 
     # -- where messages come from --------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 
+from tidings.core.clock import steady
 from tidings.core.crypto import Keyring
 from tidings.core.db import LOST, Database
 from tidings.core.errors import TidingsError
@@ -76,7 +77,7 @@ class Lanes:
 
     async def mind(self) -> None:
         """Note each provider's health where people see it, and close what is idle: to be called every second."""
-        now = asyncio.get_running_loop().time()
+        now = steady()
         for key, lane in self.items():
             await self._note(key, lane)
             if not lane.runs and now - lane.idle_since > _IDLE_SECONDS:

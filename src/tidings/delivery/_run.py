@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
+from tidings.core.clock import steady
 from tidings.core.ids import SendId, WorkspaceId
 from tidings.delivery._journal import ACCEPTED, IN_DOUBT, NOTHING, Slot
 from tidings.delivery._pacing import Pacing
@@ -52,8 +53,12 @@ class ChunkRun:
     ns: Sequence[int] | None
     epoch: int
     """Which stretch of uninterrupted listening it belongs to (see _ears.py)."""
-    fence: float
-    """Loop time after which the lease may have gone to another: nothing is transmitted from then on."""
+    leased_until: float
+    """Time (`steady`) after which the lease may have gone to another: nothing is transmitted from then on."""
+    heard_until: float
+    """Likewise after which someone may have left without our hearing of it."""
+    begun: float = field(default_factory=steady)
+    severed: bool = False
     pacing: Pacing = field(default_factory=Pacing)
     wire: WireMessage | None = None
     rows: Sequence[asyncpg.Record] = ()
@@ -94,7 +99,7 @@ class ChunkRun:
 
     def sever(self) -> None:
         """Transmit nothing more of it, not even what a provider holds: we may not know who left, or not own it."""
-        self.fence = float("-inf")
+        self.severed, self.leased_until = True, float("-inf")
 
     def renew(self) -> list[int]:
         """Forget its rows, to be loaded again for those whose standing has to be looked at anew; returns their n."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import asyncpg
 
-from tidings.core.clock import utc_now
+from tidings.core.clock import steady, utc_now
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database, sql
 from tidings.core.errors import TidingsError
@@ -120,20 +120,22 @@ class SendWorker:
         usual_size = float(self._chunk_size)
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._room.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._room.wait()
             self._room.clear()
             while self._ears.listening and not self._closing:
                 enough = [f"{w}:{p}" for (w, p), lane in self._lanes.items() if self._has_enough(lane)]
                 wanted = min(_MAX_RUNS - len(self._runs), max(1, int(_AHEAD * self._chunk_size / usual_size)))
                 if wanted <= 0:
                     break
-                fence = asyncio.get_running_loop().time() + _FENCE_SECONDS
+                # Both from before we ask: should we go deaf meanwhile, the runs belong to a stretch that is over.
+                epoch, leased_until = self._ears.epoch, steady() + _FENCE_SECONDS
                 async with self._db.connection() as connection:
                     rows = await connection.fetch(
                         sql(__package__, "_claim"), self._owner, LEASE_SECONDS, wanted, enough
                     )
                 for row in rows:
-                    self._begin(row, fence)
+                    self._begin(row, epoch, leased_until)
                 if not rows:
                     break
                 usual_size = max(1.0, sum(row["last_n"] - row["first_n"] + 1 for row in rows) / len(rows))
@@ -144,7 +146,7 @@ class SendWorker:
         # A provider that cannot send now is left with something to try again with, and no more.
         return unsent > (0 if lane.stuck else _AHEAD * self._chunk_size)
 
-    def _begin(self, row: asyncpg.Record, fence: float) -> None:
+    def _begin(self, row: asyncpg.Record, epoch: int, leased_until: float) -> None:
         run = ChunkRun(
             WorkspaceId(row["workspace_id"]),
             SendId(row["send_id"]),
@@ -153,8 +155,9 @@ class SendWorker:
             row["first_n"],
             row["last_n"],
             row["ns"],
-            self._ears.epoch,
-            fence,
+            epoch,
+            leased_until,
+            self._ears.heard_until,
         )
         # Registered before anything is fetched: whoever leaves too late for the fetch to see is announced to the run.
         self._runs[run.workspace, run.send, run.chunk_no] = run
@@ -165,12 +168,13 @@ class SendWorker:
     async def _load(self, run: ChunkRun, ns: Sequence[int] | None) -> None:
         """Fetch a run's recipients as they are now, and what they are to be sent, and hand it to its lane."""
         try:
-            lane = await self._lanes.open(run.workspace, ProviderId(run.provider))
             wire = await self._contents.get(workspace=run.workspace, send=run.send)
             async with self._db.connection() as connection:
                 rows = await connection.fetch(
                     sql(__package__, "_fetch"), run.workspace, run.send, run.first_n, run.last_n, ns
                 )
+            # Last: between this and `lane.add` nothing else happens, so that it cannot be closed for being idle.
+            lane = await self._lanes.open(run.workspace, ProviderId(run.provider))
         except (*RETRYABLE, SendNotFound):
             self._stop(run)
             return
@@ -215,7 +219,8 @@ class SendWorker:
         while True:
             # Whoever is leaving waits for us: look often while someone does.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._flush.wait(), 0.01 if self._ears.asked else _FLUSH_SECONDS)
+                async with asyncio.timeout(0.01 if self._ears.asked else _FLUSH_SECONDS):
+                    await self._flush.wait()
             self._flush.clear()
             self._ears.answer()
             await self._recorder.write()
@@ -228,7 +233,7 @@ class SendWorker:
 
     async def _renew(self) -> None:
         held = dict(self._runs)
-        fence = asyncio.get_running_loop().time() + _FENCE_SECONDS
+        leased_until = steady() + _FENCE_SECONDS
         async with self._db.connection() as connection:
             rows = await connection.fetch(
                 """
@@ -241,7 +246,8 @@ class SendWorker:
         kept = {tuple(row) for row in rows}
         for key, run in held.items():
             if key in kept:
-                run.fence = max(run.fence, fence)
+                if not run.severed:
+                    run.leased_until = max(run.leased_until, leased_until)
             elif self._runs.get(key) is run:
                 _log.warning("lost the lease of chunk %s of send %s", run.chunk_no, run.send)
                 run.sever()
