@@ -94,7 +94,9 @@ async def test_a_contact_sees_their_own_firsts(db: Database, workspace: int) -> 
 
 
 async def test_partitions_take_what_lies_in_the_default_one(db: Database, workspace: int) -> None:
-    event = Event(WorkspaceId(workspace), EventType.BOUNCED, START, SendId(1), 1, ContactId(1), None, {"reply": "550 no"})
+    event = Event(
+        WorkspaceId(workspace), EventType.BOUNCED, START, SendId(1), 1, ContactId(1), None, {"reply": "550 no"}
+    )
     async with db.transaction() as tx:
         await record(tx, events=[event], writer=1)
     for _ in range(2):
