@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from delivery_world import World, eventually, world
@@ -15,6 +16,8 @@ from tidings.campaigns import CampaignStatus
 from tidings.core.clock import steady, utc_now
 from tidings.core.db import Database
 from tidings.core.ids import ProviderId
+from tidings.core.loops import forever
+from tidings.delivery._budgets import Budget
 
 
 @asynccontextmanager
@@ -199,3 +202,94 @@ async def test_a_loop_that_is_told_to_end_while_it_is_woken_ends(db: Database, t
             task.cancel()
         _, pending = await asyncio.wait(tasks, timeout=1)
         assert not pending
+
+
+async def test_a_chunk_whose_claim_was_never_answered_is_not_kept(db: Database, tmp_path: Path) -> None:
+    async with at_work(db, tmp_path) as (w, worker):
+        await eventually(lambda: asyncio.sleep(0, worker._ears.listening), bool)
+        await w.contacts("a@example.com")
+        campaign = await w.campaign()
+        begin = worker._begin
+        forgotten: list[Any] = []
+        worker._begin = lambda row, *_: forgotten.append(row)  # type: ignore[method-assign]
+        await w.launch(campaign)
+        await eventually(lambda: asyncio.sleep(0, forgotten), bool)
+        worker._begin = begin  # type: ignore[method-assign]
+        await worker._renew()
+        await w.until(campaign, CampaignStatus.SENT, 5)
+        assert w.server.recipients == ["a@example.com"]
+
+
+class _Flaky:
+    """A database that is lost at the first try."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.tries = 0
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        self.tries += 1
+        if self.tries == 1:
+            raise asyncpg.InterfaceError("connection lost")
+        async with self._db.connection() as connection:
+            yield connection
+
+
+async def test_a_slice_that_was_asked_for_comes_though_the_database_was_lost(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w:
+        there = asyncio.Event()
+        flaky: Any = _Flaky(db)
+        budget = Budget(flaky, workspace=w.workspace, provider=ProviderId(w.provider), per_second=100, wake=there.set)
+        keeping = asyncio.ensure_future(forever(budget.keep))
+        assert not budget.ready()  # asked once: whoever asked has gone to rest until it is woken
+        async with asyncio.timeout(3):
+            await there.wait()
+        assert budget.ready()
+        keeping.cancel()
+
+
+async def _provider(w: World, name: str, **config: Any) -> int:
+    async with w.app.db.transaction() as tx:
+        made = await delivery.add_provider(
+            tx,
+            workspace=w.workspace,
+            name=name,
+            kind="smtp",
+            config={"host": "127.0.0.1", "port": w.server.port, "tls": "none", "connections": 1} | config,
+            secret={},
+            is_default=False,
+            keys=w.app.keys,
+            by=SYSTEM(w.workspace),
+            now=utc_now(),
+        )
+    return made.id
+
+
+async def test_providers_that_are_down_leave_room_for_one_that_works(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidings.delivery._worker._MAX_RUNS", 4)
+    async with at_work(db, tmp_path) as (w, worker):
+        await w.contacts("a@example.com")
+        for n in range(8):
+            await w.launch(await w.campaign(provider_id=await _provider(w, f"down {n}", port=1)))
+        await eventually(lambda: asyncio.sleep(0, len(worker._runs)), lambda n: n == 4)
+        campaign = await w.campaign()
+        await w.launch(campaign)
+        await w.until(campaign, CampaignStatus.SENT, 15)
+
+
+async def test_many_small_sends_at_a_slow_rate_leave_room_for_another_provider(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidings.delivery._worker._MAX_RUNS", 4)
+    async with at_work(db, tmp_path) as (w, worker):
+        await w.contacts("a@example.com")
+        slow = [await _provider(w, f"slow {n}", rate_per_second=0.05) for n in range(5)]
+        for n in range(20):
+            await w.launch(await w.campaign(provider_id=slow[n % 5]))
+        await eventually(lambda: asyncio.sleep(0, len(worker._runs)), lambda n: n == 4)
+        campaign = await w.campaign()
+        await w.launch(campaign)
+        await w.until(campaign, CampaignStatus.SENT, 15)

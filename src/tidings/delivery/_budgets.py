@@ -50,10 +50,10 @@ class Budget:
         """Lease a slice whenever one is asked for. Runs for as long as the lane is open."""
         while True:
             await self._asked.wait()
-            self._asked.clear()
             async with self._db.connection() as connection:
                 wait = await connection.fetchval(_TAKE, *self._of, self._slice / self._per_second)
             # The slice is ours but may lie ahead: others took the time before it.
             await asyncio.sleep(max(0.0, wait))
             self._left = self._slice
+            self._asked.clear()  # only now: should the database be lost before, nobody would ask again
             self._wake()

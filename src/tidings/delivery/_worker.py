@@ -10,7 +10,7 @@ import contextlib
 import logging
 import secrets
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,13 @@ from tidings.core.loops import RETRYABLE, every, forever
 from tidings.delivery._contents import Contents
 from tidings.delivery._ears import Ears
 from tidings.delivery._journal import Journal
-from tidings.delivery._lane import Lane
 from tidings.delivery._lanes import Lanes
+from tidings.delivery._record import release_chunks
 from tidings.delivery._recorder import Recorder
 from tidings.delivery._recover import replay_orphans
 from tidings.delivery._run import ChunkRun
 from tidings.delivery._sends import LARGEST_CHUNK, SendNotFound, pause_send
+from tidings.delivery._turns import Pair, Turns
 from tidings.tracking import Tokens
 
 _log = logging.getLogger(__name__)
@@ -42,8 +43,14 @@ _RENEW_SECONDS = 15.0
 _FLUSH_SECONDS = 0.25
 _RECOVER_SECONDS = 5.0
 _GRACE_SECONDS = 8.0
-_MAX_RUNS = 32
+_MAX_RUNS = 64
 _AHEAD = 1.5  # chunks a lane should have before it
+_WAITING = """
+SELECT count(*) FROM (
+    SELECT DISTINCT workspace_id, provider_id FROM chunks
+    WHERE state = 'pending' AND (workspace_id || ':' || provider_id) <> ALL ($1::text[]) LIMIT $2
+) AS w
+"""
 
 
 class SendWorker:
@@ -85,7 +92,11 @@ class SendWorker:
         self._recorder = Recorder(
             db, owner=self._owner, writer=writer, runs=self._runs, lanes=self._lanes, again=self._load_again
         )
+        self._turns = Turns(self._runs, self._lanes, places=_MAX_RUNS, ahead=_AHEAD * chunk_size)
+        self._astray = False
+        """Chunks seem to be leased in our name that we know nothing of."""
         self._closing = False
+        self._claiming = False
         self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -123,28 +134,50 @@ class SendWorker:
                 async with asyncio.timeout(1.0):
                     await self._room.wait()
             self._room.clear()
+            if self._astray:
+                await self._give_back_strays()
             while self._ears.listening and not self._closing:
-                enough = [f"{w}:{p}" for (w, p), lane in self._lanes.items() if self._has_enough(lane)]
-                wanted = min(_MAX_RUNS - len(self._runs), max(1, int(_AHEAD * self._chunk_size / usual_size)))
-                if wanted <= 0:
+                enough = _names(self._turns.sated())
+                # No more than half of what is free: it may all go to one lane.
+                wanted = min(max(1, self._turns.free // 2), max(1, int(_AHEAD * self._chunk_size / usual_size)))
+                if self._turns.free <= 0:
+                    await self._make_room()
                     break
                 # Both from before we ask: should we go deaf meanwhile, the runs belong to a stretch that is over.
                 epoch, leased_until = self._ears.epoch, steady() + _FENCE_SECONDS
-                async with self._db.connection() as connection:
-                    rows = await connection.fetch(
-                        sql(__package__, "_claim"), self._owner, LEASE_SECONDS, wanted, enough
-                    )
+                self._claiming = self._astray = True
+                try:
+                    async with self._db.connection() as connection:
+                        rows = await connection.fetch(
+                            sql(__package__, "_claim"), self._owner, LEASE_SECONDS, wanted, enough
+                        )
+                    self._astray = False
+                finally:
+                    self._claiming = False
                 for row in rows:
                     self._begin(row, epoch, leased_until)
                 if not rows:
                     break
                 usual_size = max(1.0, sum(row["last_n"] - row["first_n"] + 1 for row in rows) / len(rows))
 
-    def _has_enough(self, lane: Lane) -> bool:
-        ours = (lane.workspace, lane.provider_id)
-        unsent = sum(run.unsent for run in self._runs.values() if (run.workspace, run.provider) == ours)
-        # A provider that cannot send now is left with something to try again with, and no more.
-        return unsent > (0 if lane.stuck else _AHEAD * self._chunk_size)
+    async def _make_room(self) -> None:
+        """All places are taken: whoever waits without one gets one of those that do little with theirs."""
+        held = _names(self._turns.holders | self._turns.sated())
+        async with self._db.connection() as connection:
+            waiting = await connection.fetchval(_WAITING, held, _MAX_RUNS)
+        for run in self._turns.give_way(waiting):
+            self._stop(run)
+
+    async def _give_back_strays(self) -> None:
+        """The answer to a claim was lost: give back what it leased. Only here, where no claim of ours is under way."""
+        async with self._db.transaction() as tx:
+            rows = await tx.fetch(
+                "SELECT workspace_id, send_id, chunk_no FROM chunks WHERE owner = $1 AND state = 'leased'", self._owner
+            )
+            strays = [key for row in rows if (key := tuple(row)) not in self._runs]
+            await release_chunks(tx, chunks=strays, owner=self._owner)
+        self._astray = False
+        self._room.set()
 
     def _begin(self, row: asyncpg.Record, epoch: int, leased_until: float) -> None:
         run = ChunkRun(
@@ -161,6 +194,7 @@ class SendWorker:
         )
         # Registered before anything is fetched: whoever leaves too late for the fetch to see is announced to the run.
         self._runs[run.workspace, run.send, run.chunk_no] = run
+        run.stopping = self._closing
         self._spawn(self._load(run, run.ns))
 
     # -- screen ----------------------------------------------------------------------------------------------------
@@ -244,6 +278,9 @@ class SendWorker:
                 LEASE_SECONDS,
             )
         kept = {tuple(row) for row in rows}
+        if not kept <= self._runs.keys():
+            self._astray = True
+            self._room.set()
         for key, run in held.items():
             if key in kept:
                 if not run.severed:
@@ -278,8 +315,12 @@ class SendWorker:
         await self._lanes.close(grace_seconds=_GRACE_SECONDS)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GRACE_SECONDS):
-                while self._runs:  # the record loop is still at work
+                while self._runs or self._claiming:  # the record loop is still at work
                     self._flush.set()
                     await asyncio.sleep(0.02)
-        if not self._runs:
-            self._journal.close()
+        if not self._runs and not self._claiming and not self._astray:
+            self._journal.close()  # else the next one finds in it what we hold
+
+
+def _names(pairs: Iterable[Pair]) -> list[str]:
+    return [f"{workspace}:{provider}" for workspace, provider in pairs]
