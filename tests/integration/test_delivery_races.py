@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from tidings.delivery._record import Accepted, record_accepted, release_chunks
 
 
 @asynccontextmanager
-async def prepared(db: Database, folder: Path, recipients: int, **settings: Any) -> AsyncIterator[World]:
+async def prepared(db: Database, folder: Path, recipients: int, **settings: Any) -> AsyncGenerator[World]:
     """A send whose audience is numbered, and nobody at work."""
     async with world(db, folder, working=False, **settings) as w:
         await w.contacts(*(f"a{n}@example.com" for n in range(recipients)))

@@ -1,7 +1,7 @@
 """The send worker at the moments that are rare: deaf, frozen, replaced, told to stop, with an answer that never came."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from tidings.delivery._budgets import Budget
 
 
 @asynccontextmanager
-async def at_work(db: Database, folder: Path, **settings: Any) -> AsyncIterator[tuple[World, delivery.SendWorker]]:
+async def at_work(db: Database, folder: Path, **settings: Any) -> AsyncGenerator[tuple[World, delivery.SendWorker]]:
     """A world whose send worker can be looked into."""
     async with world(db, folder, working=False, **settings) as w:
         worker = delivery.SendWorker(
@@ -50,7 +50,7 @@ class _Gate:
         self.waiting, self.open = asyncio.Event(), asyncio.Event()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Any]:
+    async def connection(self) -> AsyncGenerator[Any]:
         self.waiting.set()
         await self.open.wait()
         async with self._db.connection() as connection:
@@ -228,7 +228,7 @@ class _Flaky:
         self.tries = 0
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Any]:
+    async def connection(self) -> AsyncGenerator[Any]:
         self.tries += 1
         if self.tries == 1:
             raise asyncpg.InterfaceError("connection lost")
