@@ -123,7 +123,12 @@ async def _keep(supervisor: Supervisor, role: Role, closing: asyncio.Event) -> N
     clock = asyncio.get_running_loop().time
     while not closing.is_set():
         started = clock()
-        process = await _start(supervisor, role)
+        try:
+            process = await _start(supervisor, role)
+        except OSError:  # no memory, no processes left: it may pass
+            _log.exception("%s could not be started", role.label)
+            await asyncio.sleep(1)
+            continue
         role.process = process
         listening = asyncio.ensure_future(_hear_ready(role, process))
         ended = asyncio.ensure_future(process.wait())

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 from tidings import accounts, audience, campaigns, delivery, events
 from tidings.bootstrap import App
-from tidings.core.clock import utc_now
+from tidings.core.clock import steady, utc_now
 from tidings.core.jobs import run_jobs
 from tidings.core.loops import every, forever, run_until
 
+_GAP_SECONDS = 10.0
 _AT_ONCE = 2  # audiences numbered side by side: a small one need not wait for a large one
 
 
@@ -113,12 +114,14 @@ class Conductor:
         """
         connection = await self._db.connect()
         try:
-            loop = asyncio.get_running_loop()
-            seen_up_since = loop.time()
+            seen_up_since = last = steady()
             while True:
                 await asyncio.sleep(2)
                 await connection.execute("SELECT 1", timeout=5)
-                if loop.time() - seen_up_since > delivery.LEASE_SECONDS:
+                if steady() - last > _GAP_SECONDS:  # we slept, or were frozen: perhaps the workers, too
+                    seen_up_since = steady()
+                last = steady()
+                if last - seen_up_since > delivery.LEASE_SECONDS:
                     async with self._db.transaction() as tx:
                         await delivery.expire_leases(tx, now=utc_now())
         finally:

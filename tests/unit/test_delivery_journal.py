@@ -45,6 +45,7 @@ def killed(tmp_path: Path) -> Path:
 def test_marks_outlive_kill_9(killed: Path) -> None:
     (orphan,) = orphans(killed)
     assert orphan.owner == "worker"
+    assert not orphan.stale
     assert orphan.chunks == [JournalledChunk(W, S, 1, in_doubt=[13], accepted=[11])]
 
 
@@ -54,12 +55,11 @@ def test_a_replayed_journal_is_gone(killed: Path) -> None:
     assert list(orphans(killed)) == []
 
 
-def test_after_a_crash_of_the_machine_whatever_is_not_accepted_is_in_doubt(
-    killed: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_a_crash_of_the_machine_nothing_in_it_is_trusted(killed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tidings.delivery._journal._boot_id", lambda: b"another boot".ljust(36))
     (orphan,) = orphans(killed)
-    assert orphan.chunks == [JournalledChunk(W, S, 1, in_doubt=[12, 13], accepted=[11])]
+    assert orphan.stale
+    assert orphan.chunks == []
 
 
 def test_slots_are_used_again(tmp_path: Path) -> None:

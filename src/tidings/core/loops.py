@@ -16,7 +16,10 @@ RETRYABLE = (
     *LOST,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,  # too many connections, a full disk, no memory
+    asyncpg.QueryCanceledError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,  # a standby, in the middle of a switch-over
 )
 """What the database may answer to work that is right, and will be done at the next try."""
 

@@ -3,7 +3,7 @@
 One byte a recipient of each chunk in work: nothing yet, *in doubt* (set before the body and its final dot are written)
 or *accepted* (set when the reply was read). A store into a shared mapping is in the kernel's hands at once, costs no
 system call, and outlives the process; after a crash of the machine itself (another boot id) the bytes may be stale, and
-everything not accepted is then taken as in doubt. A file is locked by its worker, so whoever gets the lock may replay it.
+nothing in the file is trusted. A file is locked by its worker, so whoever gets the lock may replay it.
 See docs/decisions for why this is not an append-only log.
 """
 
@@ -112,6 +112,8 @@ class Orphan:
     owner: str
     chunks: list[JournalledChunk]
     path: Path
+    stale: bool
+    """It is from before the machine crashed: pages reached the disk in any order, so nothing in it can be trusted."""
 
 
 def orphans(folder: Path) -> Iterator[Orphan]:
@@ -123,7 +125,9 @@ def orphans(folder: Path) -> Iterator[Orphan]:
             except BlockingIOError:
                 continue
             if path.exists():  # it may have gone between the listing and the lock
-                yield Orphan(path.stem, _read(file.read()), path)
+                raw = file.read()
+                stale = _is_stale(raw)
+                yield Orphan(path.stem, [] if stale else _read(raw), path, stale)
 
 
 def discard(orphan: Orphan) -> None:
@@ -131,11 +135,12 @@ def discard(orphan: Orphan) -> None:
     orphan.path.unlink(missing_ok=True)
 
 
+def _is_stale(raw: bytes) -> bool:
+    return len(raw) < _FILE_SIZE or raw[:4] != _MAGIC or _FILE.unpack_from(raw)[4] != _boot_id()
+
+
 def _read(raw: bytes) -> list[JournalledChunk]:
-    if len(raw) < _FILE_SIZE or raw[:4] != _MAGIC:
-        return []
-    _, slots, capacity, _, boot_id = _FILE.unpack_from(raw)
-    same_boot = boot_id == _boot_id()
+    _, slots, capacity, _, _ = _FILE.unpack_from(raw)
     size = _SLOT_SIZE + capacity * 5
     found: list[JournalledChunk] = []
     for index in range(slots):
@@ -148,13 +153,12 @@ def _read(raw: bytes) -> list[JournalledChunk]:
         numbers = array("i")
         numbers.frombytes(raw[start + _SLOT_SIZE : start + _SLOT_SIZE + 4 * count])
         marks = raw[start + _SLOT_SIZE + 4 * capacity :][:count]
-        doubtful = (IN_DOUBT,) if same_boot else (IN_DOUBT, NOTHING)
         found.append(
             JournalledChunk(
                 WorkspaceId(workspace),
                 SendId(send),
                 chunk_no,
-                in_doubt=[n for n, mark in zip(numbers, marks, strict=True) if mark in doubtful],
+                in_doubt=[n for n, mark in zip(numbers, marks, strict=True) if mark == IN_DOUBT],
                 accepted=[n for n, mark in zip(numbers, marks, strict=True) if mark == ACCEPTED],
             )
         )

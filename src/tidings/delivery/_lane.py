@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 
 from tidings.content import RenderError
 from tidings.core.clock import steady
@@ -34,6 +35,8 @@ class Lane:
         self.provider_id = provider_id
         self.final_state = DeliveryState.DELIVERED
         self.pacing = Pacing()
+        self.configured_at: datetime | None = None
+        """Of which moment its provider's settings are."""
         self.budget: Budget | None = None
         self.runs: deque[ChunkRun] = deque()
         self._progress = progress

@@ -10,11 +10,11 @@ from tidings.core.crypto import Keyring
 from tidings.core.db import LOST, Database
 from tidings.core.errors import TidingsError
 from tidings.core.ids import ProviderId, WorkspaceId
-from tidings.core.loops import forever
+from tidings.core.loops import RETRYABLE, forever
 from tidings.delivery._budgets import Budget
 from tidings.delivery._lane import Lane
 from tidings.delivery._pacing import split
-from tidings.delivery._providers import note_health, open_settings
+from tidings.delivery._providers import note_health, open_settings, provider_changes
 from tidings.delivery._run import ChunkRun
 from tidings.delivery._states import final_state
 from tidings.delivery.providers import HealthState, Provider, open_provider
@@ -65,25 +65,36 @@ class Lanes:
 
     async def reopen(self, workspace: int, provider: int) -> None:
         """Its settings were changed: go on with the new ones."""
-        lane = self._open.get((workspace, provider))
-        if lane is not None:
+        async with self._opening:
+            lane = self._open.get((workspace, provider))
             try:
-                before = await self._configure(lane)
-            except TidingsError as error:
-                _log.warning("provider %s keeps its old settings: %s", provider, error)
+                before = None if lane is None else await self._configure(lane)
+            except (TidingsError, *RETRYABLE) as error:
+                _log.warning("provider %s keeps its settings for now: %s", provider, error)
                 return
-            if before is not None:
-                await before.close(grace_seconds=30)
+        if before is not None:
+            await before.close(grace_seconds=30)
 
     async def mind(self) -> None:
         """Note each provider's health where people see it, and close what is idle: to be called every second."""
         now = steady()
+        await self._look_for_changes()
         for key, lane in self.items():
             await self._note(key, lane)
             if not lane.runs and now - lane.idle_since > _IDLE_SECONDS:
                 del self._open[key]
                 self._keep(key, None)
                 await lane.provider.close(grace_seconds=5)
+
+    async def _look_for_changes(self) -> None:
+        """A notification may be missed, or come while a lane is being opened."""
+        if not self._open:
+            return
+        async with self._db.connection() as connection:
+            changed = await provider_changes(connection, providers=[key for key, _ in self.items()])
+        for key, lane in self.items():
+            if key in changed and changed[key] != lane.configured_at:
+                await self.reopen(*key)
 
     async def close(self, *, grace_seconds: float) -> None:
         """Finish what is being transmitted, and hang up."""
@@ -97,6 +108,7 @@ class Lanes:
                 connection, workspace=lane.workspace, provider=lane.provider_id, keys=self._keys
             )
         pacing, config = split(opened.config)
+        lane.configured_at = opened.updated_at
         if opened.kind == "smtp":
             config["connections"] = max(1, -(-int(config.get("connections") or 10) // self._share))
         provider = open_provider(opened.kind, config, opened.secret)

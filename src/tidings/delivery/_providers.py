@@ -1,5 +1,6 @@
 """The providers of a workspace: their settings, and their credentials under seal."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -190,6 +191,19 @@ async def open_settings(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId,
         raise ProviderNotFound(f"there is no provider {public_id('provider', provider)}")
     secret = orjson.loads(keys.unseal(_PURPOSE, row["sealed_secret"])) if row["sealed_secret"] else {}
     return OpenedProvider(row["kind"], row["config"], secret, row["updated_at"])
+
+
+async def provider_changes(tx: Tx, *, providers: Sequence[tuple[int, int]]) -> dict[tuple[int, int], datetime]:
+    """When each of these (workspace, provider) was last changed."""
+    rows = await tx.fetch(
+        """
+        SELECT p.workspace_id, p.id, p.updated_at FROM unnest($1::bigint[], $2::bigint[]) AS t (workspace_id, id)
+        JOIN providers AS p ON p.workspace_id = t.workspace_id AND p.id = t.id
+        """,
+        [workspace for workspace, _ in providers],
+        [provider for _, provider in providers],
+    )
+    return {(row["workspace_id"], row["id"]): row["updated_at"] for row in rows}
 
 
 async def note_health(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, health: str) -> None:

@@ -33,6 +33,10 @@ async def replay_orphans(db: Database, *, folder: Path, writer: int, now: dateti
 
 
 async def _replay(tx: Tx, orphan: Orphan, writer: int, now: datetime) -> list[tuple[int, int]]:
+    if orphan.stale:
+        # As if its host were lost: the leases end now, and the conductor takes whoever is left as unknown.
+        await tx.execute("UPDATE chunks SET lease_until = now() WHERE state = 'leased' AND owner = $1", orphan.owner)
+        return []
     held = {
         (row["workspace_id"], row["send_id"], row["chunk_no"]): row["kind"]
         for row in await tx.fetch(_HELD, orphan.owner)

@@ -88,6 +88,11 @@ class ChunkRun:
         return self.wire is not None
 
     @property
+    def waiting(self) -> list[int]:
+        """n of those of a retry chunk, or of a loaded one, that were not handed out yet."""
+        return [row[N] for row in self.rows[self.cursor :]] if self.loaded else list(self.ns or ())
+
+    @property
     def unsent(self) -> int:
         """How many are still to be handed out (all of them, while the rows are being fetched)."""
         return 0 if self.stopping else len(self.rows) - self.cursor if self.loaded else self.size

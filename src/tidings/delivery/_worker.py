@@ -30,7 +30,8 @@ from tidings.delivery._record import release_chunks
 from tidings.delivery._recorder import Recorder
 from tidings.delivery._recover import replay_orphans
 from tidings.delivery._run import ChunkRun
-from tidings.delivery._sends import LARGEST_CHUNK, SendNotFound, pause_send
+from tidings.delivery._sends import LARGEST_CHUNK, SendNotFound, pause_send, send_counts
+from tidings.delivery._states import DeliveryState, SendStatus
 from tidings.delivery._turns import Pair, Turns
 from tidings.tracking import Tokens
 
@@ -237,6 +238,11 @@ class SendWorker:
         with contextlib.suppress(*RETRYABLE):
             async with self._db.transaction() as tx:
                 await pause_send(tx, workspace=run.workspace, send=run.send, reason=reason[:500])
+                counts = await send_counts(tx, workspace=run.workspace, sends=[run.send])
+            if counts and counts[run.send].status == SendStatus.DONE:
+                # Only retries are left of it, and there is nothing to pause: they are put off, or they would come back at once.
+                for n in run.waiting:
+                    run.tell(n, DeliveryState.DEFERRED, reason)
         self._stop(run)
 
     def _stop(self, run: ChunkRun) -> None:

@@ -1,0 +1,58 @@
+"""What is left when a machine crashed, and when retries cannot go out."""
+
+import asyncio
+import struct
+from collections import Counter
+from pathlib import Path
+
+from delivery_world import eventually, world
+from tidings import delivery, workers
+from tidings.core.clock import utc_now
+from tidings.core.db import Database
+from tidings.delivery._recover import replay_orphans
+
+
+async def test_a_journal_from_before_a_crash_of_the_machine_is_not_trusted(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w:
+        await w.contacts(*(f"a{n}@example.com" for n in range(20)))
+        await w.launch(await w.campaign())
+        async with db.transaction() as tx:
+            await delivery.prepare_next(tx, chunk_size=10, now=utc_now())
+            await tx.execute(
+                "UPDATE chunks SET state = 'leased', owner = 'gone', lease_until = now() + interval '1 h' WHERE chunk_no = 0"
+            )
+        journals = tmp_path / "journals"
+        journals.mkdir()
+        # It says that everybody was accepted; another boot wrote it.
+        head = struct.pack("<4sII36s36s", b"TDJ1", 1, 10, b"gone", b"another boot").ljust(128, b"\0")
+        slot = struct.pack("<qqqii", 1, w.workspace, 1, 0, 10).ljust(64, b"\0")
+        (journals / "gone.journal").write_bytes(head + slot + struct.pack("<10i", *range(1, 11)) + b"\x02" * 10)
+        assert await replay_orphans(db, folder=journals, writer=1, now=utc_now()) == 1
+        assert {state for state, _ in (await w.states()).values()} == {"pending"}
+        async with db.transaction() as tx:
+            assert await delivery.expire_leases(tx, now=utc_now()) == 1
+        assert Counter(state for state, _ in (await w.states()).values()) == {"unknown": 10, "pending": 10}
+        await w.check_counters()
+        assert list(journals.iterdir()) == []
+
+
+async def test_retries_that_cannot_go_out_are_put_off_and_say_why(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w:
+        await w.contacts("a@example.com", "b@example.com")
+        await w.launch(await w.campaign())
+        async with db.transaction() as tx:
+            await delivery.prepare_next(tx, chunk_size=10, now=utc_now())
+            await tx.execute("UPDATE sends SET status = 'done', finished_at = now()")
+            await tx.execute("UPDATE chunks SET ns = '{1,2}'")
+            await tx.execute("UPDATE providers SET sealed_secret = 'sealed with another key'")
+        sending = asyncio.ensure_future(workers.send(w.app, w.stop))
+        states = await eventually(w.states, lambda states: {s for s, _ in states.values()} == {"deferred"})
+        assert all("cannot be read" in detail for _, detail in states.values())
+        await w.check_counters()
+        async with db.connection() as connection:
+            assert (
+                await connection.fetchval("SELECT count(*) FROM retries WHERE due_at > now() + interval '1 min'") == 2
+            )
+            assert await connection.fetchval("SELECT state::text FROM chunks") == "done"
+        w.stop.set()
+        await sending
