@@ -132,6 +132,7 @@ async def test_plans(db: Database, workspace: int) -> None:
             1,
             1,
             30.0,
+            [0],
         )
         assert "Seq Scan on deliveries" not in other
         finish = await _plan(tx, _statement("_finish"), [workspace], [1], now)

@@ -3,12 +3,14 @@
 import asyncio
 import struct
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 from delivery_world import eventually, world
 from tidings import delivery, workers
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
+from tidings.delivery._record import Told, record_others
 from tidings.delivery._recover import replay_orphans
 
 
@@ -56,3 +58,28 @@ async def test_retries_that_cannot_go_out_are_put_off_and_say_why(db: Database, 
             assert await connection.fetchval("SELECT state::text FROM chunks") == "done"
         w.stop.set()
         await sending
+
+
+async def test_an_outcome_written_again_after_its_retry_was_queued_changes_nothing(
+    db: Database, tmp_path: Path
+) -> None:
+    async with world(db, tmp_path, working=False) as w:
+        await w.contacts("a@example.com")
+        await w.launch(await w.campaign())
+        async with db.transaction() as tx:
+            send = await delivery.prepare_next(tx, chunk_size=10, now=utc_now())
+            await tx.execute("UPDATE chunks SET state = 'done'")
+        assert send is not None
+        told = Told()
+        told.add(w.workspace, send, 1, delivery.DeliveryState.UNKNOWN, "unread", attempts=0)
+        for again in range(2):
+            async with db.transaction() as tx:
+                await record_others(tx, told=told, writer=1, now=utc_now())
+            if not again:
+                async with db.transaction() as tx:
+                    assert await delivery.requeue_due(tx, now=utc_now() + timedelta(minutes=1)) == 1
+        async with db.connection() as connection:
+            row = await connection.fetchrow("SELECT state::text, attempts, unknowns FROM deliveries")
+        assert row is not None
+        assert tuple(row) == ("pending", 1, 1), "its one resend was used up by hearing the same twice"
+        await w.check_counters()

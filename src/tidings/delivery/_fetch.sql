@@ -14,7 +14,7 @@ SELECT d.n, d.contact_id, c.email, c.first_name, c.last_name, c.phone, c.languag
                  AND b.contact_id = d.contact_id AND b.status = 'subscribed'
            ) THEN 'left_list'
        END AS skip,
-       d.unknowns
+       d.unknowns, d.attempts
 FROM deliveries AS d
 JOIN sends AS o ON o.workspace_id = d.workspace_id AND o.id = d.send_id
 LEFT JOIN contacts AS c ON c.workspace_id = d.workspace_id AND c.id = d.contact_id

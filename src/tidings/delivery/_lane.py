@@ -10,7 +10,7 @@ from tidings.core.clock import steady
 from tidings.core.ids import ProviderId, WorkspaceId
 from tidings.delivery._budgets import Budget
 from tidings.delivery._pacing import Pacing
-from tidings.delivery._run import CONTACT, SKIP, ChunkRun, Job, N
+from tidings.delivery._run import ATTEMPTS, CONTACT, SKIP, ChunkRun, Job, N
 from tidings.delivery._states import DeliveryState
 from tidings.delivery._wire import TemplateTooDear, WireMessage
 from tidings.delivery.providers import HealthState, Outcome, Outgoing, Provider, Throttled
@@ -150,7 +150,7 @@ class Lane:
                 row = rows[index]
                 run.cursor = index + 1
                 if row[SKIP] is not None:
-                    run.tell(row[N], DeliveryState.SKIPPED, row[SKIP])
+                    run.tell(row[N], DeliveryState.SKIPPED, row[SKIP], attempts=row[ATTEMPTS])
                     continue
                 if run.withdrawn and row[CONTACT] in run.withdrawn:
                     run.rescreen.append(row[N])

@@ -28,6 +28,7 @@ class Told:
     waits: list[float | None] = field(default_factory=list)
     first_waits: list[float] = field(default_factory=list)
     give_ups: list[float] = field(default_factory=list)
+    attempts: list[int | None] = field(default_factory=list)
 
     def add(
         self,
@@ -37,11 +38,16 @@ class Told:
         state: DeliveryState,
         detail: str,
         *,
+        attempts: int | None = None,
         wait_seconds: float | None = None,
         first_wait_seconds: float = 300.0,
         give_up_seconds: float = 4 * 86400.0,
     ) -> None:
-        """One more. `wait_seconds` is what the server asked for; the other two are the provider's retry policy."""
+        """One more.
+
+        `attempts` were made before this one, if that is known: what was recorded already does not move twice.
+        `wait_seconds` is what the server asked for; the other two are the provider's retry policy.
+        """
         self.workspaces.append(workspace)
         self.sends.append(send)
         self.ns.append(n)
@@ -51,6 +57,7 @@ class Told:
         self.waits.append(wait_seconds)
         self.first_waits.append(first_wait_seconds)
         self.give_ups.append(give_up_seconds)
+        self.attempts.append(attempts)
 
 
 @dataclass(slots=True)
@@ -105,6 +112,7 @@ async def record_others(tx: Tx, *, told: Told, writer: int, now: datetime) -> No
         writer,
         UNKNOWN_RESENDS,
         UNKNOWN_WAIT_SECONDS,
+        told.attempts,
     )
     kinds = {DeliveryState.BOUNCED: EventType.BOUNCED, DeliveryState.DEFERRED: EventType.DEFERRED}
     facts = [

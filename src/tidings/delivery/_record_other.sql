@@ -2,11 +2,12 @@
 -- deferred and the unknown are tried again, and when. Gives back those that changed, with what they became.
 -- $1 workspaces, $2 sends, $3 n, $4 states, $5 details, $6 seconds that the server asked us to wait (or null):
 -- one element a delivery; $7 seconds before the first retry, $8 seconds after which we give up: likewise;
--- $9 now, $10 writer, $11 how often an unknown one is tried again, $12 seconds before that
+-- $9 now, $10 writer, $11 how often an unknown one is tried again, $12 seconds before that; $13 attempts before this one, one
+-- element a delivery (or null): what was recorded already, and is pending again for its next attempt, does not move twice
 WITH told AS (
     SELECT *
-    FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::delivery_state[], $5::text[], $6::float8[], $7::float8[], $8::float8[])
-        AS t (workspace_id, send_id, n, state, detail, wait_seconds, first_wait_seconds, give_up_seconds)
+    FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::delivery_state[], $5::text[], $6::float8[], $7::float8[], $8::float8[], $13::integer[])
+        AS t (workspace_id, send_id, n, state, detail, wait_seconds, first_wait_seconds, give_up_seconds, attempts)
 ),
 previous AS (
     SELECT d.workspace_id, d.send_id, d.n, d.contact_id, d.attempts, d.unknowns,
@@ -18,7 +19,7 @@ previous AS (
     FROM told AS t
     JOIN deliveries AS d ON d.workspace_id = t.workspace_id AND d.send_id = t.send_id AND d.n = t.n
     LEFT JOIN retries AS r ON r.workspace_id = t.workspace_id AND r.send_id = t.send_id AND r.n = t.n
-    WHERE d.state = 'pending'
+    WHERE d.state = 'pending' AND (t.attempts IS NULL OR t.attempts = d.attempts)
     FOR UPDATE OF d
 ),
 decided AS (

@@ -27,7 +27,7 @@ from tidings.delivery.providers import (
 )
 
 # Positions in a row of _fetch.sql: by index, because a name costs a look-up for each recipient.
-N, CONTACT, SKIP = 0, 1, 11
+N, CONTACT, SKIP, ATTEMPTS = 0, 1, 11, 13
 
 
 @dataclass(slots=True, eq=False)
@@ -137,7 +137,15 @@ class ChunkRun:
         self.in_doubt.discard(job.contact)
         self.slot.marks[job.index] = NOTHING
 
-    def tell(self, n: int, state: DeliveryState, detail: str, wait_seconds: float | None = None) -> None:
+    def tell(
+        self,
+        n: int,
+        state: DeliveryState,
+        detail: str,
+        *,
+        attempts: int | None = None,
+        wait_seconds: float | None = None,
+    ) -> None:
         """Keep an outcome that is not an acceptance until it is recorded."""
         self.told.add(
             self.workspace,
@@ -145,6 +153,7 @@ class ChunkRun:
             n,
             state,
             detail,
+            attempts=attempts,
             wait_seconds=wait_seconds,
             first_wait_seconds=self.pacing.retry_first_seconds,
             give_up_seconds=self.pacing.give_up_seconds,
@@ -154,15 +163,16 @@ class ChunkRun:
         assert self.slot is not None
         if not isinstance(outcome, Unknown):
             self.slot.marks[job.index] = NOTHING  # refused for certain: a second try cannot be a second copy
+        attempts = self.rows[job.index][ATTEMPTS]
         match outcome:
             case Rejected(reply=reply, fault=Fault.RECIPIENT):
-                self.tell(job.n, DeliveryState.BOUNCED, reply)
+                self.tell(job.n, DeliveryState.BOUNCED, reply, attempts=attempts)
             case Rejected(reply=reply):
-                self.tell(job.n, DeliveryState.FAILED, reply)
+                self.tell(job.n, DeliveryState.FAILED, reply, attempts=attempts)
             case Deferred(reply=reply, retry_after_seconds=wait) | Throttled(reply=reply, retry_after_seconds=wait):
-                self.tell(job.n, DeliveryState.DEFERRED, reply, wait)
+                self.tell(job.n, DeliveryState.DEFERRED, reply, attempts=attempts, wait_seconds=wait)
             case Unknown(reason=reason):
-                self.tell(job.n, DeliveryState.UNKNOWN, reason)
+                self.tell(job.n, DeliveryState.UNKNOWN, reason, attempts=attempts)
             case Withdrawn():
                 self.rescreen.append(job.n)
             case Yes():
