@@ -6,11 +6,15 @@ from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
+import aiohttp
+
 from delivery_world import eventually, world
-from tidings import campaigns, compliance
+from tidings import campaigns, edge
 from tidings.campaigns import CampaignStatus
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
+from tidings.tracking import Tokens
+from tidings.up import free_ports
 
 
 async def test_pause_holds_within_a_second_and_resume_reaches_the_rest_once(db: Database, tmp_path: Path) -> None:
@@ -118,33 +122,41 @@ async def test_a_small_send_passes_a_large_one(db: Database, tmp_path: Path) -> 
         await w.act(campaigns.cancel, large)
 
 
-async def test_nothing_is_handed_over_after_leaving_was_confirmed(db: Database, tmp_path: Path) -> None:
+async def test_nothing_is_handed_over_after_the_posts_200(db: Database, tmp_path: Path) -> None:
     async with world(db, tmp_path, connections=8, chunk_size=500) as w:
         w.server.delay_seconds = 0.002
         ids = await w.contacts(*(f"a{n}@example.com" for n in range(3000)))
         by_id = {id_: f"a{n}@example.com" for n, id_ in enumerate(ids)}
         campaign = await w.campaign()
         await w.launch(campaign)
+        await eventually(lambda: asyncio.sleep(0, len(w.server.accepted)), lambda n: n > 50)
+        async with db.connection() as connection:
+            rows = await connection.fetch("SELECT send_id, n, contact_id FROM deliveries")
+        tokens = Tokens(w.app.keys).for_send(w.workspace, rows[0]["send_id"])
+        links = {row["contact_id"]: tokens(row["n"], row["contact_id"]) for row in rows}
+        (port,) = free_ports(1)
+        listening = asyncio.Event()
+        edge_stop = asyncio.Event()
+        serving = asyncio.ensure_future(
+            edge.run(w.app, host="127.0.0.1", port=port, stop=edge_stop, ready=lambda _: listening.set())
+        )
+        await listening.wait()
         confirmed: dict[str, float] = {}
         dice = random.Random(4)
 
-        async def leave() -> None:
+        async def leave(session: aiohttp.ClientSession) -> None:
             for _ in range(40):
                 await asyncio.sleep(dice.random() * 0.05)
                 contact = dice.choice(ids)
-                await compliance.leave(
-                    db,
-                    w.app.withdrawals,
-                    workspace=w.workspace,
-                    contact=contact,
-                    reason="",
-                    source="test",
-                    now=utc_now(),
-                )
+                url = f"http://127.0.0.1:{port}/u/{links[contact]}"
+                async with session.post(url, data={"List-Unsubscribe": "One-Click"}) as response:
+                    assert response.status == 200
                 confirmed.setdefault(by_id[contact], asyncio.get_running_loop().time())
 
-        await eventually(lambda: asyncio.sleep(0, len(w.server.accepted)), lambda n: n > 50)
-        await asyncio.gather(*(leave() for _ in range(8)))
+        async with aiohttp.ClientSession() as session:
+            await asyncio.gather(*(leave(session) for _ in range(8)))
+        edge_stop.set()
+        await serving
         await w.until(campaign, CampaignStatus.SENT, 40)
         late = [one.recipient for one in w.server.accepted if one.began > confirmed.get(one.recipient, float("inf"))]
         assert late == []
