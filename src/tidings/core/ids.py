@@ -13,6 +13,11 @@ CampaignId = NewType("CampaignId", int)
 SendId = NewType("SendId", int)
 ProviderId = NewType("ProviderId", int)
 ImportId = NewType("ImportId", int)
+SegmentId = NewType("SegmentId", int)
+FieldId = NewType("FieldId", int)
+TagId = NewType("TagId", int)
+FormId = NewType("FormId", int)
+MessageId = NewType("MessageId", int)
 
 _PUBLIC = re.compile(r"([a-z][a-z_]*)_([1-9][0-9]{0,18})", re.ASCII)
 _MAX_BIGINT = 2**63 - 1

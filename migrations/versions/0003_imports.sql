@@ -1,0 +1,2 @@
+-- Imports from files.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Signing up: forms, double opt-in, consents.
+SELECT 1;

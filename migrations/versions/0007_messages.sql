@@ -1,0 +1,2 @@
+-- Transactional messages.
+SELECT 1;
