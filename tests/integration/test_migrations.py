@@ -13,7 +13,7 @@ async def test_migrating_twice_is_harmless(db: Database) -> None:
     async with db.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM deliveries") == 0
         newest = max(path.name[:4] for path in _VERSIONS.glob("0*.py"))
-            assert await connection.fetchval("SELECT version_num FROM alembic_version") == newest
+        assert await connection.fetchval("SELECT version_num FROM alembic_version") == newest
 
 
 async def test_every_tenant_table_leads_with_the_workspace(db: Database) -> None:
