@@ -5,6 +5,21 @@ Emits: unsubscribed. Background job: audience.import (see `jobs`).
 """
 
 from tidings.audience._addresses import InvalidAddress, address_hash, address_key, normalise_email
+from tidings.audience._consents import (
+    Consent,
+    ConsentNotFound,
+    ConsentState,
+    Proof,
+    Standing,
+    ask_consent,
+    contact_consents,
+    decline_consent,
+    forget_unconfirmed,
+    get_consent,
+    list_consents,
+    recent_consents,
+    standing,
+)
 from tidings.audience._contacts import (
     Contact,
     ContactExists,
@@ -14,10 +29,36 @@ from tidings.audience._contacts import (
     get_contact,
     update_contact,
 )
+from tidings.audience._declared_fields import declare_fields, declared_fields
+from tidings.audience._field_types import ContactField, FieldType
 from tidings.audience._fields import ContactFields, clean_contact
+from tidings.audience._form_fields import (
+    AnswerProblem,
+    Answers,
+    FormField,
+    Question,
+    questions,
+    read_answers,
+)
+from tidings.audience._forms import (
+    Form,
+    FormDraft,
+    FormExists,
+    FormNotFound,
+    count_forms,
+    create_form,
+    delete_form,
+    forms_using_list,
+    get_form,
+    list_forms,
+    origin_of,
+    update_form,
+)
+from tidings.audience._grant import Confirmation, ConsentRefused, Verdict, admit, choose_lists, confirm_consent
 from tidings.audience._import_job import jobs, run_import
 from tidings.audience._imports import Import, ImportNotFound, ImportStatus, get_import, start_import
 from tidings.audience._leaving import announce_withdrawn, suppress, unsubscribe
+from tidings.audience._list_settings import ListSettings, OptIn, Visibility, sender_address
 from tidings.audience._lists import (
     List,
     ListExists,
@@ -30,20 +71,48 @@ from tidings.audience._lists import (
     list_lists,
     missing_lists,
     require_list,
+    some_lists,
     update_list,
 )
 from tidings.audience._members import Added, remove, subscribe
 from tidings.audience._pages import count_contacts, count_members, list_contacts, list_members
-from tidings.audience._recipients import anyone, recipients_sql
+from tidings.audience._recipients import (
+    Audience,
+    AudienceCount,
+    anyone,
+    count_recipients,
+    missing_segments_of,
+    recipients,
+)
+from tidings.audience._segments import Fragment
 from tidings.audience._states import ContactStatus, SubscriptionStatus, SuppressionReason
+from tidings.audience._survivors import survivor
+from tidings.audience._tags import register_tags
 
 __all__ = [
     "Added",
+    "AnswerProblem",
+    "Answers",
+    "Audience",
+    "AudienceCount",
+    "Confirmation",
+    "Consent",
+    "ConsentNotFound",
+    "ConsentRefused",
+    "ConsentState",
     "Contact",
     "ContactExists",
+    "ContactField",
     "ContactFields",
     "ContactNotFound",
     "ContactStatus",
+    "FieldType",
+    "Form",
+    "FormDraft",
+    "FormExists",
+    "FormField",
+    "FormNotFound",
+    "Fragment",
     "Import",
     "ImportNotFound",
     "ImportStatus",
@@ -52,37 +121,73 @@ __all__ = [
     "ListExists",
     "ListInUse",
     "ListNotFound",
+    "ListSettings",
+    "OptIn",
+    "Proof",
+    "Question",
+    "Standing",
     "SubscriptionStatus",
     "SuppressionReason",
+    "Verdict",
+    "Visibility",
     "address_hash",
     "address_key",
+    "admit",
     "announce_withdrawn",
     "anyone",
+    "ask_consent",
+    "choose_lists",
     "clean_contact",
+    "confirm_consent",
+    "contact_consents",
     "count_contacts",
+    "count_forms",
     "count_lists",
     "count_members",
+    "count_recipients",
     "create_contact",
+    "create_form",
     "create_list",
+    "declare_fields",
+    "declared_fields",
+    "decline_consent",
     "delete_contact",
+    "delete_form",
     "delete_list",
+    "forget_unconfirmed",
+    "forms_using_list",
+    "get_consent",
     "get_contact",
+    "get_form",
     "get_import",
     "get_list",
     "jobs",
+    "list_consents",
     "list_contacts",
+    "list_forms",
     "list_lists",
     "list_members",
     "missing_lists",
+    "missing_segments_of",
     "normalise_email",
-    "recipients_sql",
+    "origin_of",
+    "questions",
+    "read_answers",
+    "recent_consents",
+    "recipients",
+    "register_tags",
     "remove",
     "require_list",
     "run_import",
+    "sender_address",
+    "some_lists",
+    "standing",
     "start_import",
     "subscribe",
     "suppress",
+    "survivor",
     "unsubscribe",
     "update_contact",
+    "update_form",
     "update_list",
 ]

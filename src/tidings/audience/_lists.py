@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 
 from tidings.accounts import Principal, audit
 from tidings.audience._leaving import announce_withdrawn
+from tidings.audience._list_settings import AS_IT_IS, COLUMNS, ListSettings, OptIn, Visibility
 from tidings.core.db import Tx
 from tidings.core.errors import Conflict, FieldProblem, Invalid, NotFound
 from tidings.core.ids import ContactId, ListId, WorkspaceId, public_id
@@ -15,12 +17,12 @@ from tidings.core.ids import ContactId, ListId, WorkspaceId, public_id
 NAME_LIMIT = 255
 DESCRIPTION_LIMIT = 1000
 
-_SELECT = """
-SELECT l.id, l.name, l.description, l.created_at, l.updated_at,
+_SELECT = f"""
+SELECT l.id, l.name, l.description, {", ".join(f"l.{name}" for name in COLUMNS)}, l.created_at, l.updated_at,
        (SELECT count(*) FROM subscriptions AS b
         WHERE b.workspace_id = l.workspace_id AND b.list_id = l.id AND b.status = 'subscribed') AS contact_count
 FROM lists AS l
-"""
+"""  # noqa: S608 - our own column names
 
 
 class ListNotFound(NotFound):
@@ -43,33 +45,65 @@ class ListInUse(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """A list. `contact_count`: those subscribed."""
+    """A list. `contact_count`: those subscribed. What the other fields mean, and what '' stands for: see ListSettings."""
 
     id: ListId
     name: str
     description: str
+    opt_in: OptIn
+    visibility: Visibility
+    public_name: str
+    public_description: str
+    sender_email: str
+    sender_name: str
+    confirm_subject: str
+    confirm_html: str
+    confirm_text: str
+    confirm_days: int
     created_at: datetime
     updated_at: datetime
     contact_count: int
 
+    @property
+    def shown_name(self) -> str:
+        """What the people on it call it."""
+        return self.public_name or self.name
+
+
+def of_row(row: asyncpg.Record) -> List:
+    """A list from a row of the select."""
+    values: dict[str, Any] = dict(row)
+    values["opt_in"] = OptIn(row["opt_in"])
+    values["visibility"] = Visibility(row["visibility"])
+    return List(**values)
+
 
 async def create_list(
-    tx: Tx, *, workspace: WorkspaceId, name: str, description: str = "", by: Principal, now: datetime
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    name: str,
+    description: str = "",
+    settings: ListSettings = AS_IT_IS,
+    by: Principal,
+    now: datetime,
 ) -> List:
     """A new, empty list. Raises Invalid, and ListExists if the name is taken."""
-    row = await tx.fetchrow(
-        """INSERT INTO lists (workspace_id, name, description, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)
-           ON CONFLICT (workspace_id, name) DO NOTHING
-           RETURNING id, name, description, created_at, updated_at, 0 AS contact_count""",
+    chosen = settings.chosen()
+    number = await tx.fetchval(
+        f"""INSERT INTO lists (workspace_id, name, description, created_at, updated_at{"".join(f", {c}" for c in chosen)})
+            VALUES ($1, $2, $3, $4, $4{"".join(f", ${5 + i}" for i in range(len(chosen)))})
+            ON CONFLICT (workspace_id, name) DO NOTHING RETURNING id""",  # noqa: S608 - our own column names
         workspace,
         _checked("name", name, NAME_LIMIT, least=1),
         _checked("description", description, DESCRIPTION_LIMIT),
         now,
+        *chosen.values(),
     )
-    if row is None:
+    if number is None:
         raise _taken(name.strip())
-    await audit(tx, by=by, action="list.created", subject=public_id("list", row["id"]), now=now)
-    return List(**row)
+    await audit(tx, by=by, action="list.created", subject=public_id("list", number), now=now)
+    return await get_list(tx, workspace=workspace, list=ListId(number))
 
 
 async def get_list(tx: Tx, *, workspace: WorkspaceId, list: ListId) -> List:  # noqa: A002 - it is one
@@ -77,7 +111,7 @@ async def get_list(tx: Tx, *, workspace: WorkspaceId, list: ListId) -> List:  # 
     row = await tx.fetchrow(f"{_SELECT} WHERE l.workspace_id = $1 AND l.id = $2", workspace, list)
     if row is None:
         raise _unknown(list)
-    return List(**row)
+    return of_row(row)
 
 
 async def list_lists(
@@ -91,7 +125,14 @@ async def list_lists(
         offset,
         limit,
     )
-    return [List(**row) for row in rows]
+    return [of_row(row) for row in rows]
+
+
+async def some_lists(tx: Tx, *, workspace: WorkspaceId, lists: Sequence[ListId]) -> list[List]:
+    """Those of `lists` that exist, in that order."""
+    rows = await tx.fetch(f"{_SELECT} WHERE l.workspace_id = $1 AND l.id = ANY ($2::bigint[])", workspace, lists)
+    found = {ListId(row["id"]): of_row(row) for row in rows}
+    return [found[one] for one in dict.fromkeys(lists) if one in found]
 
 
 async def count_lists(tx: Tx, *, workspace: WorkspaceId) -> int:
@@ -106,20 +147,24 @@ async def update_list(
     list: ListId,  # noqa: A002
     name: str | None = None,
     description: str | None = None,
+    settings: ListSettings = AS_IT_IS,
     by: Principal,
     now: datetime,
 ) -> List:
     """Change what is given, leave what is None. Raises Invalid, ListNotFound, ListExists."""
+    chosen = settings.chosen()
     try:
         async with tx.transaction():
             found = await tx.fetchval(
-                """UPDATE lists SET name = coalesce($3, name), description = coalesce($4, description), updated_at = $5
-                   WHERE workspace_id = $1 AND id = $2 RETURNING id""",
+                f"""UPDATE lists SET name = coalesce($3, name), description = coalesce($4, description), updated_at = $5
+                           {"".join(f", {c} = ${6 + i}" for i, c in enumerate(chosen))}
+                    WHERE workspace_id = $1 AND id = $2 RETURNING id""",  # noqa: S608 - our own column names
                 workspace,
                 list,
                 None if name is None else _checked("name", name, NAME_LIMIT, least=1),
                 None if description is None else _checked("description", description, DESCRIPTION_LIMIT),
                 now,
+                *chosen.values(),
             )
     except asyncpg.UniqueViolationError:
         raise _taken(str(name).strip()) from None

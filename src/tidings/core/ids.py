@@ -17,6 +17,7 @@ SegmentId = NewType("SegmentId", int)
 FieldId = NewType("FieldId", int)
 TagId = NewType("TagId", int)
 FormId = NewType("FormId", int)
+ConsentId = NewType("ConsentId", int)
 MessageId = NewType("MessageId", int)
 
 _PUBLIC = re.compile(r"([a-z][a-z_]*)_([1-9][0-9]{0,18})", re.ASCII)

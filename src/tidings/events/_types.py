@@ -16,6 +16,8 @@ class EventType(StrEnum):
     """The pixel of a message was fetched."""
     CLICKED = "clicked"
     """A link of a message was followed."""
+    SUBSCRIBED = "subscribed"
+    """A contact signed up, by their own act."""
     UNSUBSCRIBED = "unsubscribed"
     """A contact left."""
     RESUBSCRIBED = "resubscribed"

@@ -1,0 +1,14 @@
+-- What is known of an address: its contact, why it is suppressed, and its subscriptions to these lists.
+-- $1 workspace, $2 address, $3 its hash, $4 lists
+SELECT c.id AS contact_id,
+       coalesce(s.reason::text, CASE WHEN c.status <> 'active' THEN c.status::text END) AS reason,
+       b.list_ids,
+       b.statuses
+FROM (SELECT) AS one
+LEFT JOIN contacts AS c ON c.workspace_id = $1 AND c.email = $2
+LEFT JOIN suppressions AS s ON s.workspace_id = $1 AND s.address_hash = $3
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(list_id), '{}') AS list_ids, coalesce(array_agg(status::text), '{}') AS statuses
+    FROM subscriptions
+    WHERE workspace_id = $1 AND contact_id = c.id AND list_id = ANY ($4::bigint[])
+) AS b
