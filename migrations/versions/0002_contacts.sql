@@ -34,3 +34,38 @@ CREATE TABLE contact_merges (
     PRIMARY KEY (workspace_id, merged_id)
 );
 CREATE INDEX contact_merges_into ON contact_merges (workspace_id, into_id);
+INSERT INTO tags (workspace_id, name, created_at)
+SELECT DISTINCT workspace_id, unnest(tags), now() FROM contacts;
+
+-- A value of contacts.attributes as one of a type; null where it is none. What audience/_field_types.py does, over sets.
+CREATE FUNCTION contact_field_value(value jsonb, wanted field_type, choices text[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN value IS NULL OR jsonb_typeof(value) IN ('object', 'array', 'null') THEN NULL
+    WHEN wanted = 'text' THEN
+        CASE WHEN jsonb_typeof(value) = 'string' THEN value ELSE to_jsonb(value #>> '{}') END
+    WHEN wanted = 'number' THEN
+        CASE WHEN jsonb_typeof(value) = 'number' THEN value
+             WHEN jsonb_typeof(value) = 'string'
+                  AND btrim(value #>> '{}', E' \t\r\n') ~ '^[+-]?[0-9]{1,15}([.][0-9]{1,15})?$'
+             THEN to_jsonb(btrim(value #>> '{}', E' \t\r\n')::numeric)
+        END
+    WHEN wanted = 'boolean' THEN
+        CASE WHEN jsonb_typeof(value) = 'boolean' THEN value
+             WHEN lower(btrim(value #>> '{}', E' \t\r\n')) IN ('true', 't', 'yes', 'y', 'on', '1') THEN 'true'::jsonb
+             WHEN lower(btrim(value #>> '{}', E' \t\r\n')) IN ('false', 'f', 'no', 'n', 'off', '0') THEN 'false'::jsonb
+        END
+    WHEN wanted = 'date' THEN
+        CASE WHEN jsonb_typeof(value) = 'string'
+                  AND btrim(value #>> '{}', E' \t\r\n') ~ '^[0-9]{4}([-/.])(0?[1-9]|1[0-2])\1(0?[1-9]|[12][0-9]|3[01])([T ].*)?$'
+             THEN (SELECT CASE WHEN y > 0 AND d <= extract(day FROM make_date(y, m, 1) + interval '1 month - 1 day')
+                               THEN to_jsonb(to_char(make_date(y, m, d), 'YYYY-MM-DD')) END
+                   FROM (SELECT p[1]::integer AS y, p[2]::integer AS m, p[3]::integer AS d
+                         FROM regexp_match(btrim(value #>> '{}', E' \t\r\n'), '^([0-9]{4})[-/.]([0-9]+)[-/.]([0-9]+)') AS p) AS parts)
+        END
+    ELSE
+        (SELECT to_jsonb(c) FROM unnest(choices) WITH ORDINALITY AS u (c, position)
+         WHERE lower(c) = lower(btrim(value #>> '{}', E' \t\r\n'))
+         ORDER BY c <> btrim(value #>> '{}', E' \t\r\n'), position
+         LIMIT 1)
+END;

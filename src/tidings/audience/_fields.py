@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 import orjson
 
 from tidings.audience._addresses import normalise_email
+from tidings.audience._field_types import ContactField, Misfit, coerce
 from tidings.core.errors import FieldProblem, Invalid
 
 TEXT_LIMIT = 255
@@ -38,9 +39,14 @@ class ContactFields:
     attributes: dict[str, Any] | None = None
 
 
-def clean_contact(told: Mapping[str, Any], *, at: str = "") -> ContactFields:
-    """Check and normalise. `at` is put before field names (`contacts[3].`). Raises Invalid naming every field at fault."""
-    fields = ContactFields()
+def clean_contact(
+    told: Mapping[str, Any], *, at: str = "", fields: Mapping[str, ContactField] | None = None
+) -> ContactFields:
+    """Check and normalise. `at` is put before field names (`contacts[3].`); attributes become what `fields` declares.
+
+    Attributes that are not declared stay as they are. Raises Invalid naming every field at fault.
+    """
+    clean_fields = ContactFields()
     problems: list[FieldProblem] = []
     for name, value in told.items():
         clean = _CLEAN.get(name)
@@ -48,14 +54,29 @@ def clean_contact(told: Mapping[str, Any], *, at: str = "") -> ContactFields:
             problems.append(FieldProblem(at + name, "is not a field of a contact; put it into attributes"))
         elif value is not None:
             try:
-                setattr(fields, name, clean(value))
+                setattr(clean_fields, name, clean(value))
             except _Bad as bad:
                 problems.append(FieldProblem(f"{at}{name}{bad.where}", bad.message))
             except Invalid as error:
                 problems.append(FieldProblem(at + name, error.fields[0].message))
+    if fields and clean_fields.attributes:
+        clean_fields.attributes = _typed(clean_fields.attributes, fields, at, problems)
     if problems:
         raise Invalid("; ".join(f"{p.field}: {p.message}" for p in problems[:5]), fields=tuple(problems))
-    return fields
+    return clean_fields
+
+
+def _typed(
+    attributes: dict[str, Any], fields: Mapping[str, ContactField], at: str, problems: list[FieldProblem]
+) -> dict[str, Any]:
+    typed = dict(attributes)
+    for name, value in attributes.items():
+        if value is not None and (field := fields.get(name)) is not None:
+            try:
+                typed[name] = coerce(value, field)
+            except Misfit as misfit:
+                problems.append(FieldProblem(f"{at}attributes.{name}", str(misfit)))
+    return typed
 
 
 class _Bad(Exception):
