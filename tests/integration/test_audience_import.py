@@ -136,7 +136,9 @@ async def test_nobody_who_is_out_comes_back(db: Database, workspace: WorkspaceId
         "off": ("active", "unsubscribed,subscribed"),
     }
     async with db.connection() as connection:
-        rows = await connection.fetch(audience.recipients_sql(), workspace, [news, other], [])
+        whom = audience.Audience([ListId(news), ListId(other)])
+        who = await audience.recipients(connection, workspace=workspace, audience=whom, first=2, now=NOW)
+        rows = await connection.fetch(who.sql, workspace, *who.values)
     assert {r["contact_id"]: r["skip_reason"] for r in rows} == {
         ids["bounced"]: "suppressed:bounced",
         ids["off"]: None,

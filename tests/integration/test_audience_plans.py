@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from tidings import audience
-from tidings.audience import _pages
+from tidings.audience import Audience, _pages
+from tidings.core.clock import utc_now
 from tidings.core.db import Database, Tx, sql
+from tidings.core.ids import ListId, WorkspaceId
 
 CONTACTS = 30_000
 
@@ -54,21 +56,22 @@ async def test_a_page_of_a_list_reads_a_page(tx: Tx) -> None:
 
 async def test_an_audience_is_joined_whole_never_one_by_one(tx: Tx) -> None:
     for lists, excluded, expected in (([1], [], 30_000), ([1, 2], [3], 27_000)):
-        told = await plan(tx, audience.recipients_sql(), 77, lists, excluded)
+        whom = Audience([ListId(id_) for id_ in lists], [ListId(id_) for id_ in excluded])
+        who = await audience.recipients(tx, workspace=WorkspaceId(77), audience=whom, first=2, now=utc_now())
+        told = await plan(tx, who.sql, 77, *who.values)
         assert "Nested Loop" not in told, told
-        assert len(await tx.fetch(audience.recipients_sql(), 77, lists, excluded)) == expected
+        assert len(await tx.fetch(who.sql, 77, *who.values)) == expected
 
 
 async def test_the_first_of_an_audience_is_found_at_once(tx: Tx) -> None:
     for excluded in ([], [3]):
-        told = await plan(tx, audience._recipients._ANYONE, 77, [1], excluded)
+        told = await plan(tx, audience._recipients._ANYONE_LISTED, 77, [1], excluded)
         assert "Hash" not in told, told
         assert "Sort" not in told, told
 
 
 async def test_an_import_looks_each_row_up_whatever_the_statistics_say(tx: Tx) -> None:
     from tidings.audience._import_job import _STAGE
-    from tidings.core.clock import utc_now
 
     await tx.execute(_STAGE)
     await tx.execute(

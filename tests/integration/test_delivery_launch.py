@@ -7,6 +7,7 @@ import pytest
 from delivery_world import World, eventually, world
 from tidings import audience, campaigns, delivery
 from tidings.accounts import SYSTEM
+from tidings.audience import Fragment
 from tidings.campaigns import CampaignStatus
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
@@ -92,7 +93,11 @@ async def test_a_send_that_cannot_be_prepared_stands_still_and_says_why(
 ) -> None:
     async with world(db, tmp_path) as w:
         await w.contacts("a@example.com")
-        monkeypatch.setattr("tidings.audience.recipients_sql", lambda: "SELECT nonsense")
+
+        async def nonsense(*_: object, **__: object) -> Fragment:
+            return Fragment("SELECT nonsense", [])
+
+        monkeypatch.setattr("tidings.delivery._sends.recipients", nonsense)
         campaign = await w.campaign()
         await w.launch(campaign)
         seen = await w.until(campaign, CampaignStatus.PAUSED)

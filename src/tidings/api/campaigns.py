@@ -9,11 +9,11 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from tidings import campaigns
 from tidings.api._deps import Call, needs
-from tidings.api._fields import Body, CampaignRef, Line, ListRef, Name, ProviderRef, TemplateRef
+from tidings.api._fields import Body, CampaignRef, Line, ListRef, Name, ProviderRef, SegmentRef, TemplateRef
 from tidings.api._paging import Page, Paged
 from tidings.api._route import Route
 from tidings.campaigns import Campaign, CampaignStatus, Counts, Draft, Rates
-from tidings.core.ids import CampaignId, ListId, ProviderId, TemplateId, public_id
+from tidings.core.ids import CampaignId, ListId, ProviderId, SegmentId, TemplateId, public_id
 
 router = APIRouter(prefix="/campaigns", tags=["campaigns"], route_class=Route)
 
@@ -21,6 +21,7 @@ Reading = Annotated[Call, needs("campaigns:read")]
 Writing = Annotated[Call, needs("campaigns:write")]
 Sending = Annotated[Call, needs("campaigns:send")]
 Lists = Annotated[list[ListRef], Field(max_length=1000)]
+Segments = Annotated[list[SegmentRef], Field(max_length=100)]
 Subject = Annotated[str, Field(max_length=998, description="Liquid; empty: the template's subject")]
 
 
@@ -33,8 +34,12 @@ class NewCampaign(Body):
     sender_email: Annotated[str, Field(max_length=320)]
     sender_name: Line = ""
     reply_to: Annotated[str, Field(max_length=320)] = ""
-    contact_list_ids: Annotated[Lists, Field(min_length=1)]
+    contact_list_ids: Annotated[Lists, Field(default_factory=list, description="needed unless there are segment_ids")]
     exclude_list_ids: Lists = Field(default_factory=list)
+    segment_ids: Annotated[
+        Segments, Field(default_factory=list, description="whoever is in one of them at the launch, too")
+    ]
+    exclude_segment_ids: Segments = Field(default_factory=list)
     provider_id: Annotated[ProviderRef | None, Field(description="null: the workspace's default at launch")] = None
     schedule_time: Annotated[
         AwareDatetime | None, Field(description="with its offset from UTC; null: when `send` is called")
@@ -50,8 +55,10 @@ class CampaignChanges(Body):
     sender_email: Annotated[str | None, Field(max_length=320)] = None
     sender_name: Line | None = None
     reply_to: Annotated[str | None, Field(max_length=320)] = None
-    contact_list_ids: Annotated[Lists | None, Field(min_length=1)] = None
+    contact_list_ids: Lists | None = None
     exclude_list_ids: Lists | None = None
+    segment_ids: Segments | None = None
+    exclude_segment_ids: Segments | None = None
     provider_id: ProviderRef | None = None
     schedule_time: AwareDatetime | None = None
 
@@ -76,6 +83,8 @@ class CampaignOut(BaseModel):
     reply_to: str
     contact_list_ids: list[str]
     exclude_list_ids: list[str]
+    segment_ids: list[str]
+    exclude_segment_ids: list[str]
     provider_id: str | None
     status: CampaignStatus
     status_reason: str
@@ -116,6 +125,8 @@ class CampaignOut(BaseModel):
             reply_to=campaign.reply_to,
             contact_list_ids=[public_id("list", id_) for id_ in campaign.list_ids],
             exclude_list_ids=[public_id("list", id_) for id_ in campaign.exclude_list_ids],
+            segment_ids=[public_id("segment", id_) for id_ in campaign.segment_ids],
+            exclude_segment_ids=[public_id("segment", id_) for id_ in campaign.exclude_segment_ids],
             provider_id=public_id("provider", campaign.provider_id) if campaign.provider_id else None,
             status=campaign.status,
             status_reason=campaign.status_reason,
@@ -162,6 +173,8 @@ async def create_campaign(body: NewCampaign, call: Writing) -> CampaignOut:
         reply_to=body.reply_to,
         list_ids=[ListId(id_) for id_ in body.contact_list_ids],
         exclude_list_ids=[ListId(id_) for id_ in body.exclude_list_ids],
+        segment_ids=[SegmentId(id_) for id_ in body.segment_ids],
+        exclude_segment_ids=[SegmentId(id_) for id_ in body.exclude_segment_ids],
         provider_id=ProviderId(body.provider_id) if body.provider_id else None,
         schedule_time=body.schedule_time,
     )

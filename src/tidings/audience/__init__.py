@@ -74,7 +74,7 @@ from tidings.audience._lists import (
     some_lists,
     update_list,
 )
-from tidings.audience._members import Added, remove, subscribe
+from tidings.audience._members import Added, leave_lists, remove, subscribe
 from tidings.audience._pages import count_contacts, count_members, list_contacts, list_members
 from tidings.audience._recipients import (
     Audience,
@@ -162,6 +162,7 @@ __all__ = [
     "get_import",
     "get_list",
     "jobs",
+    "leave_lists",
     "list_consents",
     "list_contacts",
     "list_forms",

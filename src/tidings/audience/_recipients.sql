@@ -1,21 +1,20 @@
--- Who a send goes to: one row a contact that is subscribed to one of the lists and on none of the excluded ones, with
--- why they may not be mailed all the same, or null. A million rows in some two seconds: a semi-join needs no DISTINCT.
--- $1 workspace, $2 lists, $3 excluded lists
+-- Who a send goes to: one row a contact of its audience, with whether only a segment brought them (leaving no list takes
+-- them out then), and why they may not be mailed all the same, or null. A million rows in some two seconds.
+-- $1 workspace; what is in braces is filled in by _recipients.py: `chosen` selects (id, by_segment, left_all), `apart` leaves
+-- out segments
 SELECT c.id AS contact_id,
+       chosen.by_segment,
        CASE
            WHEN s.reason IS NOT NULL THEN 'suppressed:' || s.reason
            WHEN c.status <> 'active' THEN 'status:' || c.status
+           WHEN chosen.left_all THEN 'left_list'
        END AS skip_reason
-FROM contacts AS c
+FROM ({chosen}) AS chosen
+JOIN contacts AS c ON c.workspace_id = $1 AND c.id = chosen.id
 LEFT JOIN suppressions AS s ON s.workspace_id = $1 AND s.address_hash = c.address_hash
-WHERE c.workspace_id = $1
-  AND c.id IN (
-      SELECT contact_id
-      FROM subscriptions
-      WHERE workspace_id = $1 AND list_id = ANY ($2::bigint[]) AND status = 'subscribed'
-  )
-  AND NOT EXISTS (
-      SELECT
-      FROM subscriptions AS x
-      WHERE x.workspace_id = $1 AND x.list_id = ANY ($3::bigint[]) AND x.contact_id = c.id AND x.status <> 'unsubscribed'
-  )
+WHERE NOT EXISTS (
+    SELECT
+    FROM subscriptions AS x
+    WHERE x.workspace_id = $1 AND x.list_id = ANY ({excluded_lists}::bigint[]) AND x.contact_id = c.id
+      AND x.status <> 'unsubscribed'
+){apart}

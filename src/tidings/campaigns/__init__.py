@@ -15,6 +15,7 @@ from tidings.campaigns._campaign import (
     list_campaigns,
     update_campaign,
     using_list,
+    using_segment,
     using_template,
 )
 from tidings.campaigns._control import cancel, follow_sends, pause, resume
@@ -50,5 +51,6 @@ __all__ = [
     "resume",
     "update_campaign",
     "using_list",
+    "using_segment",
     "using_template",
 ]

@@ -9,11 +9,12 @@ from typing import Any
 
 from tidings import audience, content
 from tidings.accounts import Principal, audit
+from tidings.audience import Audience
 from tidings.campaigns._errors import CampaignNotFound, WrongState
 from tidings.compliance import preflight
 from tidings.core.db import Tx
 from tidings.core.errors import FieldProblem, Invalid
-from tidings.core.ids import CampaignId, ListId, ProviderId, SendId, TemplateId, WorkspaceId, public_id
+from tidings.core.ids import CampaignId, ListId, ProviderId, SegmentId, SendId, TemplateId, WorkspaceId, public_id
 from tidings.delivery import ProviderNotFound, get_provider
 
 
@@ -47,6 +48,8 @@ class Campaign:
     reply_to: str
     list_ids: Sequence[ListId]
     exclude_list_ids: Sequence[ListId]
+    segment_ids: Sequence[SegmentId]
+    exclude_segment_ids: Sequence[SegmentId]
     provider_id: ProviderId | None
     status: CampaignStatus
     schedule_time: datetime | None
@@ -56,6 +59,11 @@ class Campaign:
     updated_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+    @property
+    def audience(self) -> Audience:
+        """Whom it goes to."""
+        return Audience(self.list_ids, self.exclude_list_ids, self.segment_ids, self.exclude_segment_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +75,18 @@ class Draft:
     template_id: TemplateId
     sender_email: str
     sender_name: str
-    list_ids: Sequence[ListId]
+    list_ids: Sequence[ListId] = ()
     exclude_list_ids: Sequence[ListId] = ()
+    segment_ids: Sequence[SegmentId] = ()
+    exclude_segment_ids: Sequence[SegmentId] = ()
     reply_to: str = ""
     provider_id: ProviderId | None = None
     schedule_time: datetime | None = None
+
+    @property
+    def audience(self) -> Audience:
+        """Whom it goes to."""
+        return Audience(self.list_ids, self.exclude_list_ids, self.segment_ids, self.exclude_segment_ids)
 
 
 COLUMNS = ", ".join(Campaign.__slots__)
@@ -85,8 +100,8 @@ async def create_campaign(tx: Tx, *, workspace: WorkspaceId, draft: Draft, by: P
     row = await tx.fetchrow(
         f"""
         INSERT INTO campaigns (workspace_id, name, subject, template_id, sender_email, sender_name, reply_to, list_ids,
-            exclude_list_ids, provider_id, schedule_time, status, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) RETURNING {COLUMNS}
+            exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, schedule_time, status, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15) RETURNING {COLUMNS}
         """,  # noqa: S608 - our own column names
         workspace,
         *_values(draft),
@@ -162,8 +177,8 @@ async def update_campaign(
     row = await tx.fetchrow(
         f"""
         UPDATE campaigns SET name = $3, subject = $4, template_id = $5, sender_email = $6, sender_name = $7, reply_to = $8,
-            list_ids = $9, exclude_list_ids = $10, provider_id = $11, schedule_time = $12, status = $13, status_reason = '',
-            updated_at = $14
+            list_ids = $9, exclude_list_ids = $10, segment_ids = $11, exclude_segment_ids = $12, provider_id = $13,
+            schedule_time = $14, status = $15, status_reason = '', updated_at = $16
         WHERE workspace_id = $1 AND id = $2 RETURNING {COLUMNS}
         """,  # noqa: S608
         workspace,
@@ -199,9 +214,9 @@ async def duplicate_campaign(
     row = await tx.fetchrow(
         f"""
         INSERT INTO campaigns (workspace_id, name, subject, template_id, sender_email, sender_name, reply_to, list_ids,
-            exclude_list_ids, provider_id, created_at, updated_at)
+            exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, created_at, updated_at)
         SELECT workspace_id, left(name, 245) || ' (copy)', subject, template_id, sender_email, sender_name, reply_to, list_ids,
-            exclude_list_ids, provider_id, $3, $3
+            exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, $3, $3
         FROM campaigns WHERE workspace_id = $1 AND id = $2 RETURNING {COLUMNS}
         """,  # noqa: S608
         workspace,
@@ -238,6 +253,20 @@ async def using_list(tx: Tx, *, workspace: WorkspaceId, list_id: ListId) -> list
         """,
         workspace,
         list_id,
+    )
+    return [public_id("campaign", row["id"]) for row in rows]
+
+
+async def using_segment(tx: Tx, *, workspace: WorkspaceId, segment: SegmentId) -> list[str]:
+    """The ids of campaigns that still go to this segment or leave it out: all but those sent or cancelled, ten at most."""
+    rows = await tx.fetch(
+        """
+        SELECT id FROM campaigns
+        WHERE workspace_id = $1 AND $2 = ANY (segment_ids || exclude_segment_ids) AND status NOT IN ('sent', 'cancelled')
+        ORDER BY id LIMIT 10
+        """,
+        workspace,
+        segment,
     )
     return [public_id("campaign", row["id"]) for row in rows]
 
@@ -283,8 +312,8 @@ async def _checked(tx: Tx, workspace: WorkspaceId, draft: Draft, now: datetime |
             bad("subject", error.message)
     sender = _address(draft.sender_email, "sender_email", bad)
     reply_to = _address(draft.reply_to, "reply_to", bad) if draft.reply_to else ""
-    if not draft.list_ids:
-        bad("contact_list_ids", "name at least one list")
+    if not draft.list_ids and not draft.segment_ids:
+        bad("contact_list_ids", "name at least one list, or a segment in segment_ids")
     try:
         await content.get_template(tx, workspace=workspace, template=draft.template_id)
     except content.TemplateNotFound as error:
@@ -294,6 +323,7 @@ async def _checked(tx: Tx, workspace: WorkspaceId, draft: Draft, now: datetime |
         for position, id_ in enumerate(ids):
             if id_ in missing:
                 bad(f"{field}[{position}]", f"there is no list {public_id('list', id_)}")
+    problems += await audience.missing_segments_of(tx, workspace=workspace, audience=draft.audience)
     if draft.provider_id is not None:
         try:
             await get_provider(tx, workspace=workspace, provider=draft.provider_id)
@@ -310,10 +340,10 @@ async def _checked(tx: Tx, workspace: WorkspaceId, draft: Draft, now: datetime |
         await preflight(
             tx,
             workspace=workspace,
-            lists=draft.list_ids,
-            excluded=draft.exclude_list_ids,
+            audience=draft.audience,
             provider=draft.provider_id,
             template=draft.template_id,
+            now=draft.schedule_time,
         )
     return replace(
         draft,
@@ -321,6 +351,8 @@ async def _checked(tx: Tx, workspace: WorkspaceId, draft: Draft, now: datetime |
         reply_to=reply_to,
         list_ids=list(dict.fromkeys(draft.list_ids)),
         exclude_list_ids=list(dict.fromkeys(draft.exclude_list_ids)),
+        segment_ids=list(dict.fromkeys(draft.segment_ids)),
+        exclude_segment_ids=list(dict.fromkeys(draft.exclude_segment_ids)),
     )
 
 
@@ -342,6 +374,8 @@ def _values(draft: Draft) -> list[Any]:
         draft.reply_to,
         list(draft.list_ids),
         list(draft.exclude_list_ids),
+        list(draft.segment_ids),
+        list(draft.exclude_segment_ids),
         draft.provider_id,
         draft.schedule_time,
         CampaignStatus.SCHEDULED if draft.schedule_time else CampaignStatus.DRAFT,

@@ -27,10 +27,10 @@ async def launch(
     await preflight(
         tx,
         workspace=workspace,
-        lists=before.list_ids,
-        excluded=before.exclude_list_ids,
+        audience=before.audience,
         provider=before.provider_id,
         template=before.template_id,
+        now=now,
     )
     provider = before.provider_id or await delivery.default_provider(tx, workspace=workspace)
     assert provider is not None, "preflight looked"
@@ -40,8 +40,7 @@ async def launch(
         workspace=workspace,
         campaign=campaign,
         provider=provider,
-        lists=before.list_ids,
-        excluded=before.exclude_list_ids,
+        audience=before.audience,
         content=await _content(tx, before, frozen, workspace, public_url),
         template=frozen.template,
         template_version=frozen.version,
@@ -105,7 +104,7 @@ async def _content(
     owner = await accounts.get_workspace(tx, workspace=workspace)
     domain = campaign.sender_email.rpartition("@")[2]
     # RFC 2919: the id of what people are subscribed to, stable for as long as the list lives.
-    if len(campaign.list_ids) == 1:
+    if len(campaign.list_ids) == 1 and not campaign.segment_ids:
         only = await audience.get_list(tx, workspace=workspace, list=campaign.list_ids[0])
         list_id, list_name = f"list-{only.id}.workspace-{workspace}.{domain}", only.name
     else:

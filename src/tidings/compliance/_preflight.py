@@ -1,11 +1,12 @@
 """What must be there before anything is sent."""
 
-from collections.abc import Sequence
+from datetime import datetime
 
-from tidings import accounts, audience, content, delivery
+from tidings import accounts, content, delivery
+from tidings.audience import Audience, anyone, missing_lists, missing_segments_of
 from tidings.core.db import Tx
-from tidings.core.errors import Conflict, FieldProblem
-from tidings.core.ids import ListId, ProviderId, TemplateId, WorkspaceId
+from tidings.core.errors import Conflict, FieldProblem, Invalid
+from tidings.core.ids import ProviderId, TemplateId, WorkspaceId
 
 
 class NotReady(Conflict):
@@ -18,10 +19,10 @@ async def preflight(
     tx: Tx,
     *,
     workspace: WorkspaceId,
-    lists: Sequence[ListId],
-    excluded: Sequence[ListId],
+    audience: Audience,
     provider: ProviderId | None,
     template: TemplateId,
+    now: datetime,
 ) -> None:
     """Raises NotReady with everything that stands in the way of a send. (CAN-SPAM 15 U.S.C. 7704(a)(5): postal address.)"""
     problems: list[FieldProblem] = []
@@ -32,16 +33,27 @@ async def preflight(
         )
     if provider is None and await delivery.default_provider(tx, workspace=workspace) is None:
         problems.append(FieldProblem("provider_id", "there is no provider to send through yet: add one"))
-    gone = await audience.missing_lists(tx, workspace=workspace, lists=[*lists, *excluded])
-    if gone:
-        problems.append(FieldProblem("contact_list_ids", "a list of this campaign was deleted: choose another"))
-    elif not await audience.anyone(tx, workspace=workspace, lists=lists, excluded=excluded):
-        problems.append(
-            FieldProblem("contact_list_ids", "nobody is subscribed to these lists: there is no one to send to")
-        )
+    problems += await _audience(tx, workspace, audience, now)
     try:
         await content.get_template(tx, workspace=workspace, template=template)
     except content.TemplateNotFound:
         problems.append(FieldProblem("template_id", "this campaign's template was deleted: choose another"))
     if problems:
         raise NotReady("; ".join(f"{p.field}: {p.message}" for p in problems), fields=tuple(problems))
+
+
+async def _audience(tx: Tx, workspace: WorkspaceId, whom: Audience, now: datetime) -> list[FieldProblem]:
+    if await missing_lists(tx, workspace=workspace, lists=[*whom.lists, *whom.excluded_lists]):
+        return [FieldProblem("contact_list_ids", "a list of this campaign was deleted: choose another")]
+    if await missing_segments_of(tx, workspace=workspace, audience=whom):
+        return [FieldProblem("segment_ids", "a segment of this campaign was deleted: choose another")]
+    try:
+        if await anyone(tx, workspace=workspace, audience=whom, now=now):
+            return []
+    except Invalid as error:
+        return [FieldProblem("segment_ids", f"a segment cannot be read any more: {error.message}")]
+    if whom.segments:
+        return [
+            FieldProblem("segment_ids", "nobody is on these lists or in these segments: there is no one to send to")
+        ]
+    return [FieldProblem("contact_list_ids", "nobody is subscribed to these lists: there is no one to send to")]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tidings import audience
+from tidings.audience import Audience, recipients
 from tidings.core.db import Tx, sql
-from tidings.core.errors import NotFound
-from tidings.core.ids import CampaignId, ListId, ProviderId, SendId, TemplateId, WorkspaceId
+from tidings.core.errors import NotFound, TidingsError
+from tidings.core.ids import CampaignId, ProviderId, SendId, TemplateId, WorkspaceId
 from tidings.core.loops import RETRYABLE
 from tidings.delivery._content import SendContent, extract_links
 from tidings.delivery._states import SendStatus
@@ -59,8 +59,7 @@ async def create_send(
     workspace: WorkspaceId,
     campaign: CampaignId,
     provider: ProviderId,
-    lists: Sequence[ListId],
-    excluded: Sequence[ListId],
+    audience: Audience,
     content: SendContent,
     template: TemplateId,
     template_version: int,
@@ -70,15 +69,18 @@ async def create_send(
     """Freeze what is sent and to whom it goes; the audience is numbered by `prepare`, in the background, at once."""
     send = await tx.fetchval(
         """
-        INSERT INTO sends (workspace_id, campaign_id, provider_id, priority, list_ids, exclude_list_ids, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id
+        INSERT INTO sends (workspace_id, campaign_id, provider_id, priority, list_ids, exclude_list_ids, segment_ids,
+            exclude_segment_ids, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id
         """,
         workspace,
         campaign,
         provider,
         priority,
-        list(lists),
-        list(excluded),
+        list(audience.lists),
+        list(audience.excluded_lists),
+        list(audience.segments),
+        list(audience.excluded_segments),
         now,
     )
     await tx.execute(
@@ -104,7 +106,7 @@ async def prepare_next(tx: Tx, *, chunk_size: int, now: datetime) -> SendId | No
     """
     row = await tx.fetchrow(
         """
-        SELECT workspace_id, id, list_ids, exclude_list_ids, provider_id, priority FROM sends
+        SELECT workspace_id, id, list_ids, exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, priority FROM sends
         WHERE status = 'preparing' ORDER BY priority, created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
         """
     )
@@ -116,20 +118,24 @@ async def prepare_next(tx: Tx, *, chunk_size: int, now: datetime) -> SendId | No
     except RETRYABLE:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, this send stands still and the others go on
-        _log.exception("send %s cannot be prepared", row["id"])
+        told = isinstance(error, TidingsError)
+        if not told:
+            _log.exception("send %s cannot be prepared", row["id"])
         await tx.execute(
             "UPDATE sends SET status = 'paused', reason = $3 WHERE workspace_id = $1 AND id = $2",
             row["workspace_id"],
             row["id"],
-            f"its audience could not be numbered: {type(error).__name__}"[:500],
+            f"its audience could not be numbered: {error if told else type(error).__name__}"[:500],
         )
     return SendId(row["id"])
 
 
 async def _prepare(tx: Tx, row: Any, chunk_size: int, now: datetime) -> None:
     workspace, send = row["workspace_id"], row["id"]
-    launch = sql(__package__, "_launch").replace("{audience}", audience.recipients_sql())
-    counts = await tx.fetchrow(launch, workspace, row["list_ids"], row["exclude_list_ids"], send, now)
+    whom = Audience(row["list_ids"], row["exclude_list_ids"], row["segment_ids"], row["exclude_segment_ids"])
+    who = await recipients(tx, workspace=workspace, audience=whom, first=4, now=now)
+    launch = sql(__package__, "_launch").replace("{audience}", who.sql)
+    counts = await tx.fetchrow(launch, workspace, send, now, *who.values)
     assert counts is not None
     await tx.execute(
         sql(__package__, "_queue"),
