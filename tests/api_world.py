@@ -77,7 +77,12 @@ class World:
             "add_provider": {"name": "P", "kind": "sandbox", "config": {}, "secret": {}, "is_default": False},
             "update_provider": {"name": "P", "config": {}, "secret": {}, "is_default": False},
             "create_workspace": {"name": "W", "postal_address": "1 Road"},
-            "update_workspace": {"name": "W", "postal_address": "1 Road"},
+            "update_workspace": {
+                "name": "W",
+                "postal_address": "1 Road",
+                "sender_email": "hello@example.com",
+                "sender_name": "W",
+            },
             "create_api_key": {"name": "K", "scopes": ["lists:read"]},
             "unsubscribe": {"token": "x" * 40, "reason": "r"},
         }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidings import accounts, delivery
+from tidings.core.client_address import NO_PROXIES, Proxies, read_proxies
 from tidings.core.clock import utc_now
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database
@@ -28,6 +29,7 @@ class App:
     writer: int
     chunk_size: int
     send_workers: int
+    proxies: Proxies = NO_PROXIES
 
 
 @asynccontextmanager
@@ -37,6 +39,7 @@ async def open_app(
     """Connect to the database of the settings and hand out an App; everything is closed when the block ends."""
     if settings.database_url is None:
         raise Unavailable("this needs TIDINGS_DATABASE_URL; `tidings up` sets it for its own roles")
+    proxies = read_proxies(settings.trusted_proxies, settings.forwarded_header)
     db = await Database.open(settings.database_url, size=pool_size, wait_seconds=wait_seconds)
     withdrawals = delivery.Withdrawals(db)
     try:
@@ -49,6 +52,7 @@ async def open_app(
             writer=writer,
             chunk_size=settings.chunk_size,
             send_workers=settings.send_workers,
+            proxies=proxies,
         )
     finally:
         await withdrawals.close()

@@ -23,12 +23,17 @@ class WorkspaceNotFound(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """A tenant. `postal_address` goes into every commercial message (CAN-SPAM, 16 CFR 316.2(p))."""
+    """A tenant. `postal_address` goes into every commercial message (CAN-SPAM, 16 CFR 316.2(p)).
+
+    `sender_email` and `sender_name`: whom what belongs to no campaign comes from, such as confirmations; '' if nobody was named.
+    """
 
     id: WorkspaceId
     name: str
     postal_address: str
     created_at: datetime
+    sender_email: str = ""
+    sender_name: str = ""
 
 
 async def create_workspace(tx: Tx, *, name: str, postal_address: str, now: datetime) -> WorkspaceId:
@@ -59,16 +64,21 @@ async def update_workspace(
     workspace: WorkspaceId,
     name: str | None = None,
     postal_address: str | None = None,
+    sender_email: str | None = None,
+    sender_name: str | None = None,
     by: Principal,
     now: datetime,
 ) -> Workspace:
-    """Change what is given, leave what is None. Raises Invalid, WorkspaceNotFound."""
+    """Change what is given, leave what is None; `sender_email` is a normalised address or ''. Raises Invalid, WorkspaceNotFound."""
     row = await tx.fetchrow(
-        """UPDATE workspaces SET name = coalesce($2, name), postal_address = coalesce($3, postal_address)
+        """UPDATE workspaces SET name = coalesce($2, name), postal_address = coalesce($3, postal_address),
+                  sender_email = coalesce($4, sender_email), sender_name = coalesce($5, sender_name)
            WHERE id = $1 RETURNING *""",
         workspace,
         None if name is None else _name(name),
         None if postal_address is None else _address(postal_address),
+        sender_email,
+        None if sender_name is None else sender_name.strip()[:NAME_LIMIT],
     )
     changed = _workspace(row)
     await audit(tx, by=by, action="workspace.updated", subject=public_id("workspace", workspace), now=now)
@@ -78,7 +88,14 @@ async def update_workspace(
 def _workspace(row: asyncpg.Record | None) -> Workspace:
     if row is None:
         raise WorkspaceNotFound("there is no such workspace")
-    return Workspace(WorkspaceId(row["id"]), row["name"], row["postal_address"], row["created_at"])
+    return Workspace(
+        WorkspaceId(row["id"]),
+        row["name"],
+        row["postal_address"],
+        row["created_at"],
+        row["sender_email"],
+        row["sender_name"],
+    )
 
 
 def _name(text: str) -> str:

@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 from tidings import accounts
 from tidings.accounts import OPERATOR, Workspace
 from tidings.api._deps import Call, needs
-from tidings.api._fields import Body, Name, Prose
+from tidings.api._fields import Body, Line, Name, Prose
 from tidings.api._route import Route
+from tidings.audience import sender_address
 from tidings.core.ids import WorkspaceId, public_id
 
 router = APIRouter(prefix="/workspaces", tags=["workspaces"], route_class=Route)
@@ -22,6 +23,10 @@ class WorkspaceOut(BaseModel):
     id: str
     name: str
     postal_address: str = Field(description="in every message, as the law wants it")
+    sender_email: str = Field(
+        description="whom confirmations come from, where a list does not say otherwise; empty: nobody"
+    )
+    sender_name: str
     created_at: datetime
 
     @classmethod
@@ -31,6 +36,8 @@ class WorkspaceOut(BaseModel):
             id=public_id("workspace", workspace.id),
             name=workspace.name,
             postal_address=workspace.postal_address,
+            sender_email=workspace.sender_email,
+            sender_name=workspace.sender_name,
             created_at=workspace.created_at,
         )
 
@@ -53,6 +60,8 @@ class WorkspaceChanges(Body):
 
     name: Name | None = None
     postal_address: Prose | None = None
+    sender_email: Annotated[str, Field(max_length=1000, examples=["news@example.com"])] | None = None
+    sender_name: Line | None = None
 
 
 @router.post("", status_code=201)
@@ -77,12 +86,14 @@ async def get_workspace(call: Annotated[Call, needs("workspace:read")]) -> Works
 
 @router.patch("/current")
 async def update_workspace(body: WorkspaceChanges, call: Annotated[Call, needs("workspace:write")]) -> WorkspaceOut:
-    """Change the name or the postal address."""
+    """Change the name, the postal address or the sender."""
     changed = await accounts.update_workspace(
         call.tx,
         workspace=call.workspace,
         name=body.name,
         postal_address=body.postal_address,
+        sender_email=None if body.sender_email is None else sender_address("sender_email", body.sender_email),
+        sender_name=body.sender_name,
         by=call.principal,
         now=call.now,
     )

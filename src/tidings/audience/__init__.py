@@ -1,6 +1,6 @@
 """Who may be mailed? Contacts, lists, subscriptions, suppressions, imports.
 
-Owns: contacts, lists, subscriptions, suppressions, imports, import_batches.
+Owns: contacts, lists, subscriptions, suppressions, imports, import_pieces, import_rejects.
 Emits: unsubscribed. Background job: audience.import (see `jobs`).
 """
 
@@ -55,8 +55,26 @@ from tidings.audience._forms import (
     update_form,
 )
 from tidings.audience._grant import Confirmation, ConsentRefused, Verdict, admit, choose_lists, confirm_consent
-from tidings.audience._import_job import jobs, run_import
-from tidings.audience._imports import Import, ImportNotFound, ImportStatus, get_import, start_import
+from tidings.audience._imports import (
+    BrokenFile,
+    Choices,
+    FileTooLarge,
+    Import,
+    ImportNotFound,
+    ImportPolicy,
+    ImportState,
+    ImportStatus,
+    Reading,
+    Upload,
+    cancel_import,
+    get_import,
+    jobs,
+    list_imports,
+    queue_import,
+    rejected_rows,
+    run_import,
+    start_import,
+)
 from tidings.audience._leaving import announce_withdrawn, suppress, unsubscribe
 from tidings.audience._list_settings import ListSettings, OptIn, Visibility, sender_address
 from tidings.audience._lists import (
@@ -64,12 +82,14 @@ from tidings.audience._lists import (
     ListExists,
     ListInUse,
     ListNotFound,
+    ListTerms,
     count_lists,
     create_list,
     delete_list,
     get_list,
     list_lists,
     missing_lists,
+    public_lists,
     require_list,
     some_lists,
     update_list,
@@ -95,6 +115,8 @@ __all__ = [
     "Answers",
     "Audience",
     "AudienceCount",
+    "BrokenFile",
+    "Choices",
     "Confirmation",
     "Consent",
     "ConsentNotFound",
@@ -107,6 +129,7 @@ __all__ = [
     "ContactNotFound",
     "ContactStatus",
     "FieldType",
+    "FileTooLarge",
     "Form",
     "FormDraft",
     "FormExists",
@@ -115,6 +138,8 @@ __all__ = [
     "Fragment",
     "Import",
     "ImportNotFound",
+    "ImportPolicy",
+    "ImportState",
     "ImportStatus",
     "InvalidAddress",
     "List",
@@ -122,12 +147,15 @@ __all__ = [
     "ListInUse",
     "ListNotFound",
     "ListSettings",
+    "ListTerms",
     "OptIn",
     "Proof",
     "Question",
+    "Reading",
     "Standing",
     "SubscriptionStatus",
     "SuppressionReason",
+    "Upload",
     "Verdict",
     "Visibility",
     "address_hash",
@@ -136,6 +164,7 @@ __all__ = [
     "announce_withdrawn",
     "anyone",
     "ask_consent",
+    "cancel_import",
     "choose_lists",
     "clean_contact",
     "confirm_consent",
@@ -166,17 +195,21 @@ __all__ = [
     "list_consents",
     "list_contacts",
     "list_forms",
+    "list_imports",
     "list_lists",
     "list_members",
     "missing_lists",
     "missing_segments_of",
     "normalise_email",
     "origin_of",
+    "public_lists",
     "questions",
+    "queue_import",
     "read_answers",
     "recent_consents",
     "recipients",
     "register_tags",
+    "rejected_rows",
     "remove",
     "require_list",
     "run_import",

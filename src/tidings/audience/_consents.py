@@ -154,8 +154,10 @@ async def recent_consents(
     """
     row = await tx.fetchrow(
         """SELECT (SELECT count(*) FROM consents
-                   WHERE workspace_id = $1 AND email = $2 AND at > $5::timestamptz - interval '1 day') AS address,
-                  (SELECT max(at) FROM consents WHERE workspace_id = $1 AND email = $2) AS last_at,
+                   WHERE workspace_id = $1 AND email = $2 AND at > $5::timestamptz - interval '1 day'
+                     AND source <> 'preferences') AS address,
+                  (SELECT max(at) FROM consents
+                   WHERE workspace_id = $1 AND email = $2 AND source <> 'preferences') AS last_at,
                   (SELECT count(*) FROM consents
                    WHERE workspace_id = $1 AND source = 'form' AND network = $3 AND $3 <> ''
                      AND at > $5::timestamptz - interval '1 hour') AS network,

@@ -24,6 +24,8 @@ SELECT l.id, l.name, l.description, {", ".join(f"l.{name}" for name in COLUMNS)}
 FROM lists AS l
 """  # noqa: S608 - our own column names
 
+_TERMS = f"SELECT id, name, {', '.join(COLUMNS)} FROM lists"  # noqa: S608
+
 
 class ListNotFound(NotFound):
     """There is no such list in this workspace."""
@@ -43,13 +45,12 @@ class ListInUse(Conflict):
     code = "list_in_use"
 
 
-@dataclass(frozen=True, slots=True)
-class List:
-    """A list. `contact_count`: those subscribed. What the other fields mean, and what '' stands for: see ListSettings."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListTerms:
+    """A list as those see it who sign up: see ListSettings for what the fields mean, and what '' stands for."""
 
     id: ListId
     name: str
-    description: str
     opt_in: OptIn
     visibility: Visibility
     public_name: str
@@ -60,9 +61,6 @@ class List:
     confirm_html: str
     confirm_text: str
     confirm_days: int
-    created_at: datetime
-    updated_at: datetime
-    contact_count: int
 
     @property
     def shown_name(self) -> str:
@@ -70,12 +68,14 @@ class List:
         return self.public_name or self.name
 
 
-def of_row(row: asyncpg.Record) -> List:
-    """A list from a row of the select."""
-    values: dict[str, Any] = dict(row)
-    values["opt_in"] = OptIn(row["opt_in"])
-    values["visibility"] = Visibility(row["visibility"])
-    return List(**values)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class List(ListTerms):
+    """A list. `contact_count`: those subscribed."""
+
+    description: str
+    created_at: datetime
+    updated_at: datetime
+    contact_count: int
 
 
 async def create_list(
@@ -111,7 +111,7 @@ async def get_list(tx: Tx, *, workspace: WorkspaceId, list: ListId) -> List:  # 
     row = await tx.fetchrow(f"{_SELECT} WHERE l.workspace_id = $1 AND l.id = $2", workspace, list)
     if row is None:
         raise _unknown(list)
-    return of_row(row)
+    return List(**_values(row))
 
 
 async def list_lists(
@@ -125,14 +125,24 @@ async def list_lists(
         offset,
         limit,
     )
-    return [of_row(row) for row in rows]
+    return [List(**_values(row)) for row in rows]
 
 
-async def some_lists(tx: Tx, *, workspace: WorkspaceId, lists: Sequence[ListId]) -> list[List]:
+async def some_lists(tx: Tx, *, workspace: WorkspaceId, lists: Sequence[ListId]) -> list[ListTerms]:
     """Those of `lists` that exist, in that order."""
-    rows = await tx.fetch(f"{_SELECT} WHERE l.workspace_id = $1 AND l.id = ANY ($2::bigint[])", workspace, lists)
-    found = {ListId(row["id"]): of_row(row) for row in rows}
+    rows = await tx.fetch(f"{_TERMS} WHERE workspace_id = $1 AND id = ANY ($2::bigint[])", workspace, lists)
+    found = {ListId(row["id"]): ListTerms(**_values(row)) for row in rows}
     return [found[one] for one in dict.fromkeys(lists) if one in found]
+
+
+async def public_lists(tx: Tx, *, workspace: WorkspaceId) -> list[ListTerms]:
+    """The lists that everybody may see, by name."""
+    rows = await tx.fetch(
+        f"{_TERMS} WHERE workspace_id = $1 AND visibility = 'public' ORDER BY lower(coalesce(nullif(public_name, ''), name)), id"
+        " LIMIT 500",
+        workspace,
+    )
+    return [ListTerms(**_values(row)) for row in rows]
 
 
 async def count_lists(tx: Tx, *, workspace: WorkspaceId) -> int:
@@ -231,6 +241,10 @@ async def require_lists(tx: Tx, *, workspace: WorkspaceId, lists: Sequence[ListI
             if id_ in missing
         )
         raise Invalid("; ".join(f"{p.field}: {p.message}" for p in problems[:5]), fields=problems)
+
+
+def _values(row: asyncpg.Record) -> dict[str, Any]:
+    return {**row, "opt_in": OptIn(row["opt_in"]), "visibility": Visibility(row["visibility"])}
 
 
 def _unknown(number: ListId) -> ListNotFound:

@@ -7,7 +7,11 @@ from datetime import datetime
 from tidings.audience._leaving import announce_withdrawn
 from tidings.core.db import Tx, sql
 from tidings.core.errors import FieldProblem, Invalid
-from tidings.core.ids import ContactId, ListId, WorkspaceId, public_id
+from tidings.core.ids import ContactId, ListId, SendId, WorkspaceId, public_id
+from tidings.events import Event, EventType, record
+
+_ONE_BY_ONE = 0
+"""The rollup shard of events that come one at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +68,36 @@ async def remove(
     gone = [ContactId(row["contact_id"]) for row in rows]
     await announce_withdrawn(tx, workspace=workspace, contacts=gone)
     return gone
+
+
+async def leave_lists(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    contact: ContactId,
+    lists: Sequence[ListId],
+    source: str,
+    send: SendId | None = None,
+    n: int | None = None,
+    now: datetime,
+) -> list[ListId]:
+    """A contact leaves single lists, as they wished; returns those they had not left yet.
+
+    `send` and `n` say which message they left from. The caller waits at `compliance.withdraw_barrier` afterwards.
+    """
+    rows = await tx.fetch(
+        """UPDATE subscriptions SET status = 'unsubscribed', unsubscribed_at = $4
+           WHERE workspace_id = $1 AND contact_id = $2 AND list_id = ANY ($3::bigint[]) AND status <> 'unsubscribed'
+           RETURNING list_id""",
+        workspace,
+        contact,
+        lists,
+        now,
+    )
+    left = sorted(ListId(row["list_id"]) for row in rows)
+    if left:
+        data = {"reason": "", "source": source, "lists": [public_id("list", one) for one in left]}
+        fact = Event(workspace, EventType.UNSUBSCRIBED, now, send=send, n=n, contact=contact, data=data)
+        await record(tx, events=[fact], writer=_ONE_BY_ONE)
+        await announce_withdrawn(tx, workspace=workspace, contacts=[contact])
+    return left

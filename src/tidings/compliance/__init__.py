@@ -1,6 +1,55 @@
-"""May this be sent, and has that person left? Preflight before a launch, and the one way out. Owns no table."""
+"""May this be sent, has that person left, and did they ask for it? Owns no table.
+
+Preflight before a launch; the one way out; signing up with proof of consent; the preference page.
+"""
 
 from tidings.compliance._leave import leave, withdraw_barrier
+from tidings.compliance._optin import (
+    NoSender,
+    Outcome,
+    SignedUp,
+    TooManySignups,
+    ask_again,
+    confirm,
+    form_token,
+    require_sender,
+    shown_form,
+    sign_up,
+)
+from tidings.compliance._preferences import Access, Choice, Preferences, any_public_list, choose, preferences
 from tidings.compliance._preflight import NotReady, preflight
+from tidings.compliance._signup_form import EMPTY, Filled, ShownForm, embed_html, embed_script, form_inputs
+from tidings.compliance._tokens import SignupTokens
+from tidings.compliance._words import LANGUAGES, pick_language
 
-__all__ = ["NotReady", "leave", "preflight", "withdraw_barrier"]
+__all__ = [
+    "EMPTY",
+    "LANGUAGES",
+    "Access",
+    "Choice",
+    "Filled",
+    "NoSender",
+    "NotReady",
+    "Outcome",
+    "Preferences",
+    "ShownForm",
+    "SignedUp",
+    "SignupTokens",
+    "TooManySignups",
+    "any_public_list",
+    "ask_again",
+    "choose",
+    "confirm",
+    "embed_html",
+    "embed_script",
+    "form_inputs",
+    "form_token",
+    "leave",
+    "pick_language",
+    "preferences",
+    "preflight",
+    "require_sender",
+    "shown_form",
+    "sign_up",
+    "withdraw_barrier",
+]

@@ -24,6 +24,13 @@ class Settings(BaseSettings):
     api_port: int = 8080
     edge_host: str = "127.0.0.1"
     edge_port: int = 8081
+    trusted_proxies: str = Field(
+        default="",
+        description="networks of the proxies before the edge, separated by commas: whom they name as client counts",
+    )
+    forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field(
+        default="x-forwarded-for", description="the header in which they name it; the other one is never read"
+    )
     catcher_smtp_port: int = Field(
         default=2525, description="the built-in catcher: a mail server that delivers nowhere"
     )

@@ -1,0 +1,198 @@
+"""A signup form as HTML: the inputs that our own page and every page it is embedded in have in common.
+
+Everything that people or their customers wrote is escaped; there is no script in it but the small one of `embed_script`.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+from tidings.audience import AnswerProblem, Form, Question
+from tidings.compliance._words import WORDS, pick_language
+
+_AUTOCOMPLETE = {
+    "email": "email",
+    "first_name": "given-name",
+    "last_name": "family-name",
+    "phone": "tel",
+    "language": "language",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownForm:
+    """A form with everything that its page shows, in one language. `token` is its public id."""
+
+    form: Form
+    token: str
+    sender: str
+    lists: Sequence[str]
+    questions: Sequence[Question]
+    language: str
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        """Our own words in its language."""
+        return WORDS[self.language]
+
+    @property
+    def title(self) -> str:
+        """The heading."""
+        return self.form.title or self.words["title"].format(lists=", ".join(self.lists))
+
+    @property
+    def consent(self) -> str:
+        """What people agree to."""
+        return self.form.consent or self.words["consent"].format(sender=self.sender, lists=", ".join(self.lists))
+
+    @property
+    def button(self) -> str:
+        """What is written on the button."""
+        return self.form.button or self.words["button"]
+
+    @property
+    def wording(self) -> str:
+        """All that people read before they press the button: what is kept as proof."""
+        parts = [self.title, self.form.intro, self.consent]
+        parts += [f"[x] {self.words['agree']}"] if self.form.consent_box else []
+        return "\n\n".join(part for part in [*parts, f"[{self.button}]"] if part)
+
+    @property
+    def version(self) -> str:
+        """Stands for the wording: a form that was shown with another one is shown anew."""
+        return hashlib.blake2b(self.wording.encode("utf-8", "replace"), digest_size=9).hexdigest()
+
+    def in_language(self, language: str) -> "ShownForm":
+        """The same in another language that we speak."""
+        return ShownForm(self.form, self.token, self.sender, self.lists, self.questions, pick_language(language))
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What stands in the inputs, and what is wrong with it."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[str, AnswerProblem] = field(default_factory=dict)
+    agreed: bool = False
+    disagreed: bool = False
+
+
+EMPTY = Filled()
+
+
+def form_inputs(shown: ShownForm, filled: Filled = EMPTY, *, ticket: str = "", prefix: str = "tidings") -> str:
+    """The inputs and the button, to be put into a `<form method="post">`. `prefix` begins every id."""
+    hidden = {"wording": shown.version, "lang": shown.language} | ({"ticket": ticket} if ticket else {})
+    email = Question("email", shown.words["email"], True, "email")
+    return "\n".join(
+        [
+            *(f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in hidden.items()),
+            _trap(shown, prefix),
+            *(_input(shown, question, filled, prefix) for question in (email, *shown.questions)),
+            _consent(shown, filled, prefix),
+            f'<button type="submit">{escape(shown.button)}</button>',
+        ]
+    )
+
+
+def embed_html(shown: ShownForm, *, address: str) -> str:
+    """The form for any page, without a script: our page asks for one more press of a button, which keeps programs out."""
+    return f'<form action="{escape(address)}" method="post" accept-charset="utf-8">\n{form_inputs(shown)}\n</form>\n'
+
+
+def embed_script(shown: ShownForm, *, address: str) -> str:
+    """The same with a small script: the answer appears in place. Without scripts it works as the other does.
+
+    The page's origin must be among the form's `origins`.
+    """
+    form_id = f"tidings-{shown.token}"
+    words = {"busy": shown.words["sending"]}
+    return (
+        f'<form id="{form_id}" action="{escape(address)}" method="post" accept-charset="utf-8">\n{form_inputs(shown)}\n'
+        f'<p role="status" aria-live="polite" hidden></p>\n</form>\n'
+        + _SCRIPT.replace("ID", form_id).replace("BUSY", words["busy"])
+    )
+
+
+_SCRIPT = """<script>
+(function (form) {
+  var ticket, says = form.querySelector('[role=status]');
+  function show(text) { says.hidden = false; says.textContent = text; }
+  form.addEventListener('focusin', function () {
+    ticket = ticket || fetch(form.action + '/ticket').then(function (r) { return r.json(); });
+  });
+  form.addEventListener('submit', function (event) {
+    if (!ticket || !window.fetch) return;
+    event.preventDefault();
+    show('BUSY');
+    ticket.then(function (made) {
+      var data = new URLSearchParams(new FormData(form));
+      data.set('ticket', made.ticket);
+      return fetch(form.action, { method: 'POST', body: data, headers: { Accept: 'application/json' } });
+    }).then(function (r) { return r.json(); }).then(function (answer) {
+      if (answer.status === 'again') return form.submit();
+      if (answer.redirect_url) return void (location.href = answer.redirect_url);
+      show(answer.message);
+      if (answer.status === 'ok') form.reset();
+    }).catch(function () { form.submit(); });
+  });
+})(document.getElementById('ID'));
+</script>
+"""
+
+
+def _trap(shown: ShownForm, prefix: str) -> str:
+    """An input that no person sees or reaches, and programs fill in."""
+    hide = "position:absolute;left:-9999px;width:1px;height:1px;overflow:hidden"
+    return (
+        f'<div style="{hide}" aria-hidden="true"><label for="{prefix}-trap">{escape(shown.words["trap"])}</label>'
+        f'<input id="{prefix}-trap" name="your_homepage" tabindex="-1" autocomplete="off"></div>'
+    )
+
+
+def _input(shown: ShownForm, question: Question, filled: Filled, prefix: str) -> str:
+    name, words = question.name, shown.words
+    value = filled.values.get(name, "")
+    id_ = escape(f"{prefix}-{name}")
+    attributes = f'id="{id_}" name="{escape(name)}"'
+    if question.required:
+        attributes += " required"
+    if name in _AUTOCOMPLETE:
+        attributes += f' autocomplete="{_AUTOCOMPLETE[name]}"'
+    problem = filled.problems.get(name)
+    error = ""
+    if problem is not None:
+        attributes += f' aria-invalid="true" aria-describedby="{id_}-error"'
+        error = f'<p class="error" id="{id_}-error">{escape(words[problem])}</p>'
+    label = escape(question.label or words.get(name, name))
+    if question.kind == "boolean":
+        checked = " checked" if value else ""
+        box = f'<input type="checkbox" {attributes} value="on"{checked}>'
+        return f'<p class="check">{box} <label for="{id_}">{label}</label></p>{error}'
+    if not question.required:
+        label += f' <span class="optional">({escape(words["optional"])})</span>'
+    if question.kind == "choice":
+        options = "".join(
+            f"<option{' selected' if choice == value else ''}>{escape(choice)}</option>" for choice in question.choices
+        )
+        control = f'<select {attributes}><option value="">{escape(words["choose"])}</option>{options}</select>'
+    else:
+        kind = {"email": "email", "tel": "tel", "date": "date"}.get(question.kind, "text")
+        mode = ' inputmode="decimal"' if question.kind == "number" else ""
+        control = f'<input type="{kind}" {attributes}{mode} maxlength="1000" value="{escape(value)}">'
+    return f'<label for="{id_}">{label}</label>{control}{error}'
+
+
+def _consent(shown: ShownForm, filled: Filled, prefix: str) -> str:
+    text = "<br>".join(escape(line) for line in shown.consent.splitlines())
+    if not shown.form.consent_box:
+        return f'<p class="consent">{text}</p>'
+    error = f'<p class="error" id="{prefix}-consent-error">{escape(shown.words["agree_first"])}</p>'
+    described = f' aria-invalid="true" aria-describedby="{prefix}-consent-error"' if filled.disagreed else ""
+    checked = " checked" if filled.agreed else ""
+    return (
+        f'<p class="consent">{text}</p><p class="check">'
+        f'<input type="checkbox" id="{prefix}-consent" name="consent" value="on" required{described}{checked}> '
+        f'<label for="{prefix}-consent">{escape(shown.words["agree"])}</label></p>{error if filled.disagreed else ""}'
+    )
