@@ -191,12 +191,12 @@ async def test_the_list_must_exist_and_if_it_goes_the_import_says_so(
 
 
 async def test_a_fault_in_the_middle_ends_it_and_is_told(db: Database, workspace: WorkspaceId, news: ListId) -> None:
-    started = await start(db, workspace, news, [{"email": f"{i}@x.test"} for i in range(8001)])
+    started = await start(db, workspace, news, [{"email": f"{i:0200}@x.test"} for i in range(30_000)])
     async with db.connection() as connection:
-        await connection.execute("UPDATE import_batches SET rows = 'no JSON' WHERE batch_no = 2")
+        await connection.execute("UPDATE import_pieces SET bytes = 'no JSON' WHERE piece_no = 5")
     await audience.run_import(db, KEYS, workspace=workspace, import_=started.id)
     done = await result(db, workspace, started)
-    assert (done.status, done.processed, done.created) == (ImportStatus.FAILED, 4000, 4000)
+    assert (done.status, done.processed, done.rejected) == (ImportStatus.FAILED, 20_000, 20_000)
     assert "JSONDecodeError" in done.problems[0]["message"]
 
 
@@ -267,7 +267,7 @@ async def test_killed_in_the_middle_it_goes_on_and_doubles_nothing(
     async with db.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM contacts") == 20_000
         assert await connection.fetchval("SELECT count(*) FROM subscriptions WHERE status = 'subscribed'") == 20_000
-        assert await connection.fetchval("SELECT count(*) FROM import_batches") == 0
+        assert await connection.fetchval("SELECT count(*) FROM import_pieces") == 0
 
 
 async def test_the_queue_runs_it_and_outlives_a_lost_connection(
@@ -275,7 +275,7 @@ async def test_the_queue_runs_it_and_outlives_a_lost_connection(
 ) -> None:
     stop = asyncio.Event()
     running = asyncio.ensure_future(run_jobs(db, stop, jobs=audience.jobs(db, KEYS)))
-    started = await start(db, workspace, news, [{"email": f"{i}@x.test"} for i in range(20_000)])
+    started = await start(db, workspace, news, [{"email": f"{i}@x.test"} for i in range(60_000)])
     admin = await asyncpg.connect(db.url)
     cut = False
     async with asyncio.timeout(30):
@@ -291,4 +291,4 @@ async def test_the_queue_runs_it_and_outlives_a_lost_connection(
     stop.set()
     await running
     assert cut
-    assert counts(await result(db, workspace, started)) == (20_000, 0, 0, 0)
+    assert counts(await result(db, workspace, started)) == (60_000, 0, 0, 0)

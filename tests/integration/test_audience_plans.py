@@ -71,15 +71,21 @@ async def test_the_first_of_an_audience_is_found_at_once(tx: Tx) -> None:
 
 
 async def test_an_import_looks_each_row_up_whatever_the_statistics_say(tx: Tx) -> None:
-    from tidings.audience._import_job import _STAGE
+    from tidings.audience._imports._stage import PLANS, STAGE
 
-    await tx.execute(_STAGE)
+    await tx.execute(STAGE)
+    await tx.execute(PLANS)
     await tx.execute(
         """INSERT INTO import_rows (email, address_hash)
            SELECT i || '@x.test', decode(md5(i::text), 'hex') FROM generate_series(1, 4000) i ORDER BY 1"""
     )
-    for name, values in (("_import_merge", (77, utc_now())), ("_import_subscribe", (77, 1, utc_now()))):
-        told = await plan(tx, sql("tidings.audience", name), *values)
+    for name, values in (
+        ("_new", (77, utc_now(), [])),
+        ("_changed", (77, utc_now(), ["t"], "update", [])),
+        ("_unlocked", (77, [1])),
+        ("_subscribe", (77, 1, utc_now())),
+    ):
+        told = await plan(tx, sql("tidings.audience._imports", name), *values)
         assert "Seq Scan on contacts" not in told, told
         assert "Seq Scan on suppressions" not in told, told
         assert "Hash Cond" not in told, told

@@ -21,6 +21,10 @@ _PLAIN = re.compile(
 )
 
 
+plain_address = _PLAIN.fullmatch
+"""Not None for an address that is its own normal form, as nearly every lower-case one of up to `LIMIT` characters is."""
+
+
 class InvalidAddress(Invalid):
     """This is no email address."""
 

@@ -1,0 +1,48 @@
+"""Imports: contacts from JSON, CSV, XLSX and ZIP files, accepted at once and worked off in the background.
+
+A file streams into `import_pieces` (`_accept`), is looked at (`_formats`, `_open`, `_mapping`), and read by a process of its own
+(`_reader`, `_child`) that checks a column at a time (`_check`); `_work` stores a batch a transaction.
+"""
+
+from tidings.audience._imports._accept import (
+    Choices,
+    FileTooLarge,
+    Reading,
+    Upload,
+    cancel_import,
+    queue_import,
+    start_import,
+)
+from tidings.audience._imports._rejects import rejected_rows
+from tidings.audience._imports._states import (
+    Import,
+    ImportNotFound,
+    ImportPolicy,
+    ImportState,
+    ImportStatus,
+    get_import,
+    list_imports,
+)
+from tidings.audience._imports._tables import BrokenFile
+from tidings.audience._imports._work import jobs, run_import
+
+__all__ = [
+    "BrokenFile",
+    "Choices",
+    "FileTooLarge",
+    "Import",
+    "ImportNotFound",
+    "ImportPolicy",
+    "ImportState",
+    "ImportStatus",
+    "Reading",
+    "Upload",
+    "cancel_import",
+    "get_import",
+    "jobs",
+    "list_imports",
+    "queue_import",
+    "rejected_rows",
+    "run_import",
+    "start_import",
+]

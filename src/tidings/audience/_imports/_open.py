@@ -1,0 +1,101 @@
+"""From bytes to a table: unpack what is packed, look at what comes out, choose the reader."""
+
+import io
+import itertools
+import tempfile
+from collections.abc import Iterator
+from typing import Any, BinaryIO, cast
+
+from tidings.audience._imports._formats import HEAD, FileFormat, Utf8Scan, sniff
+from tidings.audience._imports._tables import BrokenFile, ContactLines, CsvTable, JsonLinesTable, Rows, Table
+from tidings.audience._imports._xlsx import XlsxTable
+from tidings.audience._imports._zip import Archive, Member
+
+_MEMORY = 8 * 1024 * 1024
+_PIECE = 256 * 1024
+
+
+def open_table(stream: BinaryIO, format_: FileFormat) -> Table:
+    """The table in a stream of this format. Raises BrokenFile."""
+    if format_.zipped:
+        seekable = tempfile.SpooledTemporaryFile(max_size=_MEMORY)  # noqa: SIM115 - the table reads on from it
+        while piece := stream.read(_PIECE):
+            seekable.write(piece)
+        seekable.seek(0)
+        packed = cast("BinaryIO", seekable)
+        archive = Archive(packed)
+        if archive.has("xl/workbook.xml"):
+            packed.seek(0)
+            return XlsxTable(packed, format_)
+        return _Unpacked(archive, format_)
+    if format_.kind == "contacts":
+        return ContactLines(stream)
+    if format_.kind in {"json", "jsonl"}:
+        return JsonLinesTable(stream, format_)
+    return CsvTable(stream, format_)
+
+
+class _Unpacked:
+    """The tables of a ZIP, one after the other, in the columns of all: Mailchimp packs one file for each status."""
+
+    def __init__(self, archive: Archive, format_: FileFormat) -> None:
+        names = [n for n in archive.names() if not n.startswith("__MACOSX/") and n.rpartition("/")[2][:1] != "."]
+        tables = [n for n in names if n.lower().endswith((".csv", ".txt", ".tsv", ".json", ".jsonl", ".ndjson"))]
+        if not tables:
+            raise BrokenFile.at("file", f"has no CSV file in it; it has {', '.join(names[:10]) or 'nothing'}"[:500])
+        if len(tables) > 50:
+            raise BrokenFile.at("file", f"has {len(tables)} tables in it; send a ZIP with one")
+        self._archive = archive
+        self._formats = {name: self._look(name, format_) for name in tables}
+        headers = {name: self._open(name).columns for name in tables}
+        self.columns = list(dict.fromkeys(itertools.chain.from_iterable(headers.values())))
+
+    def batches(self, size: int) -> Iterator[Rows]:
+        """The rows of the first file, then of the second …"""
+        for name in self._formats:
+            table = self._open(name)
+            places = [table.columns.index(c) if c in table.columns else None for c in self.columns]
+            same = places == list(range(len(table.columns)))
+            for rows in table.batches(size):
+                if not same:
+                    # Where each row lies must be asked before its cells are moved.
+                    rows.lines = rows.lines or [rows.first_line + i for i in range(len(rows.cells))]
+                    rows.cells = [
+                        row if i in rows.faults else ["" if place is None else row[place] for place in places]
+                        for i, row in enumerate(rows.cells)
+                    ]
+                yield rows
+
+    def _look(self, name: str, wanted: FileFormat) -> FileFormat:
+        scan, head = Utf8Scan(), b""
+        with self._archive.open(name) as member:
+            while piece := member.read(_PIECE):
+                scan.feed(piece)
+                head = head if len(head) >= HEAD else head + piece
+            scan.feed(b"", last=True)
+        if not head:
+            return FileFormat("csv")
+        found = sniff(head, filename=name, encoding=scan.encoding)
+        return (
+            found if found.kind != "csv" or wanted.header else FileFormat("csv", found.encoding, found.delimiter, False)
+        )
+
+    def _open(self, name: str) -> Table:
+        stream = cast("BinaryIO", io.BufferedReader(_Raw(self._archive.open(name)), _PIECE))
+        format_ = self._formats[name]
+        return JsonLinesTable(stream, format_) if format_.kind in {"json", "jsonl"} else CsvTable(stream, format_)
+
+
+class _Raw(io.RawIOBase):
+    """A member of an archive as the streams of the standard library want it."""
+
+    def __init__(self, member: Member) -> None:
+        self._member = member
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._member.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)

@@ -1,0 +1,27 @@
+"""The staging table: rows of one batch, in a connection's own temporary table that each commit empties."""
+
+from tidings.audience._imports._check import STAGED
+from tidings.core.db import Tx
+
+STAGE = """
+CREATE TEMP TABLE IF NOT EXISTS import_rows (
+    email text, address_hash bytea, first_name text, last_name text, phone text, language text, time_zone text,
+    tags text[], attributes jsonb, status text
+) ON COMMIT DELETE ROWS
+"""
+
+PLANS = """
+SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off;
+SET LOCAL max_parallel_workers_per_gather = 0
+"""
+"""A batch is a few thousand lookups in a large table. Its statistics are of an hour ago, and any other plan is quadratic."""
+
+
+async def stage(tx: Tx, data: bytes) -> None:
+    """Put checked rows into the staging table."""
+    await tx.execute(STAGE)
+    await tx.copy_to_table("import_rows", source=_once(data), columns=STAGED, schema_name="pg_temp", format="text")
+
+
+async def _once(data: bytes):
+    yield data
