@@ -61,6 +61,14 @@ class World:
             "create_contact": contact | {"list_ids": [ids["list_id"]]},
             "update_contact": contact,
             "put_contact": contact,
+            "upsert_contact": contact | {"list_ids": [ids["list_id"]]},
+            "tag_contacts": some | {"add": ["t"], "remove": ["u"]},
+            "update_contacts": some | {"changes": {"language": "de"}},
+            "delete_contacts": some,
+            "create_contact_field": {"name": "n", "label": "N", "type": "choice", "choices": ["a"]},
+            "update_contact_field": {"label": "N", "type": "choice", "choices": ["a"]},
+            "create_tag": {"name": "blue", "colour": "#0000ff"},
+            "update_tag": {"name": "red", "colour": "#ff0000", "merge": True},
             "unsubscribe_contact": {"reason": "r"},
             "create_list": list_,
             "update_list": list_,
@@ -71,6 +79,7 @@ class World:
             "update_template": template,
             "put_template": template,
             "preview_template": {"variables": {"first_name": "Ann"}, "version": 1},
+            "count_audience": {"contact_list_ids": [ids["list_id"]]},
             "create_campaign": campaign,
             "update_campaign": campaign,
             "put_campaign": campaign,
@@ -99,6 +108,9 @@ async def make_world(api: Client) -> World:
 
     await make("list_id", "/lists", {"name": "News"})
     await make("contact_id", "/contacts", {"email": "ann@example.com", "list_ids": [world.ids["list_id"]]})
+    world.ids["email"] = "ann@example.com"
+    await make("field_id", "/contact-fields", {"name": "plan", "type": "text"})
+    await make("tag_id", "/tags", {"name": "vip"})
     await make("import_id", "/contacts/import", {"contacts": [{"email": "bob@example.com"}]})
     await make("template_id", "/templates", {"name": "Hello", "subject": "Hi", "html_content": "<p>Hi</p>"})
     await make("provider_id", "/providers", {"name": "Sandbox", "kind": "sandbox", "is_default": True})

@@ -5,6 +5,8 @@ Emits: unsubscribed. Background job: audience.import (see `jobs`).
 """
 
 from tidings.audience._addresses import InvalidAddress, address_hash, address_key, normalise_email
+from tidings.audience._belonging import Belonging, OnList, belonging
+from tidings.audience._bulk import delete_contacts, update_contacts
 from tidings.audience._consents import (
     Consent,
     ConsentNotFound,
@@ -20,13 +22,24 @@ from tidings.audience._consents import (
     recent_consents,
     standing,
 )
+from tidings.audience._contact_fields import (
+    FieldExists,
+    FieldNotFound,
+    ValuesDoNotFit,
+    create_contact_field,
+    delete_contact_field,
+    get_contact_field,
+    update_contact_field,
+)
 from tidings.audience._contacts import (
     Contact,
     ContactExists,
     ContactNotFound,
     create_contact,
     delete_contact,
+    find_contact,
     get_contact,
+    put_contact,
     update_contact,
 )
 from tidings.audience._declared_fields import declare_fields, declared_fields
@@ -104,10 +117,22 @@ from tidings.audience._recipients import (
     missing_segments_of,
     recipients,
 )
+from tidings.audience._search import Found, search_contacts
 from tidings.audience._segments import Fragment
 from tidings.audience._states import ContactStatus, SubscriptionStatus, SuppressionReason
 from tidings.audience._survivors import survivor
-from tidings.audience._tags import register_tags
+from tidings.audience._tags import (
+    Tag,
+    TagExists,
+    TagNotFound,
+    create_tag,
+    delete_tag,
+    get_tag,
+    list_tags,
+    register_tags,
+    tag_contacts,
+    update_tag,
+)
 
 __all__ = [
     "Added",
@@ -115,6 +140,7 @@ __all__ = [
     "Answers",
     "Audience",
     "AudienceCount",
+    "Belonging",
     "BrokenFile",
     "Choices",
     "Confirmation",
@@ -128,6 +154,8 @@ __all__ = [
     "ContactFields",
     "ContactNotFound",
     "ContactStatus",
+    "FieldExists",
+    "FieldNotFound",
     "FieldType",
     "FileTooLarge",
     "Form",
@@ -135,6 +163,7 @@ __all__ = [
     "FormExists",
     "FormField",
     "FormNotFound",
+    "Found",
     "Fragment",
     "Import",
     "ImportNotFound",
@@ -148,6 +177,7 @@ __all__ = [
     "ListNotFound",
     "ListSettings",
     "ListTerms",
+    "OnList",
     "OptIn",
     "Proof",
     "Question",
@@ -155,7 +185,11 @@ __all__ = [
     "Standing",
     "SubscriptionStatus",
     "SuppressionReason",
+    "Tag",
+    "TagExists",
+    "TagNotFound",
     "Upload",
+    "ValuesDoNotFit",
     "Verdict",
     "Visibility",
     "address_hash",
@@ -164,6 +198,7 @@ __all__ = [
     "announce_withdrawn",
     "anyone",
     "ask_consent",
+    "belonging",
     "cancel_import",
     "choose_lists",
     "clean_contact",
@@ -175,21 +210,29 @@ __all__ = [
     "count_members",
     "count_recipients",
     "create_contact",
+    "create_contact_field",
     "create_form",
     "create_list",
+    "create_tag",
     "declare_fields",
     "declared_fields",
     "decline_consent",
     "delete_contact",
+    "delete_contact_field",
+    "delete_contacts",
     "delete_form",
     "delete_list",
+    "delete_tag",
+    "find_contact",
     "forget_unconfirmed",
     "forms_using_list",
     "get_consent",
     "get_contact",
+    "get_contact_field",
     "get_form",
     "get_import",
     "get_list",
+    "get_tag",
     "jobs",
     "leave_lists",
     "list_consents",
@@ -198,11 +241,13 @@ __all__ = [
     "list_imports",
     "list_lists",
     "list_members",
+    "list_tags",
     "missing_lists",
     "missing_segments_of",
     "normalise_email",
     "origin_of",
     "public_lists",
+    "put_contact",
     "questions",
     "queue_import",
     "read_answers",
@@ -213,6 +258,7 @@ __all__ = [
     "remove",
     "require_list",
     "run_import",
+    "search_contacts",
     "sender_address",
     "some_lists",
     "standing",
@@ -220,8 +266,12 @@ __all__ = [
     "subscribe",
     "suppress",
     "survivor",
+    "tag_contacts",
     "unsubscribe",
     "update_contact",
+    "update_contact_field",
+    "update_contacts",
     "update_form",
     "update_list",
+    "update_tag",
 ]

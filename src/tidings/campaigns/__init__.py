@@ -22,6 +22,7 @@ from tidings.campaigns._control import cancel, follow_sends, pause, resume
 from tidings.campaigns._errors import CampaignNotFound, WrongState
 from tidings.campaigns._launch import launch, launch_due
 from tidings.campaigns._report import Counts, Progress, Rates, Speedometer, counts_of, of_sends, progress_of, rates_of
+from tidings.campaigns._why import Explanation, Reason, Why, explain
 
 __all__ = [
     "Campaign",
@@ -29,9 +30,12 @@ __all__ = [
     "CampaignStatus",
     "Counts",
     "Draft",
+    "Explanation",
     "Progress",
     "Rates",
+    "Reason",
     "Speedometer",
+    "Why",
     "WrongState",
     "cancel",
     "count_campaigns",
@@ -39,6 +43,7 @@ __all__ = [
     "create_campaign",
     "delete_campaign",
     "duplicate_campaign",
+    "explain",
     "follow_sends",
     "get_campaign",
     "launch",

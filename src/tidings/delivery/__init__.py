@@ -16,6 +16,7 @@ from tidings.delivery._providers import (
     list_providers,
     update_provider,
 )
+from tidings.delivery._recipients import Recipient, list_recipients, recipient
 from tidings.delivery._sample import sample_message
 from tidings.delivery._sends import (
     PREPARE,
@@ -42,6 +43,7 @@ __all__ = [
     "ProviderInUse",
     "ProviderNotFound",
     "ProviderSettings",
+    "Recipient",
     "SendContent",
     "SendCounts",
     "SendNotFound",
@@ -59,8 +61,10 @@ __all__ = [
     "finish_all",
     "get_provider",
     "list_providers",
+    "list_recipients",
     "pause_send",
     "prepare_next",
+    "recipient",
     "requeue_due",
     "resume_send",
     "sample_message",
