@@ -48,7 +48,7 @@ RETURN CASE
         CASE WHEN jsonb_typeof(value) = 'number' THEN value
              WHEN jsonb_typeof(value) = 'string'
                   AND btrim(value #>> '{}', E' \t\r\n') ~ '^[+-]?[0-9]{1,15}([.][0-9]{1,15})?$'
-             THEN to_jsonb(btrim(value #>> '{}', E' \t\r\n')::numeric)
+             THEN to_jsonb(trim_scale(btrim(value #>> '{}', E' \t\r\n')::numeric))
         END
     WHEN wanted = 'boolean' THEN
         CASE WHEN jsonb_typeof(value) = 'boolean' THEN value
@@ -69,3 +69,23 @@ RETURN CASE
          ORDER BY c <> btrim(value #>> '{}', E' \t\r\n'), position
          LIMIT 1)
 END;
+
+-- Names as they are searched: lower case, no accents. At most some hundred characters, for an index holds it.
+CREATE FUNCTION contact_search_key(name text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN octet_length(name) = length(name) THEN lower(name)
+    ELSE left(replace(translate(regexp_replace(normalize(lower(left(name, 600)), NFKD), '[\u0300-\u036f]', '', 'g'),
+                                'øłđħı', 'oldhi'), 'ß', 'ss'), 300)
+END;
+ALTER TABLE contacts
+    ADD COLUMN name_key text GENERATED ALWAYS AS (contact_search_key(first_name || ' ' || last_name)) STORED;
+
+-- Searching for any part walks the primary key, newest first, and needs nothing else: see docs/decisions/0070.
+ALTER TABLE subscriptions DROP CONSTRAINT subscriptions_workspace_id_contact_id_fkey;
+ALTER TABLE contacts DROP CONSTRAINT contacts_pkey,
+    ADD CONSTRAINT contacts_pkey PRIMARY KEY (workspace_id, id) INCLUDE (email, name_key);
+ALTER TABLE subscriptions ADD FOREIGN KEY (workspace_id, contact_id) REFERENCES contacts ON DELETE CASCADE;
+
+-- What happened to one thing: the timeline of a contact.
+CREATE INDEX audit_entries_by_subject ON audit_entries (workspace_id, subject, at);

@@ -37,6 +37,9 @@ BROKEN_IDS = ("x", "contact_0", "contact_-1", "contact_1.0", "contact_9999999999
 ROWS = (b"[[[[]]]]", b"[null]", b"[{}]", b'["a\\u0007b", 3]')
 """Rows of an import are judged one by one when their turn comes: any may be sent."""
 
+FREE_TEXT = {"search", "tag"}
+"""Query parameters for which any text is good that can be stored."""
+
 
 def wrong_values(good: Any) -> Iterator[bytes]:
     """JSON texts that cannot be right for a field with this good value."""
@@ -158,6 +161,8 @@ async def test_broken_queries(api: Client, app: App) -> None:
             field = parameter["name"]
             for broken in ("%00", "%ff", "-1e9", "99999999999999999999999", "a" * 4000, "%F0%9F%92%A5%27--", "[]"):
                 answer = await client(method, f"{world.path(path)}?{field}={broken}")
+                if field in FREE_TEXT and answer.status == 200 and broken != "%00":
+                    continue
                 refused(answer, (name, field, broken[:20]), operation, field=field)
     assert await everything(app) == before
 

@@ -7,6 +7,8 @@ from tidings.bootstrap import App
 _OWN_AFFAIRS = {
     # Nothing in these refers to what exists; they make or read the caller's own.
     "create_list",
+    "create_contact_field",
+    "create_tag",
     "create_template",
     "add_provider",
     "create_api_key",

@@ -1,6 +1,6 @@
 """The audit trail: who did what to what. Written in the deed's transaction: neither exists without the other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,5 +25,27 @@ async def audit(
         by.actor,
         action,
         subject,
+        dict(detail or {}),
+    )
+
+
+async def audit_each(
+    tx: Tx,
+    *,
+    by: Principal,
+    action: str,
+    subjects: Sequence[str],
+    detail: Mapping[str, Any] | None = None,
+    now: datetime,
+) -> None:
+    """As `audit`, for one deed that was done to many things: an entry each, in one statement."""
+    await tx.execute(
+        """INSERT INTO audit_entries (workspace_id, at, actor, action, subject, detail)
+           SELECT $1, $2, $3, $4, subject, $6 FROM unnest($5::text[]) AS s (subject)""",
+        by.workspace,
+        now,
+        by.actor,
+        action,
+        subjects,
         dict(detail or {}),
     )

@@ -24,6 +24,7 @@ class Page(BaseModel, Generic[T]):
     page: int | None = Field(description="null when walking by cursor")
     page_size: int
     total: int | None = Field(description="of all pages; null when walking by cursor")
+    total_capped: bool = Field(default=False, description="there are more than `total`: counting stopped there")
     next_cursor: str | None
 
 
@@ -40,15 +41,16 @@ class Paging:
         """Items to skip; 0 when walking by cursor."""
         return 0 if self.before is not None else (self.page - 1) * self.limit
 
-    def of(self, items: list[T], *, last_id: int | None, total: int | None) -> Page[T]:
-        """The answer: `last_id` is the id of the last item, `total` how many there are in all."""
+    def of(self, items: list[T], *, last_id: int | None, total: int | None, capped: bool = False) -> Page[T]:
+        """The answer: `last_id` is the id of the last item, `total` how many there are in all, or at least if `capped`."""
         walking = self.before is not None
-        more = len(items) == self.limit and (total is None or self.offset + len(items) < total)
+        more = len(items) == self.limit and (total is None or capped or self.offset + len(items) < total)
         return Page[T].model_construct(
             items=items,
             page=None if walking else self.page,
             page_size=self.limit,
             total=None if walking else total,
+            total_capped=capped and not walking,
             next_cursor=_cursor(last_id) if more and last_id is not None else None,
         )
 

@@ -14,18 +14,25 @@ _MISSING = {
     "campaign_id": "campaign_not_found",
     "provider_id": "provider_not_found",
     "key_id": "api_key_not_found",
+    "field_id": "contact_field_not_found",
+    "tag_id": "tag_not_found",
 }
 
 _SAVING = {
     "contact": ("contact_exists", "invalid_address"),
     "list": ("list_exists",),
+    "tag": ("tag_exists",),
     "template": ("invalid_template",),
     "campaign": ("campaign_wrong_state", "not_ready"),
 }
 
 _OF_OPERATION: dict[str, tuple[str, ...]] = {
     "create_campaign": ("not_ready",),
-    "list_contacts": ("invalid_address",),
+    "list_contacts": ("invalid_address", "list_not_found"),
+    "get_contact_by_email": ("invalid_address", "contact_not_found"),
+    "upsert_contact": ("invalid_address",),
+    "create_contact_field": ("contact_field_exists", "contact_field_values_do_not_fit"),
+    "update_contact_field": ("contact_field_values_do_not_fit",),
     "delete_list": ("list_in_use",),
     "delete_template": ("template_in_use",),
     "preview_template": ("invalid_template", "render_failed"),

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from tidings import audience, campaigns, compliance, events
@@ -12,6 +12,7 @@ from tidings.api._fields import Body, ContactRef, ListRef, Prose
 from tidings.api._paging import Page, Paged
 from tidings.api._route import Route
 from tidings.audience import Contact, ContactStatus
+from tidings.core.errors import Invalid
 from tidings.core.ids import ContactId, ListId, public_id
 
 router = APIRouter(prefix="/contacts", tags=["contacts"], route_class=Route)
@@ -64,7 +65,9 @@ class ContactOut(BaseModel):
         )
 
 
-class _Said(Body):
+class ContactFieldsBody(Body):
+    """What can be said of any contact. What is left out or null stays; empty text clears."""
+
     first_name: Text | None = None
     last_name: Text | None = None
     phone: Text | None = None
@@ -73,19 +76,21 @@ class _Said(Body):
     tags: Tags | None = None
     attributes: Attributes | None = None
 
-    def clean(self) -> audience.ContactFields:
-        """Checked and tidied. Raises Invalid."""
-        return audience.clean_contact(self.model_dump(exclude_unset=True, exclude={"list_ids"}))
+    async def clean(self, call: Call, *, at: str = "") -> audience.ContactFields:
+        """Checked and tidied, attributes by the types that the workspace declared. Raises Invalid."""
+        declared = await audience.declared_fields(call.tx, workspace=call.workspace) if self.attributes else None
+        told = self.model_dump(exclude_unset=True, exclude={"list_ids"})
+        return audience.clean_contact(told, at=at, fields=declared)
 
 
-class NewContact(_Said):
+class NewContact(ContactFieldsBody):
     """A new contact, put on lists at once."""
 
     email: Email
     list_ids: Annotated[list[ListRef], Field(max_length=1000, default_factory=list)]
 
 
-class ContactChanges(_Said):
+class ContactChanges(ContactFieldsBody):
     """What to say of a contact. What is left out or null stays; empty text clears. Attributes merge, null takes one away."""
 
     email: Email | None = None
@@ -129,7 +134,7 @@ async def create_contact(body: NewContact, call: Writing) -> ContactOut:
     made = await audience.create_contact(
         call.tx,
         workspace=call.workspace,
-        fields=body.clean(),
+        fields=await body.clean(call),
         lists=[ListId(number) for number in body.list_ids],
         keys=call.app.keys,
         by=call.principal,
@@ -138,14 +143,59 @@ async def create_contact(body: NewContact, call: Writing) -> ContactOut:
     return ContactOut.of(made)
 
 
+@router.put("", openapi_extra={"responses": {"201": {"description": "Created"}}})
+async def upsert_contact(body: NewContact, call: Writing) -> Response:
+    """Create the contact with this address, or say this of whoever has it: 201 or 200.
+
+    Of a known contact what is left out or null stays, attributes merge, and the lists are added. Whoever left stays out.
+    """
+    contact, made = await audience.put_contact(
+        call.tx,
+        workspace=call.workspace,
+        fields=await body.clean(call),
+        lists=[ListId(number) for number in body.list_ids],
+        keys=call.app.keys,
+        by=call.principal,
+        now=call.now,
+    )
+    return Response(
+        ContactOut.of(contact).model_dump_json(), status_code=201 if made else 200, media_type="application/json"
+    )
+
+
 @router.get("")
 async def list_contacts(
     call: Reading,
     paging: Paged,
+    search: Annotated[
+        str, Query(max_length=1000, description="words that address or name have, whatever their case and accents")
+    ] = "",
     email: Annotated[str | None, Query(max_length=1000)] = None,
     status: ContactStatus | None = None,
+    tag: Annotated[str | None, Query(max_length=1000, description="the name of a tag they have")] = None,
+    list_id: Annotated[ListRef | None, Query(description="a list they are subscribed to")] = None,
 ) -> Page[ContactOut]:
-    """Contacts, newest first."""
+    """Contacts, newest first, narrowed by any of these. With `search`, `tag` or `list_id` at most 1000 are counted."""
+    for name, text in (("search", search), ("tag", tag)):
+        if text and "\0" in text:
+            raise Invalid.at(name, "must not hold the character NUL")
+    if email is None and (search.strip() or tag is not None or list_id is not None):
+        list_ = None if list_id is None else ListId(list_id)
+        if list_ is not None:
+            await audience.require_list(call.tx, workspace=call.workspace, list=list_)
+        page = await audience.search_contacts(
+            call.tx,
+            workspace=call.workspace,
+            search=search,
+            status=status,
+            tag=tag,
+            list=list_,
+            before=paging.before,
+            offset=paging.offset,
+            limit=paging.limit,
+        )
+        last = page.contacts[-1].id if page.contacts else None
+        return paging.of([ContactOut.of(c) for c in page.contacts], last_id=last, total=page.total, capped=page.capped)
     normal = None if email is None else audience.normalise_email(email)
     found = await audience.list_contacts(
         call.tx,
@@ -160,6 +210,13 @@ async def list_contacts(
     if paging.before is None:
         total = await audience.count_contacts(call.tx, workspace=call.workspace, email=normal, status=status)
     return paging.of([ContactOut.of(c) for c in found], last_id=found[-1].id if found else None, total=total)
+
+
+@router.get("/by-email/{email}")
+async def get_contact_by_email(email: str, call: Reading) -> ContactOut:
+    """The contact with this address."""
+    normal = audience.normalise_email(email)
+    return ContactOut.of(await audience.find_contact(call.tx, workspace=call.workspace, email=normal))
 
 
 @router.get("/{contact_id}")
@@ -178,7 +235,7 @@ async def update_contact(contact_id: ContactRef, body: ContactChanges, call: Wri
         call.tx,
         workspace=call.workspace,
         contact=contact,
-        fields=body.clean(),
+        fields=await body.clean(call),
         keys=call.app.keys,
         by=call.principal,
         now=call.now,

@@ -13,6 +13,8 @@ from tidings.audience._fields import ContactFields
 from tidings.audience._leaving import announce_withdrawn
 from tidings.audience._lists import require_lists
 from tidings.audience._states import ContactStatus
+from tidings.audience._survivors import survivor
+from tidings.audience._tags import register_tags
 from tidings.core.crypto import Keyring
 from tidings.core.db import Tx, sql
 from tidings.core.errors import Conflict, Invalid, NotFound
@@ -27,12 +29,15 @@ SELECT c.id, c.email, c.first_name, c.last_name, c.phone, c.language, c.time_zon
 FROM contacts AS c
 """
 
-# A suppressed address comes on no list.
-_FIRST_LISTS = """
+# Nobody who left, and no address that is suppressed, on that list or on all.
+_PUT_ON_LISTS = """
 INSERT INTO subscriptions (workspace_id, list_id, contact_id, subscribed_at)
 SELECT DISTINCT c.workspace_id, l.id, c.id, $4::timestamptz
 FROM contacts AS c, unnest($3::bigint[]) AS l (id)
 WHERE c.workspace_id = $1 AND c.id = $2 AND c.status < 'unsubscribed'
+  AND NOT EXISTS (SELECT FROM list_suppressions AS s
+                  WHERE s.workspace_id = $1 AND s.list_id = l.id AND s.address_hash = c.address_hash)
+ON CONFLICT (workspace_id, list_id, contact_id) DO NOTHING
 """
 
 _TEXTS = ("first_name", "last_name", "phone", "language", "time_zone")
@@ -100,14 +105,15 @@ async def create_contact(
         address_hash(address_key(keys), fields.email),
         *(getattr(fields, name) or "" for name in _TEXTS),
         fields.tags or [],
-        fields.attributes or {},
+        {name: value for name, value in (fields.attributes or {}).items() if value is not None},
         now,
     )
     if number is None:
         raise await _exists(tx, workspace, fields.email)
     contact = ContactId(number)
+    await register_tags(tx, workspace=workspace, names=fields.tags or (), now=now)
     if lists:
-        await tx.execute(_FIRST_LISTS, workspace, contact, lists, now)
+        await tx.execute(_PUT_ON_LISTS, workspace, contact, lists, now)
     await audit(tx, by=by, action="contact.created", subject=public_id("contact", contact), now=now)
     return await get_contact(tx, workspace=workspace, contact=contact)
 
@@ -116,7 +122,15 @@ async def get_contact(tx: Tx, *, workspace: WorkspaceId, contact: ContactId) -> 
     """The contact. Raises ContactNotFound."""
     row = await tx.fetchrow(f"{SELECT} WHERE c.workspace_id = $1 AND c.id = $2", workspace, contact)
     if row is None:
-        raise _unknown(contact)
+        raise await unknown(tx, workspace, contact)
+    return of_row(row)
+
+
+async def find_contact(tx: Tx, *, workspace: WorkspaceId, email: str) -> Contact:
+    """The contact with this normalised address. Raises ContactNotFound."""
+    row = await tx.fetchrow(f"{SELECT} WHERE c.workspace_id = $1 AND c.email = $2", workspace, email)
+    if row is None:
+        raise ContactNotFound(f"there is no contact with the address {email}")
     return of_row(row)
 
 
@@ -139,7 +153,7 @@ async def update_contact(
         "SELECT * FROM contacts WHERE workspace_id = $1 AND id = $2 FOR NO KEY UPDATE", workspace, contact
     )
     if old is None:
-        raise _unknown(contact)
+        raise await unknown(tx, workspace, contact)
     email = fields.email or old["email"]
     moved = email != old["email"]
     attributes = old["attributes"]
@@ -160,12 +174,50 @@ async def update_contact(
             )
     except asyncpg.UniqueViolationError:
         raise await _exists(tx, workspace, email) from None
+    await register_tags(tx, workspace=workspace, names=fields.tags or (), now=now)
     if moved:
         await tx.execute(sql(__package__, "_move_contact"), workspace, contact, now)
         await announce_withdrawn(tx, workspace=workspace, contacts=[contact])
     detail = {"address_changed": True} if moved else {}
     await audit(tx, by=by, action="contact.updated", subject=public_id("contact", contact), detail=detail, now=now)
     return await get_contact(tx, workspace=workspace, contact=contact), moved
+
+
+async def put_contact(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    fields: ContactFields,
+    lists: Sequence[ListId] = (),
+    keys: Keyring,
+    by: Principal,
+    now: datetime,
+) -> tuple[Contact, bool]:
+    """The contact with this address, made if there is none; the second value says whether it was.
+
+    Of one who is there already what is told changes, as with `update_contact`, and the lists are added to those they are
+    on. Whoever left stays out. Raises Invalid.
+    """
+    if fields.email is None:
+        raise Invalid.at("email", "is required")
+    find = "SELECT id FROM contacts WHERE workspace_id = $1 AND email = $2 FOR NO KEY UPDATE"
+    found = await tx.fetchval(find, workspace, fields.email)
+    if found is None:
+        try:
+            made = await create_contact(tx, workspace=workspace, fields=fields, lists=lists, keys=keys, by=by, now=now)
+            return made, True
+        except ContactExists:  # someone else made them in this moment
+            found = await tx.fetchval(find, workspace, fields.email)
+            if found is None:
+                raise
+    contact = ContactId(found)
+    await require_lists(tx, workspace=workspace, lists=lists, field="list_ids")
+    if lists:
+        await tx.execute(_PUT_ON_LISTS, workspace, contact, lists, now)
+    changed, _ = await update_contact(
+        tx, workspace=workspace, contact=contact, fields=fields, keys=keys, by=by, now=now
+    )
+    return changed, False
 
 
 async def delete_contact(tx: Tx, *, workspace: WorkspaceId, contact: ContactId, by: Principal, now: datetime) -> None:
@@ -177,13 +229,17 @@ async def delete_contact(tx: Tx, *, workspace: WorkspaceId, contact: ContactId, 
         "DELETE FROM contacts WHERE workspace_id = $1 AND id = $2 RETURNING id", workspace, contact
     )
     if found is None:
-        raise _unknown(contact)
+        raise await unknown(tx, workspace, contact)
+    await tx.execute("DELETE FROM contact_merges WHERE workspace_id = $1 AND into_id = $2", workspace, contact)
     await announce_withdrawn(tx, workspace=workspace, contacts=[contact])
     await audit(tx, by=by, action="contact.deleted", subject=public_id("contact", contact), now=now)
 
 
-def _unknown(contact: ContactId) -> ContactNotFound:
-    return ContactNotFound(f"there is no contact {public_id('contact', contact)}")
+async def unknown(tx: Tx, workspace: WorkspaceId, contact: ContactId) -> ContactNotFound:
+    """What to raise for an id that no contact has: it says so if they were merged into another."""
+    now_known_as = (await survivor(tx, workspace=workspace, contacts=[contact])).get(contact)
+    merged = "" if now_known_as is None else f": it was merged into {public_id('contact', now_known_as)}"
+    return ContactNotFound(f"there is no contact {public_id('contact', contact)}{merged}")
 
 
 async def _exists(tx: Tx, workspace: WorkspaceId, email: str) -> ContactExists:

@@ -79,6 +79,14 @@ def _typed(
     return typed
 
 
+def clean_tags(told: Any, *, at: str) -> list[str]:
+    """Tags alone, each once. Raises Invalid naming `at[position]`."""
+    try:
+        return _tags(told)
+    except _Bad as bad:
+        raise Invalid.at(f"{at}{bad.where}", bad.message) from None
+
+
 class _Bad(Exception):
     """One value is wrong; `where` is the path below the field."""
 
@@ -134,7 +142,7 @@ def _time_zones() -> frozenset[str]:
 
 
 def _tags(value: Any) -> list[str]:
-    if not isinstance(value, list):
+    if not isinstance(value, (list, tuple)):
         raise _Bad("must be a list of words")
     if len(value) > TAGS_LIMIT:
         raise _Bad(f"must have at most {TAGS_LIMIT} tags")

@@ -1,0 +1,96 @@
+"""Doing something to many contacts at once, over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from tidings import audience
+from tidings.api._deps import Call, needs
+from tidings.api._fields import Body, ContactRef
+from tidings.api._route import Route
+from tidings.api.contacts import ContactFieldsBody, Tags, withdraw
+from tidings.core.ids import ContactId
+
+router = APIRouter(prefix="/contacts", tags=["contacts"], route_class=Route)
+
+Writing = Annotated[Call, needs("contacts:write")]
+
+ManyContacts = Annotated[list[ContactRef], Field(min_length=1, max_length=10_000)]
+
+
+class Tagging(Body):
+    """Tags to put on contacts, and tags to take off them. A tag in both is on them afterwards."""
+
+    contact_ids: ManyContacts
+    add: Annotated[Tags, Field(default_factory=list)]
+    remove: Annotated[Tags, Field(default_factory=list)]
+
+
+class ManyChanges(Body):
+    """What to say of all these contacts. What is left out or null stays; attributes merge, null takes one away."""
+
+    contact_ids: ManyContacts
+    changes: ContactFieldsBody
+
+
+class ManyToDelete(Body):
+    """Contacts to delete."""
+
+    contact_ids: ManyContacts
+
+
+class Changed(BaseModel):
+    """Of how many contacts something changed."""
+
+    changed: int
+
+
+class Deleted(BaseModel):
+    """How many contacts were deleted."""
+
+    deleted: int
+
+
+@router.post("/tags", summary="Tag and untag contacts")
+async def tag_contacts(body: Tagging, call: Writing) -> Changed:
+    """Put tags on contacts and take others off, at once. If one of the contacts does not exist, nothing changes."""
+    changed = await audience.tag_contacts(
+        call.tx,
+        workspace=call.workspace,
+        contacts=_ids(body.contact_ids),
+        add=body.add,
+        remove=body.remove,
+        by=call.principal,
+        now=call.now,
+    )
+    return Changed(changed=changed)
+
+
+@router.post("/update")
+async def update_contacts(body: ManyChanges, call: Writing) -> Changed:
+    """Say the same of many contacts, at once. If one of them does not exist, nothing changes."""
+    changed = await audience.update_contacts(
+        call.tx,
+        workspace=call.workspace,
+        contacts=_ids(body.contact_ids),
+        fields=await body.changes.clean(call, at="changes."),
+        by=call.principal,
+        now=call.now,
+    )
+    return Changed(changed=changed)
+
+
+@router.post("/delete")
+async def delete_contacts(body: ManyToDelete, call: Writing) -> Deleted:
+    """Delete contacts; suppressed addresses stay so. If one of them does not exist, nothing is deleted."""
+    contacts = list(dict.fromkeys(_ids(body.contact_ids)))
+    await audience.delete_contacts(
+        call.tx, workspace=call.workspace, contacts=contacts, by=call.principal, now=call.now
+    )
+    withdraw(call, contacts)
+    return Deleted(deleted=len(contacts))
+
+
+def _ids(numbers: list[int]) -> list[ContactId]:
+    return [ContactId(number) for number in numbers]

@@ -1,0 +1,104 @@
+"""Finding contacts by any part of their address or name, alone or with a status, a tag, a list: newest first.
+
+One walk along the primary key, which holds address and name (see docs/decisions/0070): it ends as soon as it has a page
+and knows whether there are more than `CAP`, and at the worst reads one index of the workspace's contacts.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tidings.audience._contacts import SELECT, Contact, of_row
+from tidings.audience._states import ContactStatus
+from tidings.core.db import Tx
+from tidings.core.errors import Invalid
+from tidings.core.ids import ListId, WorkspaceId
+
+CAP = 1000
+"""So many are counted; beyond it the answer is "more than"."""
+
+WORDS = 10
+
+_KEYS = """
+SELECT lower(word) AS plain, contact_search_key(word) AS key FROM unnest($1::text[]) WITH ORDINALITY AS t (word, o) ORDER BY o
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of contacts. `total` is None where nothing was counted; `capped`: there are more than `total`."""
+
+    contacts: list[Contact]
+    total: int | None
+    capped: bool
+
+
+async def search_contacts(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    search: str = "",
+    status: ContactStatus | None = None,
+    tag: str | None = None,
+    list: ListId | None = None,  # noqa: A002 - it is one
+    before: int | None = None,
+    offset: int = 0,
+    limit: int,
+) -> Found:
+    """Contacts that have every word of `search` in their address or name, whatever its case and accents.
+
+    `before` is the id to continue below; without it, matches are counted up to `CAP`. Raises Invalid.
+    """
+    words = search.split()
+    if len(words) > WORDS:
+        raise Invalid.at("search", f"must have at most {WORDS} words")
+    keys = await tx.fetch(_KEYS, words) if words else []
+    most = limit if before is not None else max(CAP, offset + limit) + 1
+    statement, values = search_sql([(row["plain"], row["key"]) for row in keys], status=status, tag=tag, list_=list)
+    rows = await tx.fetch(statement, workspace, 2**63 - 1 if before is None else before, most, *values)
+    page = [row["id"] for row in rows[offset : offset + limit]]
+    contacts = await tx.fetch(
+        f"{SELECT} WHERE c.workspace_id = $1 AND c.id = ANY ($2::bigint[]) ORDER BY c.id DESC", workspace, page
+    )
+    return Found(
+        [of_row(row) for row in contacts],
+        total=None if before is not None else min(len(rows), most - 1),
+        capped=before is None and len(rows) == most,
+    )
+
+
+def search_sql(
+    words: list[tuple[str, str]], *, status: ContactStatus | None, tag: str | None, list_: ListId | None
+) -> tuple[str, list[Any]]:
+    """The statement and its values from $4 on: $1 workspace, $2 below this id, $3 how many. One column, `id`."""
+    values: list[Any] = []
+
+    def value(one: Any) -> str:
+        values.append(one)
+        return f"${len(values) + 3}"
+
+    named = "".join(f" AND ({_has(plain, key, value)})" for plain, key in words)
+    source, where = "contacts AS c", f"c.workspace_id = $1 AND c.id < $2{named}"
+    if words and (status is not None or tag is not None):
+        # The words are looked for in the index alone, and only who has them is read.
+        source = f"""(SELECT c.id FROM contacts AS c WHERE {where} ORDER BY c.id DESC) AS m
+                     JOIN contacts AS c ON c.workspace_id = $1 AND c.id = m.id"""  # noqa: S608 - our own words
+        where = "true"
+    if status is not None:
+        where += f" AND c.status = {value(status)}"
+    if tag is not None:
+        where += f" AND c.tags @> ARRAY[{value(tag)}::text]"
+    if list_ is not None:
+        where += f""" AND EXISTS (SELECT FROM subscriptions AS b WHERE b.workspace_id = $1 AND b.list_id = {value(list_)}
+                                  AND b.contact_id = c.id AND b.status = 'subscribed')"""
+    return f"SELECT c.id FROM {source} WHERE {where} ORDER BY c.id DESC LIMIT $3", values  # noqa: S608 - our own words
+
+
+def _has(plain: str, key: str, value: Any) -> str:
+    at = value(_pattern(key))
+    found = f"c.email LIKE {at} OR c.name_key LIKE {at}"
+    return found if plain == key else f"{found} OR c.email LIKE {value(_pattern(plain))}"
+
+
+def _pattern(word: str) -> str:
+    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
