@@ -164,7 +164,7 @@ async def recent_consents(
                   (SELECT count(*) FROM (
                        SELECT FROM consents
                        WHERE workspace_id = $1 AND form_id = $4 AND at > $5::timestamptz - interval '1 hour'
-                       LIMIT $6) AS some) AS form""",
+                       LIMIT $6) AS counted) AS form""",
         workspace,
         email,
         network,

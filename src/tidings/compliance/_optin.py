@@ -202,6 +202,7 @@ async def shown_form(
         [one.shown_name for one in lists],
         await audience.questions(tx, workspace=workspace, fields=form.fields),
         pick_language(form.language, accept_language),
+        wants_confirmation(lists, form.opt_in),
     )
 
 

@@ -5,7 +5,7 @@ Everything that people or their customers wrote is escaped; there is no script i
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 
 from tidings.audience import AnswerProblem, Form, Question
@@ -22,7 +22,8 @@ _AUTOCOMPLETE = {
 
 @dataclass(frozen=True, slots=True)
 class ShownForm:
-    """A form with everything that its page shows, in one language. `token` is its public id."""
+    """A form with everything that its page shows, in one language. `token` is its public id, `confirms` whether signing up has
+    to be confirmed."""
 
     form: Form
     token: str
@@ -30,6 +31,7 @@ class ShownForm:
     lists: Sequence[str]
     questions: Sequence[Question]
     language: str
+    confirms: bool
 
     @property
     def words(self) -> Mapping[str, str]:
@@ -65,7 +67,7 @@ class ShownForm:
 
     def in_language(self, language: str) -> "ShownForm":
         """The same in another language that we speak."""
-        return ShownForm(self.form, self.token, self.sender, self.lists, self.questions, pick_language(language))
+        return replace(self, language=pick_language(language))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,11 @@ def embed_script(shown: ShownForm, *, address: str) -> str:
 
 _SCRIPT = """<script>
 (function (form) {
-  var ticket, says = form.querySelector('[role=status]');
+  // A field may be named "action" or "submit": ask the element, not its namesakes.
+  var ticket, to = form.getAttribute('action'), own = HTMLFormElement.prototype, says = form.querySelector('[role=status]');
   function show(text) { says.hidden = false; says.textContent = text; }
   form.addEventListener('focusin', function () {
-    ticket = ticket || fetch(form.action + '/ticket').then(function (r) { return r.json(); });
+    ticket = ticket || fetch(to + '/ticket').then(function (r) { return r.json(); });
   });
   form.addEventListener('submit', function (event) {
     if (!ticket || !window.fetch) return;
@@ -129,13 +132,13 @@ _SCRIPT = """<script>
     ticket.then(function (made) {
       var data = new URLSearchParams(new FormData(form));
       data.set('ticket', made.ticket);
-      return fetch(form.action, { method: 'POST', body: data, headers: { Accept: 'application/json' } });
+      return fetch(to, { method: 'POST', body: data, headers: { Accept: 'application/json' } });
     }).then(function (r) { return r.json(); }).then(function (answer) {
-      if (answer.status === 'again') return form.submit();
+      if (answer.status === 'again') return own.submit.call(form);
       if (answer.redirect_url) return void (location.href = answer.redirect_url);
       show(answer.message);
-      if (answer.status === 'ok') form.reset();
-    }).catch(function () { form.submit(); });
+      if (answer.status === 'ok') own.reset.call(form);
+    }).catch(function () { own.submit.call(form); });
   });
 })(document.getElementById('ID'));
 </script>
