@@ -16,3 +16,5 @@ ALTER TABLE sends ADD COLUMN segment_ids bigint[] NOT NULL DEFAULT '{}',
                   ADD COLUMN exclude_segment_ids bigint[] NOT NULL DEFAULT '{}';
 -- In the audience by a segment, not (only) by a list: leaving no list takes them out.
 ALTER TABLE deliveries ADD COLUMN by_segment boolean NOT NULL DEFAULT false;
+-- Few at any time: who asked to be on a list and has not confirmed it. No segment may bring them into an audience.
+CREATE INDEX subscriptions_pending ON subscriptions (workspace_id, contact_id) WHERE status = 'pending';

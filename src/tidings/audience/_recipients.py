@@ -11,14 +11,25 @@ from tidings.core.ids import ListId, SegmentId, WorkspaceId, public_id
 
 # Whoever is on a list; several lists may hold one person.
 _LISTED = """
-SELECT contact_id AS id, false AS by_segment, false AS left_all
+SELECT contact_id AS id, false AS by_segment, NULL AS objection
 FROM subscriptions
 WHERE workspace_id = $1 AND list_id = ANY (${lists}::bigint[]) AND status = 'subscribed'
 {once}"""
 
-# Whoever is on a list or in a segment. Who left all of these lists and is in a segment is no less gone.
+# Whoever is on a list or in a segment. Who left all of these lists is no less gone for being in a segment, and who asked
+# to be on some list and never confirmed it, and is on no other, has never agreed to anything.
 _LISTED_OR_FOUND = """
-SELECT coalesce(l.id, m.id) AS id, l.subscribed IS NOT TRUE AS by_segment, l.subscribed IS FALSE AS left_all
+SELECT coalesce(l.id, m.id) AS id, l.subscribed IS NOT TRUE AS by_segment,
+       CASE
+           WHEN l.subscribed IS FALSE THEN 'left_list'
+           WHEN l.id IS NULL AND m.id IN (
+               SELECT p.contact_id
+               FROM subscriptions AS p
+               WHERE p.workspace_id = $1 AND p.status = 'pending' AND NOT EXISTS (
+                   SELECT FROM subscriptions AS q
+                   WHERE q.workspace_id = $1 AND q.contact_id = p.contact_id AND q.status = 'subscribed')
+           ) THEN 'not_confirmed'
+       END AS objection
 FROM (SELECT contact_id AS id, bool_or(status = 'subscribed') AS subscribed
       FROM subscriptions
       WHERE workspace_id = $1 AND list_id = ANY (${lists}::bigint[]) AND status <> 'pending'

@@ -1,13 +1,13 @@
 -- Who a send goes to: one row a contact of its audience, with whether only a segment brought them (leaving no list takes
 -- them out then), and why they may not be mailed all the same, or null. A million rows in some two seconds.
--- $1 workspace; what is in braces is filled in by _recipients.py: `chosen` selects (id, by_segment, left_all), `apart` leaves
+-- $1 workspace; what is in braces is filled in by _recipients.py: `chosen` selects (id, by_segment, objection), `apart` leaves
 -- out segments
 SELECT c.id AS contact_id,
        chosen.by_segment,
        CASE
            WHEN s.reason IS NOT NULL THEN 'suppressed:' || s.reason
            WHEN c.status <> 'active' THEN 'status:' || c.status
-           WHEN chosen.left_all THEN 'left_list'
+           ELSE chosen.objection
        END AS skip_reason
 FROM ({chosen}) AS chosen
 JOIN contacts AS c ON c.workspace_id = $1 AND c.id = chosen.id

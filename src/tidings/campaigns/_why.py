@@ -109,6 +109,7 @@ def _became(found: Recipient) -> Reason:
 
 _SKIPPED = {
     "left_list": "they left the list",
+    "not_confirmed": "they have not confirmed any subscription yet",
     "erased": "the contact was deleted before their turn came",
     "merged": "the contact was merged with another one",
     "suppressed:bounced": "the address is suppressed because it bounced",
@@ -142,6 +143,8 @@ def _reasons(of: Campaign, stand: Belonging, numbered: datetime | None) -> Itera
         yield Reason(Why.SUPPRESSED, _SKIPPED[f"suppressed:{stand.suppressed}"])
     elif stand.status is not audience.ContactStatus.ACTIVE:
         yield Reason(Why.STATUS, _SKIPPED[f"status:{stand.status}"])
+    elif stand.unconfirmed:
+        yield Reason(Why.NOT_CONFIRMED, _SKIPPED["not_confirmed"])
     else:
         yield Reason(Why.WOULD_GET_IT, "nothing stands in the way")
 

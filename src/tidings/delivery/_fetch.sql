@@ -8,11 +8,13 @@ SELECT d.n, d.contact_id, c.email, c.first_name, c.last_name, c.phone, c.languag
            WHEN c.id IS NULL THEN 'erased'
            WHEN s.address_hash IS NOT NULL THEN 'suppressed:' || s.reason
            WHEN c.status <> 'active' THEN 'status:' || c.status
-           WHEN d.by_segment THEN CASE WHEN EXISTS (
-               SELECT FROM subscriptions AS b
-               WHERE b.workspace_id = d.workspace_id AND b.list_id = ANY (o.list_ids)
-                 AND b.contact_id = d.contact_id AND b.status = 'unsubscribed'
-           ) THEN 'left_list' END
+           WHEN d.by_segment THEN (
+               SELECT CASE
+                          WHEN bool_or(b.status = 'unsubscribed' AND b.list_id = ANY (o.list_ids)) THEN 'left_list'
+                          WHEN bool_or(b.status = 'pending') AND NOT bool_or(b.status = 'subscribed') THEN 'not_confirmed'
+                      END
+               FROM subscriptions AS b
+               WHERE b.workspace_id = d.workspace_id AND b.contact_id = d.contact_id)
            WHEN NOT EXISTS (
                SELECT FROM subscriptions AS b
                WHERE b.workspace_id = d.workspace_id AND b.list_id = ANY (o.list_ids)
