@@ -28,8 +28,8 @@ SELECT r.address_hash, k.status IS NOT NULL,
        coalesce(r.status, '') IN ('unsubscribed', 'bounced', 'complained')
 FROM import_rows AS r
 LEFT JOIN LATERAL (
-    SELECT k.status FROM contacts AS k WHERE k.workspace_id = $1 AND k.email = r.email OFFSET 0
-) AS k ON true
+    SELECT email, status FROM contacts WHERE workspace_id = $1 AND email >= r.email ORDER BY email LIMIT 1
+) AS k ON k.email = r.email
 """
 
 _COUNT = """
@@ -89,7 +89,7 @@ async def dry_run(db: Database, key: bytes, *, workspace: WorkspaceId, job: Impo
 
 
 async def _counts(tx: Tx) -> dict[str, int]:
-    await tx.execute("SET LOCAL work_mem = '32MB'; SET LOCAL enable_hashjoin = on")
+    await tx.execute("SET LOCAL work_mem = '32MB'; SET LOCAL enable_hashjoin = on; SET LOCAL enable_sort = on")
     row = await tx.fetchrow(_COUNT)
     assert row is not None
     return dict(row)

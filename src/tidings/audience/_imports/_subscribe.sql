@@ -7,12 +7,12 @@ SELECT $1, $2, c.id,
        $3,
        CASE WHEN c.is_out THEN $3::timestamptz END
 FROM import_rows AS r
-CROSS JOIN LATERAL (  -- OFFSET 0 keeps it one index lookup a row, whatever the statistics say
-    SELECT k.id,
+CROSS JOIN LATERAL (  -- see _new.sql
+    SELECT k.id, k.email,
            k.status >= 'unsubscribed' OR EXISTS (
                SELECT FROM list_suppressions AS s
                WHERE s.workspace_id = $1 AND s.list_id = $2 AND s.address_hash = k.address_hash) AS is_out
-    FROM contacts AS k WHERE k.workspace_id = $1 AND k.email = r.email OFFSET 0
+    FROM contacts AS k WHERE k.workspace_id = $1 AND k.email >= r.email ORDER BY k.email LIMIT 1
 ) AS c
-WHERE r.status IS DISTINCT FROM 'unlisted'
+WHERE c.email = r.email AND r.status IS DISTINCT FROM 'unlisted'
 ON CONFLICT (workspace_id, list_id, contact_id) DO NOTHING

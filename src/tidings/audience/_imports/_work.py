@@ -50,16 +50,20 @@ SELECT FROM contacts WHERE workspace_id = $1 AND id = ANY ($2::bigint[]) ORDER B
 _OUT = """
 SELECT c.id, r.status, c.status::text AS was
 FROM import_rows AS r
-CROSS JOIN LATERAL (SELECT id, status FROM contacts WHERE workspace_id = $1 AND email = r.email OFFSET 0) AS c
-WHERE r.status = ANY ($2::text[])
+CROSS JOIN LATERAL (
+    SELECT id, email, status FROM contacts WHERE workspace_id = $1 AND email >= r.email ORDER BY email LIMIT 1
+) AS c
+WHERE c.email = r.email AND r.status = ANY ($2::text[])
 ORDER BY c.id
 """
 
 _KNOWN_OUT = """
 SELECT count(*)::integer
 FROM import_rows AS r
-CROSS JOIN LATERAL (SELECT status FROM contacts WHERE workspace_id = $1 AND email = r.email OFFSET 0) AS c
-WHERE c.status <> 'active'
+CROSS JOIN LATERAL (
+    SELECT email, status FROM contacts WHERE workspace_id = $1 AND email >= r.email ORDER BY email LIMIT 1
+) AS c
+WHERE c.email = r.email AND c.status <> 'active'
 """
 
 
@@ -262,10 +266,11 @@ class _Worker:
         assert counts is not None
         created, suppressed, updated = counts["created"], counts["suppressed"], 0
         if created < batch.people:
-            updated = await tx.fetchval(
+            counts = await tx.fetchrow(
                 sql(__package__, "_changed"), workspace, now, job.tags, str(job.policy), self._plan.customs
             )
-            suppressed = await tx.fetchval(_KNOWN_OUT, workspace)
+            assert counts is not None
+            updated, suppressed = counts["updated"], counts["suppressed"]
         if self._lists and created < batch.people:
             known = [row["id"] for row in await tx.fetch(sql(__package__, "_unlocked"), workspace, self._lists)]
             await tx.execute(_LOCK, workspace, known)
