@@ -69,6 +69,7 @@ class World:
             "update_contact_field": {"label": "N", "type": "choice", "choices": ["a"]},
             "create_tag": {"name": "blue", "colour": "#0000ff"},
             "update_tag": {"name": "red", "colour": "#ff0000", "merge": True},
+            "merge_contacts": {"from": ids["contact_id"], "prefer": "into", "address": "into"},
             "unsubscribe_contact": {"reason": "r"},
             "create_list": list_,
             "update_list": list_,

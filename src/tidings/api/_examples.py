@@ -26,6 +26,7 @@ EXAMPLES: dict[str, Any] = {
     "Tagging": {"contact_ids": ["contact_1", "contact_2"], "add": ["vip"], "remove": ["trial"]},
     "ManyChanges": {"contact_ids": ["contact_1", "contact_2"], "changes": {"language": "de"}},
     "ManyToDelete": {"contact_ids": ["contact_1", "contact_2"]},
+    "Merge": {"from": "contact_2", "prefer": "into", "address": "into"},
     "Leaving": {"reason": "Too many messages"},
     "NewList": {"name": "Newsletter", "description": "News, once a month"},
     "ListChanges": {"name": "Monthly newsletter"},

@@ -108,6 +108,7 @@ from tidings.audience._lists import (
     update_list,
 )
 from tidings.audience._members import Added, leave_lists, remove, subscribe
+from tidings.audience._merge import Pair, Side, lock_pair, merge_contacts
 from tidings.audience._pages import count_contacts, count_members, list_contacts, list_members
 from tidings.audience._recipients import (
     Audience,
@@ -179,9 +180,11 @@ __all__ = [
     "ListTerms",
     "OnList",
     "OptIn",
+    "Pair",
     "Proof",
     "Question",
     "Reading",
+    "Side",
     "Standing",
     "SubscriptionStatus",
     "SuppressionReason",
@@ -242,6 +245,8 @@ __all__ = [
     "list_lists",
     "list_members",
     "list_tags",
+    "lock_pair",
+    "merge_contacts",
     "missing_lists",
     "missing_segments_of",
     "normalise_email",

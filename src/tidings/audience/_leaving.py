@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from tidings.audience._states import SuppressionReason
+from tidings.audience._survivors import LOCK, lock_survivors
 from tidings.core.db import Tx, sql
 from tidings.core.ids import ContactId, SendId, WorkspaceId
 from tidings.events import Event, EventType, record
@@ -21,10 +22,6 @@ _ANNOUNCED_AT_ONCE = 350
 """Contacts a notification: its payload ends at 8000 bytes, an id has at most 19 digits."""
 
 _WORDS = 1000
-
-_LOCK = """
-SELECT FROM contacts WHERE workspace_id = $1 AND id = ANY ($2::bigint[]) ORDER BY id FOR NO KEY UPDATE
-"""
 
 _ANNOUNCE = """
 SELECT pg_notify($1, $2::bigint || ':' || string_agg(id::text, ','))
@@ -46,8 +43,9 @@ async def unsubscribe(
 ) -> list[ContactId]:
     """Take people out of everything in the workspace, as they wished; returns those who were not out yet.
 
-    `reason` is their own words, `source` the way they took (one_click, page, api …); `send` and `n` the message they left
-    from. Repeating it is harmless. Call it through `compliance.leave`, which also waits for the workers.
+    Whoever was merged into another contact is that one now. `reason` is their own words, `source` the way they took
+    (one_click, page, api …); `send` and `n` the message they left from. Repeating it is harmless. Call it through
+    `compliance.leave`, which also waits for the workers.
     """
     left = await _take_out(
         tx,
@@ -102,9 +100,15 @@ async def _take_out(
 ) -> list[ContactId]:
     if not contacts:
         return []
-    ids = [contact for contact, _ in contacts]
-    await tx.execute(_LOCK, workspace, ids)
-    details = [_storable(detail) for _, detail in contacts]
+    told = dict(contacts)
+    if reason is SuppressionReason.BOUNCED:
+        # The address of the one who was merged is dead, not that of the one they were merged into.
+        await tx.execute(LOCK, workspace, list(told))
+    else:
+        now_known_as = await lock_survivors(tx, workspace=workspace, contacts=list(told))
+        told = {now_known_as[contact]: detail for contact, detail in told.items()}
+    ids = list(told)
+    details = [_storable(detail) for detail in told.values()]
     rows = await tx.fetch(sql(__package__, "_suppress"), workspace, ids, details, reason, source, now)
     await announce_withdrawn(tx, workspace=workspace, contacts=ids)
     return [ContactId(row["id"]) for row in rows]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tidings.audience._leaving import announce_withdrawn
+from tidings.audience._states import SubscriptionStatus
+from tidings.audience._survivors import lock_survivors
 from tidings.core.db import Tx, sql
 from tidings.core.errors import FieldProblem, Invalid
 from tidings.core.ids import ContactId, ListId, SendId, WorkspaceId, public_id
@@ -21,6 +23,39 @@ class Added:
     added: list[ContactId]
     already: list[ContactId]
     refused: list[ContactId]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Where a contact stands with one list."""
+
+    list_id: ListId
+    list_name: str
+    status: SubscriptionStatus
+    subscribed_at: datetime
+    unsubscribed_at: datetime | None
+
+
+async def contact_subscriptions(tx: Tx, *, workspace: WorkspaceId, contact: ContactId) -> list[Subscription]:
+    """Every list a contact is or was on, by the list's id."""
+    rows = await tx.fetch(
+        """SELECT b.list_id, l.name AS list_name, b.status, b.subscribed_at, b.unsubscribed_at
+           FROM subscriptions AS b
+           JOIN lists AS l ON l.workspace_id = b.workspace_id AND l.id = b.list_id
+           WHERE b.workspace_id = $1 AND b.contact_id = $2 ORDER BY b.list_id""",
+        workspace,
+        contact,
+    )
+    return [
+        Subscription(
+            row["list_id"],
+            row["list_name"],
+            SubscriptionStatus(row["status"]),
+            row["subscribed_at"],
+            row["unsubscribed_at"],
+        )
+        for row in rows
+    ]
 
 
 async def subscribe(
@@ -85,6 +120,7 @@ async def leave_lists(
 
     `send` and `n` say which message they left from. The caller waits at `compliance.withdraw_barrier` afterwards.
     """
+    contact = (await lock_survivors(tx, workspace=workspace, contacts=[contact]))[contact]
     rows = await tx.fetch(
         """UPDATE subscriptions SET status = 'unsubscribed', unsubscribed_at = $4
            WHERE workspace_id = $1 AND contact_id = $2 AND list_id = ANY ($3::bigint[]) AND status <> 'unsubscribed'

@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from tidings.core.db import Tx
 from tidings.core.ids import ContactId, WorkspaceId
 
+LOCK = """
+SELECT FROM contacts WHERE workspace_id = $1 AND id = ANY ($2::bigint[]) ORDER BY id FOR NO KEY UPDATE
+"""
+
 
 async def survivor(tx: Tx, *, workspace: WorkspaceId, contacts: Sequence[ContactId]) -> dict[ContactId, ContactId]:
     """For those of `contacts` that were merged into others: whom they are now. Never a chain: one look says it."""
@@ -14,3 +18,20 @@ async def survivor(tx: Tx, *, workspace: WorkspaceId, contacts: Sequence[Contact
         contacts,
     )
     return {ContactId(row["merged_id"]): ContactId(row["into_id"]) for row in rows}
+
+
+async def lock_survivors(
+    tx: Tx, *, workspace: WorkspaceId, contacts: Sequence[ContactId]
+) -> dict[ContactId, ContactId]:
+    """Lock these people until the transaction ends, and say whom each of `contacts` is now: mostly themselves.
+
+    A merge that is under way is waited for, and then followed: nobody's wish is lost between two ids.
+    """
+    now = {contact: contact for contact in contacts}
+    fresh = set(contacts)
+    while fresh:
+        await tx.execute(LOCK, workspace, list(fresh))
+        merged = await survivor(tx, workspace=workspace, contacts=list(fresh))
+        now = {contact: merged.get(person, person) for contact, person in now.items()}
+        fresh = set(merged.values())
+    return now

@@ -4,6 +4,7 @@ Preflight before a launch; the one way out; signing up with proof of consent; th
 """
 
 from tidings.compliance._leave import leave, withdraw_barrier
+from tidings.compliance._merge import merge_contacts
 from tidings.compliance._optin import (
     NoSender,
     Outcome,
@@ -45,6 +46,7 @@ __all__ = [
     "form_inputs",
     "form_token",
     "leave",
+    "merge_contacts",
     "pick_language",
     "preferences",
     "preflight",

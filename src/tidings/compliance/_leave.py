@@ -30,7 +30,8 @@ async def leave(
         changed = await audience.unsubscribe(
             tx, workspace=workspace, contacts=[contact], reason=reason, source=source, send=send, n=n, now=now
         )
-    await withdrawals.settled(workspace=workspace, contacts=[contact])
+        merged = await audience.survivor(tx, workspace=workspace, contacts=[contact])
+    await withdrawals.settled(workspace=workspace, contacts=[contact, *merged.values()])
     return bool(changed)
 
 

@@ -5,6 +5,7 @@ Emits: bounced, deferred. The path of a message: _sends → _worker → _lane �
 """
 
 from tidings.delivery._content import SendContent
+from tidings.delivery._hand_over import hand_over
 from tidings.delivery._providers import (
     ProviderInUse,
     ProviderNotFound,
@@ -60,6 +61,7 @@ __all__ = [
     "expire_leases",
     "finish_all",
     "get_provider",
+    "hand_over",
     "list_providers",
     "list_recipients",
     "pause_send",

@@ -5,7 +5,9 @@
 SELECT d.n, d.contact_id, c.email, c.first_name, c.last_name, c.phone, c.language, c.time_zone, c.tags,
        c.attributes::text AS attributes, c.created_at,
        CASE
-           WHEN c.id IS NULL THEN 'erased'
+           WHEN c.id IS NULL THEN CASE WHEN EXISTS (
+               SELECT FROM contact_merges AS m WHERE m.workspace_id = d.workspace_id AND m.merged_id = d.contact_id
+           ) THEN 'merged' ELSE 'erased' END
            WHEN s.address_hash IS NOT NULL THEN 'suppressed:' || s.reason
            WHEN c.status <> 'active' THEN 'status:' || c.status
            WHEN d.by_segment THEN (

@@ -3,6 +3,7 @@
 Owns: events, rollups, engagements, event_sources. Everything that happens to a message or a contact is told here.
 """
 
+from tidings.events._hand_over import hand_over
 from tidings.events._once import record_once
 from tidings.events._partitions import ensure_partitions
 from tidings.events._record import record
@@ -26,6 +27,7 @@ __all__ = [
     "SendEngagement",
     "contact_engagement",
     "ensure_partitions",
+    "hand_over",
     "record",
     "record_once",
     "send_engagement",
