@@ -36,7 +36,39 @@ class World:
             "attributes": {"a": 1},
         }
         some = {"contact_ids": [ids["contact_id"]]}
-        list_ = {"name": "Other", "description": "d"}
+        list_ = {
+            "name": "Other",
+            "description": "d",
+            "opt_in": "double",
+            "visibility": "public",
+            "public_name": "O",
+            "public_description": "d",
+            "sender_email": "news@example.com",
+            "sender_name": "N",
+            "confirm_subject": "S {{ sender }}",
+            "confirm_html": "<a href='{{ confirm_url }}'>Yes</a>",
+            "confirm_text": "{{ confirm_url }}",
+            "confirm_days": 3,
+        }
+        form = {
+            "name": "Other form",
+            "list_ids": [ids["list_id"]],
+            "fields": [{"name": "first_name", "label": "L", "required": True}],
+            "title": "T",
+            "intro": "I",
+            "consent": "C",
+            "consent_box": True,
+            "button": "B",
+            "opt_in": "single",
+            "success_text": "S",
+            "redirect_url": "https://example.com/a",
+            "confirmed_text": "C",
+            "confirmed_url": "https://example.com/b",
+            "origins": ["https://example.com"],
+            "language": "de",
+            "hourly_limit": 5,
+            "active": True,
+        }
         template = {
             "name": "T",
             "subject": "S",
@@ -71,6 +103,21 @@ class World:
             "update_tag": {"name": "red", "colour": "#ff0000", "merge": True},
             "merge_contacts": {"from": ids["contact_id"], "prefer": "into", "address": "into"},
             "unsubscribe_contact": {"reason": "r"},
+            "create_form": form,
+            "update_form": form,
+            "put_form": form,
+            "start_subscription": {
+                "email": "asked@example.com",
+                "wording": "Yes",
+                "ip": "192.0.2.1",
+                "user_agent": "UA",
+                "language": "en",
+                "first_name": "A",
+                "last_name": "B",
+                "phone": "1",
+                "attributes": {"a": 1},
+                "opt_in": "single",
+            },
             "create_list": list_,
             "update_list": list_,
             "put_list": list_,
@@ -126,6 +173,9 @@ async def make_world(api: Client) -> World:
             "contact_list_ids": [world.ids["list_id"]],
         },
     )
+    await make("form_id", "/forms", {"name": "Website", "list_ids": [world.ids["list_id"]], "opt_in": "single"})
+    signup = {"email": "eve@example.com", "wording": "Yes", "opt_in": "single"}
+    await make("consent_id", f"/lists/{world.ids['list_id']}/subscriptions", signup)
     world.ids["version"] = "1"
     return world
 

@@ -49,7 +49,8 @@ async def make_signup(db: Database, workspace: int, *, names: tuple[str, ...] = 
             ).id
             for name in names
         ]
-        draft = FormDraft(**{"name": "Website", "list_ids": lists} | more)
+        options: dict[str, Any] = {"name": "Website", "list_ids": lists, **more}
+        draft = FormDraft(**options)
         form = await audience.create_form(tx, workspace=owner, draft=draft, by=SYSTEM(owner), now=utc_now())
     return Signup(owner, form, lists, SignupTokens(KEYS).form(owner, form.id))
 

@@ -30,6 +30,19 @@ EXAMPLES: dict[str, Any] = {
     "Leaving": {"reason": "Too many messages"},
     "NewList": {"name": "Newsletter", "description": "News, once a month"},
     "ListChanges": {"name": "Monthly newsletter"},
+    "NewSubscription": {
+        "email": "eve@example.com",
+        "wording": "Yes, send me the newsletter",
+        "ip": "203.0.113.7",
+        "opt_in": "single",
+    },
+    "NewForm": {
+        "name": "Website",
+        "list_ids": ["list_1"],
+        "fields": [{"name": "first_name", "required": False}],
+        "opt_in": "single",
+    },
+    "FormChanges": {"consent": "Yes, send me the newsletter", "consent_box": True},
     "Contacts": {"contact_ids": ["contact_1"]},
     "NewTemplate": {
         "name": "Spring sale",

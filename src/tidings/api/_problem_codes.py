@@ -14,6 +14,8 @@ _MISSING = {
     "campaign_id": "campaign_not_found",
     "provider_id": "provider_not_found",
     "key_id": "api_key_not_found",
+    "form_id": "form_not_found",
+    "consent_id": "consent_not_found",
     "field_id": "contact_field_not_found",
     "tag_id": "tag_not_found",
 }
@@ -21,6 +23,7 @@ _MISSING = {
 _SAVING = {
     "contact": ("contact_exists", "invalid_address"),
     "list": ("list_exists",),
+    "form": ("form_exists", "no_sender"),
     "tag": ("tag_exists",),
     "template": ("invalid_template",),
     "campaign": ("campaign_wrong_state", "not_ready"),
@@ -33,6 +36,9 @@ _OF_OPERATION: dict[str, tuple[str, ...]] = {
     "upsert_contact": ("invalid_address",),
     "create_contact_field": ("contact_field_exists", "contact_field_values_do_not_fit"),
     "update_contact_field": ("contact_field_values_do_not_fit",),
+    "start_subscription": ("invalid_address", "no_sender", "consent_refused"),
+    "resend_confirmation": ("no_sender", "consent_refused"),
+    "list_consents": ("invalid_address",),
     "delete_list": ("list_in_use",),
     "delete_template": ("template_in_use",),
     "preview_template": ("invalid_template", "render_failed"),

@@ -6,19 +6,21 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from tidings import audience, campaigns
+from tidings import audience, campaigns, compliance
 from tidings.api._deps import Call, needs
-from tidings.api._fields import Body, ContactRef, ListRef, Name, Prose
+from tidings.api._fields import Body, ContactRef, Line, ListRef, Name, Prose
 from tidings.api._paging import Page, Paged
 from tidings.api._route import Route
 from tidings.api.contacts import ContactOut, withdraw
-from tidings.audience import List, SubscriptionStatus
+from tidings.audience import List, ListSettings, OptIn, SubscriptionStatus, Visibility
 from tidings.core.ids import ContactId, ListId, public_id
 
 router = APIRouter(prefix="/lists", tags=["lists"], route_class=Route)
 
 Reading = Annotated[Call, needs("lists:read")]
 Writing = Annotated[Call, needs("lists:write")]
+
+Liquid = Annotated[str, Field(max_length=200_000, description="Liquid; it must lead to {{ confirm_url }}")]
 
 _WAITED_FOR = 3000
 """Contacts of a deleted list for whom the answer waits. All are announced to the workers, and screened as off the list."""
@@ -31,6 +33,16 @@ class ListOut(BaseModel):
     list_id: str = Field(description="the same")
     name: str
     description: str
+    opt_in: OptIn = Field(description="what it takes to be on it after signing up oneself")
+    visibility: Visibility = Field(description="public: on everybody's preference page")
+    public_name: str = Field(description="what people who get messages see; empty: the name")
+    public_description: str
+    sender_email: str = Field(description="whom confirmations come from; empty: the workspace's sender")
+    sender_name: str
+    confirm_subject: str = Field(description="of the confirmation, Liquid; empty: ours, in the person's language")
+    confirm_html: str
+    confirm_text: str
+    confirm_days: int = Field(description="how long a confirmation can be given")
     contact_count: int = Field(description="those subscribed")
     created_at: datetime
     updated_at: datetime
@@ -43,20 +55,47 @@ class ListOut(BaseModel):
             list_id=id_,
             name=list_.name,
             description=list_.description,
+            opt_in=list_.opt_in,
+            visibility=list_.visibility,
+            public_name=list_.public_name,
+            public_description=list_.public_description,
+            sender_email=list_.sender_email,
+            sender_name=list_.sender_name,
+            confirm_subject=list_.confirm_subject,
+            confirm_html=list_.confirm_html,
+            confirm_text=list_.confirm_text,
+            confirm_days=list_.confirm_days,
             contact_count=list_.contact_count,
             created_at=list_.created_at,
             updated_at=list_.updated_at,
         )
 
 
-class NewList(Body):
-    """A list to be made."""
+class _Settings(Body):
+    opt_in: OptIn | None = None
+    visibility: Visibility | None = None
+    public_name: Line | None = None
+    public_description: Prose | None = None
+    sender_email: Annotated[str, Field(max_length=1000, examples=["news@example.com"])] | None = None
+    sender_name: Line | None = None
+    confirm_subject: Line | None = None
+    confirm_html: Liquid | None = None
+    confirm_text: Liquid | None = None
+    confirm_days: Annotated[int, Field(ge=1, le=90)] | None = None
+
+    def settings(self) -> ListSettings:
+        """What is said of them."""
+        return ListSettings(**self.model_dump(exclude={"name", "description"}))
+
+
+class NewList(_Settings):
+    """A list to be made. Those who sign up themselves have to confirm, unless `opt_in` is single."""
 
     name: Name
     description: Prose = ""
 
 
-class ListChanges(Body):
+class ListChanges(_Settings):
     """What to change; what is left out stays."""
 
     name: Name | None = None
@@ -86,11 +125,13 @@ class RemovedOut(BaseModel):
 @router.post("", status_code=201)
 async def create_list(body: NewList, call: Writing) -> ListOut:
     """Create a list. A taken name is a 409."""
+    await _check_confirmation(body, call)
     made = await audience.create_list(
         call.tx,
         workspace=call.workspace,
         name=body.name,
         description=body.description,
+        settings=body.settings(),
         by=call.principal,
         now=call.now,
     )
@@ -116,13 +157,15 @@ async def get_list(list_id: ListRef, call: Reading) -> ListOut:
 @router.put("/{list_id}", name="put_list")
 @router.patch("/{list_id}")
 async def update_list(list_id: ListRef, body: ListChanges, call: Writing) -> ListOut:
-    """Change the name or the description."""
+    """Change what is given."""
+    await _check_confirmation(body, call)
     changed = await audience.update_list(
         call.tx,
         workspace=call.workspace,
         list=ListId(list_id),
         name=body.name,
         description=body.description,
+        settings=body.settings(),
         by=call.principal,
         now=call.now,
     )
@@ -131,8 +174,9 @@ async def update_list(list_id: ListRef, body: ListChanges, call: Writing) -> Lis
 
 @router.delete("/{list_id}", status_code=204)
 async def delete_list(list_id: ListRef, call: Writing) -> None:
-    """Delete a list that no campaign is waiting for or going out to; its contacts stay."""
+    """Delete a list that no campaign is waiting for or going out to, and no form leads to; its contacts stay."""
     used_by = await campaigns.using_list(call.tx, workspace=call.workspace, list_id=ListId(list_id))
+    used_by = [*used_by, *await audience.forms_using_list(call.tx, workspace=call.workspace, list=ListId(list_id))]
     gone = await audience.delete_list(
         call.tx, workspace=call.workspace, list=ListId(list_id), used_by=used_by, by=call.principal, now=call.now
     )
@@ -193,6 +237,16 @@ async def _remove(call: Call, list_: ListId, contacts: list[ContactId]) -> list[
     gone = await audience.remove(call.tx, workspace=call.workspace, list=list_, contacts=contacts)
     withdraw(call, gone)
     return gone
+
+
+async def _check_confirmation(body: _Settings, call: Call) -> None:
+    await compliance.check_confirmation(
+        subject=body.confirm_subject or "",
+        html=body.confirm_html or "",
+        text=body.confirm_text or "",
+        public_url=call.app.public_url,
+        now=call.now,
+    )
 
 
 def _ids(body: Contacts) -> list[ContactId]:

@@ -107,7 +107,7 @@ from tidings.audience._lists import (
     some_lists,
     update_list,
 )
-from tidings.audience._members import Added, leave_lists, remove, subscribe
+from tidings.audience._members import Added, Subscription, contact_subscriptions, leave_lists, remove, subscribe
 from tidings.audience._merge import Pair, Side, lock_pair, merge_contacts
 from tidings.audience._pages import count_contacts, count_members, list_contacts, list_members
 from tidings.audience._recipients import (
@@ -121,6 +121,7 @@ from tidings.audience._recipients import (
 from tidings.audience._search import Found, search_contacts
 from tidings.audience._segments import Fragment
 from tidings.audience._states import ContactStatus, SubscriptionStatus, SuppressionReason
+from tidings.audience._suppress_hashes import suppress_hashes
 from tidings.audience._survivors import survivor
 from tidings.audience._tags import (
     Tag,
@@ -186,6 +187,7 @@ __all__ = [
     "Reading",
     "Side",
     "Standing",
+    "Subscription",
     "SubscriptionStatus",
     "SuppressionReason",
     "Tag",
@@ -207,6 +209,7 @@ __all__ = [
     "clean_contact",
     "confirm_consent",
     "contact_consents",
+    "contact_subscriptions",
     "count_contacts",
     "count_forms",
     "count_lists",
@@ -270,6 +273,7 @@ __all__ = [
     "start_import",
     "subscribe",
     "suppress",
+    "suppress_hashes",
     "survivor",
     "tag_contacts",
     "unsubscribe",

@@ -275,6 +275,7 @@ async def list_consents(
     email: str | None = None,
     state: ConsentState | None = None,
     before: int | None = None,
+    offset: int = 0,
     limit: int,
     now: datetime,
 ) -> list[Consent]:
@@ -290,7 +291,7 @@ async def list_consents(
                       WHEN confirmed_at IS NOT NULL OR expires_at IS NULL THEN 'given'
                       WHEN expires_at > $7 THEN 'pending'
                       ELSE 'expired' END)
-            ORDER BY id DESC LIMIT $8""",  # noqa: S608 - our own column names
+            ORDER BY id DESC LIMIT $8 OFFSET $9""",  # noqa: S608 - our own column names
         workspace,
         2**63 - 1 if before is None else before,
         list,
@@ -299,6 +300,7 @@ async def list_consents(
         state,
         now,
         limit,
+        offset,
     )
     return [consent_of_row(row) for row in rows]
 

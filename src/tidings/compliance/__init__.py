@@ -3,6 +3,7 @@
 Preflight before a launch; the one way out; signing up with proof of consent; the preference page.
 """
 
+from tidings.compliance._confirm_check import check_confirmation
 from tidings.compliance._leave import leave, withdraw_barrier
 from tidings.compliance._merge import merge_contacts
 from tidings.compliance._optin import (
@@ -39,6 +40,7 @@ __all__ = [
     "TooManySignups",
     "any_public_list",
     "ask_again",
+    "check_confirmation",
     "choose",
     "confirm",
     "embed_html",

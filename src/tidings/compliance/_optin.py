@@ -209,7 +209,7 @@ async def shown_form(
 async def require_sender(
     tx: Tx, *, workspace: WorkspaceId, lists: Sequence[ListId], opt_in: OptIn | None = None
 ) -> None:
-    """Raises NoSender if confirmations would have to be sent for these lists, and there is nobody to send them."""
+    """Raises NoSender if confirmations would have to be sent for these lists, which exist, and there is nobody to send them."""
     found = await audience.some_lists(tx, workspace=workspace, lists=lists)
     await _sender(tx, workspace, found, wanted=wants_confirmation(found, opt_in))
 
