@@ -88,8 +88,17 @@ class World:
             "provider_id": ids["provider_id"],
             "schedule_time": "2046-01-01T00:00:00Z",
         }
+        choices = {
+            "list_ids": [ids["list_id"]],
+            "tags": ["t"],
+            "policy": "update",
+            "mapping": {"Email": "email", "Notes": "ignore"},
+            "status": "active",
+        }
         return {
             "import_contacts": {"list_id": ids["list_id"], "contacts": [{"email": "row@example.com"}]},
+            "start_import": choices,
+            "dry_run_import": choices,
             "create_contact": contact | {"list_ids": [ids["list_id"]]},
             "update_contact": contact,
             "put_contact": contact,
@@ -159,7 +168,7 @@ async def make_world(api: Client) -> World:
     world.ids["email"] = "ann@example.com"
     await make("field_id", "/contact-fields", {"name": "plan", "type": "text"})
     await make("tag_id", "/tags", {"name": "vip"})
-    await make("import_id", "/contacts/import", {"contacts": [{"email": "bob@example.com"}]})
+    world.ids["import_id"] = await upload_file(api)
     await make("template_id", "/templates", {"name": "Hello", "subject": "Hi", "html_content": "<p>Hi</p>"})
     await make("provider_id", "/providers", {"name": "Sandbox", "kind": "sandbox", "is_default": True})
     await make("key_id", "/api-keys", {"name": "other", "scopes": ["lists:read"]})
@@ -178,6 +187,13 @@ async def make_world(api: Client) -> World:
     await make("consent_id", f"/lists/{world.ids['list_id']}/subscriptions", signup)
     world.ids["version"] = "1"
     return world
+
+
+async def upload_file(api: Client) -> str:
+    """A file for an import, uploaded and not started; its columns are those of the example."""
+    answer = await api("POST", "/imports", b"Email,Kundennummer,Notes\nbob@example.com,7,x\n", Content_Type="text/csv")
+    assert answer.status == 201, answer
+    return answer.json["id"]
 
 
 async def operations(api: Client) -> list[Operation]:

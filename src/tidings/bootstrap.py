@@ -30,6 +30,8 @@ class App:
     chunk_size: int
     send_workers: int
     proxies: Proxies = NO_PROXIES
+    import_limit: int = 2**30
+    """Bytes of the largest file that may be uploaded."""
 
 
 @asynccontextmanager
@@ -53,6 +55,7 @@ async def open_app(
             chunk_size=settings.chunk_size,
             send_workers=settings.send_workers,
             proxies=proxies,
+            import_limit=settings.import_limit_mb * 2**20,
         )
     finally:
         await withdrawals.close()

@@ -69,5 +69,5 @@ async def test_a_refused_import_leaves_nothing(api: Client, app: App) -> None:
         assert answer.status == status, answer.json
         assert field is None or field in answer.fields
     async with app.db.connection() as connection:
-        for table in ("imports", "import_batches", "pgqueuer"):
+        for table in ("imports", "import_pieces", "pgqueuer"):
             assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0  # noqa: S608

@@ -23,7 +23,7 @@ async def test_no_operation_reaches_into_another_workspace(api: Client, stranger
     for method, path, name, operation in await operations(api):
         if name in {"create_workspace", "unsubscribe"}:
             continue
-        body = bodies[name] if "requestBody" in operation else None
+        body = bodies.get(name) if "requestBody" in operation else None
         answer = await stranger(method, world.path(path), body)
         what = (method, path, answer)
         if "{" in path:
@@ -61,7 +61,7 @@ async def test_without_a_key_nothing_answers_but_the_public(api: Client, app: Ap
     world = await make_world(api)
     before = await everything(app)
     for method, path, name, operation in await operations(api):
-        body = world.bodies()[name] if "requestBody" in operation else None
+        body = world.bodies().get(name) if "requestBody" in operation else None
         answer = await api.with_key(None)(method, world.path(path), body)
         assert answer.status == (422 if name == "unsubscribe" else 401), (method, path, answer)
         assert answer.problem["code"] in {"unauthenticated", "invalid"}
@@ -76,7 +76,7 @@ async def test_every_operation_needs_its_scope(api: Client, app: App) -> None:
     for method, path, name, operation in await operations(api):
         if operation.get("x-scope") in {None, "providers:read"}:
             continue
-        body = world.bodies()[name] if "requestBody" in operation else None
+        body = world.bodies().get(name) if "requestBody" in operation else None
         answer = await poor(method, world.path(path), body)
         assert (answer.status, answer.problem["code"]) == (403, "missing_scope"), (method, path, answer)
         assert operation["x-scope"] in answer.problem["detail"]

@@ -10,6 +10,13 @@ EXAMPLES: dict[str, Any] = {
             {"email": "bob@example.com", "tags": ["vip"]},
         ],
     },
+    "ImportChoices": {
+        "list_ids": ["list_1"],
+        "tags": ["spring fair"],
+        "policy": "update",
+        "mapping": {"Kundennummer": "field:customer_no:number", "Notes": "ignore"},
+        "status": "active",
+    },
     "NewContact": {
         "email": "eve@example.com",
         "first_name": "Eve",

@@ -53,6 +53,10 @@ _OF_OPERATION: dict[str, tuple[str, ...]] = {
     "delete_provider": ("provider_in_use",),
     "unsubscribe": ("rate_limited", "unavailable"),
     "ready": ("unavailable",),
+    "upload_import": ("broken_file",),
+    "start_import": ("import_state", "contact_field_values_do_not_fit"),
+    "dry_run_import": ("import_state",),
+    "cancel_import": ("import_state",),
 }
 
 

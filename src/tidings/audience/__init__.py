@@ -80,6 +80,7 @@ from tidings.audience._imports import (
     Reading,
     Upload,
     cancel_import,
+    count_imports,
     get_import,
     jobs,
     list_imports,
@@ -122,7 +123,7 @@ from tidings.audience._search import Found, search_contacts
 from tidings.audience._segments import Fragment
 from tidings.audience._states import ContactStatus, SubscriptionStatus, SuppressionReason
 from tidings.audience._suppress_hashes import suppress_hashes
-from tidings.audience._survivors import survivor
+from tidings.audience._survivors import survivor, told_of_survivors
 from tidings.audience._tags import (
     Tag,
     TagExists,
@@ -212,6 +213,7 @@ __all__ = [
     "contact_subscriptions",
     "count_contacts",
     "count_forms",
+    "count_imports",
     "count_lists",
     "count_members",
     "count_recipients",
@@ -276,6 +278,7 @@ __all__ = [
     "suppress_hashes",
     "survivor",
     "tag_contacts",
+    "told_of_survivors",
     "unsubscribe",
     "update_contact",
     "update_contact_field",

@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     catcher_http_port: int = Field(default=8025, description="where caught messages can be read")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
     send_workers: int = Field(default=1, ge=1, le=64, description="send processes on this host")
+    import_limit_mb: int = Field(default=1024, ge=1, le=100_000, description="largest file that may be uploaded")
     chunk_size: int = Field(default=1000, ge=10, le=10_000, description="recipients a lease")
 
 

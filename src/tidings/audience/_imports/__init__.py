@@ -20,6 +20,7 @@ from tidings.audience._imports._states import (
     ImportPolicy,
     ImportState,
     ImportStatus,
+    count_imports,
     get_import,
     list_imports,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "Reading",
     "Upload",
     "cancel_import",
+    "count_imports",
     "get_import",
     "jobs",
     "list_imports",

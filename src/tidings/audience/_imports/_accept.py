@@ -160,7 +160,7 @@ class Upload:
             estimate = max(len(found["rows"]), self._scan.lines - format_.header if format_.kind == "csv" else 0)
             kept = format_.as_json() | {"source": source_of(found["columns"])}
             await tx.execute(
-                """UPDATE imports SET status = 'uploaded', size = $3, format = $4, columns = $5, total = $6
+                """UPDATE imports SET status = 'uploaded', size = $3, format = $4, columns = $5, total = $6, filename = $7
                    WHERE workspace_id = $1 AND id = $2 AND status = 'uploading'""",
                 self._workspace,
                 self.id,
@@ -168,6 +168,7 @@ class Upload:
                 kept,
                 [column.as_json() for column in columns],
                 min(estimate, 2**31 - 1),
+                _shown(filename),
             )
             return await get_import(tx, workspace=self._workspace, import_=self.id)
 

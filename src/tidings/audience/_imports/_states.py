@@ -120,13 +120,22 @@ async def lock_import(tx: Tx, *, workspace: WorkspaceId, import_: ImportId, stat
 
 
 async def list_imports(
-    tx: Tx, *, workspace: WorkspaceId, before: ImportId | None = None, limit: int = 50
+    tx: Tx, *, workspace: WorkspaceId, before: int | None = None, limit: int = 50, offset: int = 0
 ) -> list[Import]:
-    """Imports, newest first, from below `before`."""
+    """Imports, newest first: `limit` of them after `offset`, or those with ids below `before`."""
     rows = await tx.fetch(
-        f"{SELECT} WHERE workspace_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3", workspace, before or 2**63 - 1, limit
+        f"{SELECT} WHERE workspace_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3 OFFSET $4",
+        workspace,
+        2**63 - 1 if before is None else before,
+        limit,
+        offset,
     )
     return [of_row(row) for row in rows]
+
+
+async def count_imports(tx: Tx, *, workspace: WorkspaceId) -> int:
+    """How many imports there are."""
+    return await tx.fetchval("SELECT count(*) FROM imports WHERE workspace_id = $1", workspace)
 
 
 def unknown(import_: ImportId) -> ImportNotFound:

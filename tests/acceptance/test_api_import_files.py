@@ -1,0 +1,167 @@
+"""Files over the API: uploaded, looked at, tried, started, followed, and their rejected rows fetched."""
+
+import asyncio
+import csv
+import io
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import pytest
+
+from api_client import Client
+from tidings import audience
+from tidings.bootstrap import App
+from tidings.core.jobs import run_jobs
+
+FILE = (
+    "E-Mail;Vorname;Nachname;Kunde seit;Punkte\r\n"
+    "ann@example.com;Ann;Lee;01.03.2024;7\r\n"
+    "bob@example.com;Bob;Müller;25.12.2023;1,5\r\n"
+    "nope;=cmd|' /C calc'!A0;X;01.01.2024;3\r\n"
+    "ann@example.com;Ann;Lee;01.03.2024;7\r\n"
+).encode("cp1252")
+
+
+@pytest.fixture
+async def working(app: App) -> AsyncIterator[None]:
+    """Background jobs, as the conductor runs them."""
+    stop = asyncio.Event()
+    running = asyncio.ensure_future(run_jobs(app.db, stop, jobs=audience.jobs(app.db, app.keys)))
+    yield
+    stop.set()
+    await running
+
+
+def form(file: bytes, options: dict[str, Any] | None = None, *, name: str = "contacts.csv") -> tuple[bytes, str]:
+    parts = [("file", f'; filename="{name}"', file)]
+    if options is not None:
+        parts.append(("options", "", orjson.dumps(options)))
+    body = b"".join(
+        f'--frontier\r\nContent-Disposition: form-data; name="{part}"{more}\r\n\r\n'.encode() + data + b"\r\n"
+        for part, more, data in parts
+    )
+    return body + b"--frontier--\r\n", "multipart/form-data; boundary=frontier"
+
+
+async def until(api: Client, id_: str, *states: str) -> Any:
+    async with asyncio.timeout(20):
+        while True:
+            seen = (await api("GET", f"/imports/{id_}")).json
+            if seen["status"] in states:
+                return seen
+            await asyncio.sleep(0.02)
+
+
+async def test_a_file_from_upload_to_rejected_rows(api: Client, working: None) -> None:
+    list_id = (await api("POST", "/lists", {"name": "News"})).json["id"]
+    body, kind = form(FILE)
+    answer = await api("POST", "/imports", body, Content_Type=kind)
+    assert answer.status == 201, answer
+    seen = answer.json
+    id_ = seen["id"]
+    assert (seen["status"], seen["filename"], seen["total"]) == ("uploaded", "contacts.csv", 4)
+    assert (seen["format"]["encoding"], seen["format"]["delimiter"]) == ("cp1252", ";")
+    assert [(c["name"], c["target"], c["type"]) for c in seen["columns"]] == [
+        ("E-Mail", "email", None),
+        ("Vorname", "first_name", None),
+        ("Nachname", "last_name", None),
+        ("Kunde seit", "field:kunde_seit", "date"),
+        ("Punkte", "field:punkte", "number"),
+    ]
+    choices = {"list_ids": [list_id], "tags": ["fair"], "mapping": {"Punkte": "field:points:number"}}
+    assert (await api("POST", f"/imports/{id_}/dry-run", choices)).status == 202
+    tried = await until(api, id_, "uploaded")
+    found = tried["analysis"]
+    counted = {name: found[name] for name in ("rows", "new", "known", "duplicates", "rejected", "suppressed")}
+    assert counted == {"rows": 4, "new": 2, "known": 0, "duplicates": 1, "rejected": 1, "suppressed": 0}
+    assert [(p["row"], p["line"], p["field"]) for p in found["problems"]] == [(2, 4, "E-Mail")]
+    assert (await api("GET", "/contacts")).json["total"] == 0
+    assert (await api("GET", "/contact-fields")).json["items"] == []
+
+    assert (await api("POST", f"/imports/{id_}/start", {})).status == 202
+    done = await until(api, id_, "done", "failed")
+    counts = {name: done[name] for name in ("status", "total", "created", "updated", "unchanged", "rejected")}
+    assert counts == {"status": "done", "total": 4, "created": 2, "updated": 0, "unchanged": 1, "rejected": 1}
+    ann, bob = [(await api("GET", f"/contacts?email={name}@example.com")).json["items"][0] for name in ("ann", "bob")]
+    assert (bob["last_name"], bob["tags"], bob["list_ids"]) == ("Müller", ["fair"], [list_id])
+    assert bob["attributes"] == {"kunde_seit": "2023-12-25", "points": 1.5}
+    assert ann["attributes"] == {"kunde_seit": "2024-03-01", "points": 7}
+    fields = {f["name"]: f["type"] for f in (await api("GET", "/contact-fields")).json["items"]}
+    assert fields == {"kunde_seit": "date", "points": "number"}
+    assert "fair" in [tag["name"] for tag in (await api("GET", "/tags")).json["items"]]
+
+    file = await api("GET", f"/imports/{id_}/rejected")
+    assert file.headers["Content-Type"] == "text/csv; charset=utf-8"
+    rows = list(csv.reader(io.StringIO(file.raw.decode("utf-8-sig"), newline="")))
+    assert rows[0][:2] == ["E-Mail", "Vorname"]
+    assert rows[1][:2] == ["nope", "'=cmd|' /C calc'!A0"]
+    assert rows[1][5:7] == ["4", "E-Mail"]
+    assert "@" in rows[1][7]
+    again = await api("POST", f"/imports/{id_}/start", {})
+    assert (again.status, again.problem["code"]) == (409, "import_state")
+    assert [i["id"] for i in (await api("GET", "/imports")).json["items"]] == [id_]
+
+
+async def test_one_request_does_it_and_events_tell(api: Client, working: None) -> None:
+    rows = "".join(f"person{i}@example.com,P{i}\n" for i in range(30_000))
+    body, kind = form(f"email,name\n{rows}".encode(), {"start": True, "tags": ["t"]})
+    started = (await api("POST", "/imports", body, Content_Type=kind)).json
+    assert started["status"] == "queued"
+    stream = await api("GET", f"/imports/{started['id']}/events")
+    assert stream.headers["Content-Type"].startswith("text/event-stream")
+    told = [orjson.loads(line[6:]) for line in stream.raw.splitlines() if line.startswith(b"data: ")]
+    assert told[-1]["status"] == "done"
+    assert [t["processed"] for t in told] == sorted(t["processed"] for t in told)
+    assert told[-1]["created"] == 30_000
+
+
+async def test_a_raw_body_and_cancelling(api: Client, app: App) -> None:
+    answer = await api(
+        "POST", "/imports", FILE, Content_Type="text/csv", Content_Disposition='attachment; filename="../x/k.csv"'
+    )
+    assert (answer.status, answer.json["filename"]) == (201, "k.csv")
+    id_ = answer.json["id"]
+    assert (await api("POST", f"/imports/{id_}/cancel")).json["status"] == "cancelled"
+    assert (await api("POST", f"/imports/{id_}/cancel")).problem["code"] == "import_state"
+    async with app.db.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM import_pieces") == 0
+
+
+async def test_refused_uploads_leave_nothing(api: Client, app: App) -> None:
+    app.import_limit = 100_000
+    whole, kind = form(b"email\nann@example.com\n")
+    no_file = whole.replace(b'name="file"', b'name="options"')
+    cases: list[tuple[bytes, str, int, str | None]] = [
+        (b"", "text/csv", 422, "file"),
+        (b"email\n" + b"x@example.com\n" * 10_000, "text/csv", 413, None),
+        (b"\xd0\xcf\x11\xe0" + b"x" * 100, "application/vnd.ms-excel", 422, "file"),
+        (b"%PDF-1.7", "application/octet-stream", 422, "file"),
+        (b"PK\x03\x04 broken", "application/zip", 422, "file"),
+        (b"a=b", "text/html", 415, None),
+        (b"a=b", "application/json", 415, None),
+        (b"a=b", "multipart/form-data", 415, None),
+        (b"a=b", "multipart/form-data; boundary=x", 422, "file"),
+        (whole[:-30], kind, 422, "file"),
+        (no_file, kind, 422, "file"),
+        (*form(b"email\na@x.test", {"policy": "no"}), 422, "options.policy"),  # type: ignore[list-item]
+        (*form(b"email\na@x.test", {"lists": []}), 422, "options.lists"),  # type: ignore[list-item]
+        (*form(b"email\na@x.test", {"encoding": "ebcdic"}), 422, "encoding"),  # type: ignore[list-item]
+        (*form(b"email\na@x.test", {"start": True, "mapping": {"no": "email"}}), 422, "mapping.no"),  # type: ignore[list-item]
+        (*form(b"a,b\n1,2", {"start": True}), 422, "mapping"),  # type: ignore[list-item]
+        (*form(b"email\na@x.test", {"start": True, "list_ids": ["list_99"]}), 422, "list_ids[0]"),  # type: ignore[list-item]
+    ]
+    for body, content_type, status, field in cases:
+        answer = await api("POST", "/imports", body, Content_Type=content_type)
+        assert answer.status == status, (body[:40], content_type, answer)
+        assert field is None or answer.fields == [field], (body[:40], answer.json)
+    async with app.db.connection() as connection:
+        for table in ("imports", "import_pieces", "pgqueuer"):
+            assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0, table  # noqa: S608
+
+
+async def test_files_are_of_their_workspace_alone(api: Client, stranger: Client) -> None:
+    id_ = (await api("POST", "/imports", FILE, Content_Type="text/csv")).json["id"]
+    for method, path in (("GET", ""), ("GET", "/rejected"), ("GET", "/events"), ("POST", "/cancel")):
+        assert (await stranger(method, f"/imports/{id_}{path}")).status == 404
+    assert (await stranger("GET", "/imports")).json["items"] == []
