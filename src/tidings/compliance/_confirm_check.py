@@ -1,6 +1,7 @@
 """A list's own confirmation: it must say something that can be read, and lead to the page where people confirm."""
 
 from datetime import datetime
+from typing import Any
 
 from tidings import content
 from tidings.core.errors import Invalid
@@ -12,7 +13,7 @@ async def check_confirmation(*, subject: str, html: str, text: str, public_url: 
     """Raises Invalid, TemplateInvalid or RenderError naming the field: confirm_subject, confirm_html or confirm_text."""
     if not (subject or html or text):
         return
-    samples = {
+    samples: dict[str, Any] = {
         "confirm_url": _HERE,
         "list_names": "News",
         "lists": ["News"],
@@ -36,6 +37,9 @@ async def check_confirmation(*, subject: str, html: str, text: str, public_url: 
     except Invalid as error:
         field = _FIELDS.get(error.fields[0].field.partition(".")[0], "confirm_html")
         raise Invalid.at(field, error.fields[0].message) from None
+    for field, source in (("confirm_subject", subject), ("confirm_html", html), ("confirm_text", text)):
+        if "unsubscribe_url" in source:
+            raise Invalid.at(field, "cannot use unsubscribe_url: whoever has not confirmed is on no list yet")
     if html and _HERE not in shown.html:
         raise Invalid.at("confirm_html", "must lead to {{ confirm_url }}, where people confirm")
     if text and _HERE not in shown.text:

@@ -291,7 +291,6 @@ def _letter(
             "list_names": ", ".join(names),
             "lists": names,
             "sender": sender.company,
-            "email": email,
             "days": primary.confirm_days,
             "first_name": harmless(answers.first_name or ""),
             "last_name": harmless(answers.last_name or ""),

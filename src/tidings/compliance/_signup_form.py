@@ -184,7 +184,8 @@ def _input(shown: ShownForm, question: Question, filled: Filled, prefix: str) ->
         kind = {"email": "email", "tel": "tel", "date": "date"}.get(question.kind, "text")
         mode = ' inputmode="decimal"' if question.kind == "number" else ""
         control = f'<input type="{kind}" {attributes}{mode} maxlength="1000" value="{escape(value)}">'
-    return f'<label for="{id_}">{label}</label>{control}{error}'
+    # A block by itself, so that it looks like a form on pages that say nothing of how forms look.
+    return f'<div class="field"><label for="{id_}" style="display:block">{label}</label>{control}{error}</div>'
 
 
 def _consent(shown: ShownForm, filled: Filled, prefix: str) -> str:

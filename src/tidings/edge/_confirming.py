@@ -6,10 +6,10 @@ from typing import Any
 
 from tidings import audience, compliance
 from tidings.audience import Consent, ConsentState, Form, Verdict
-from tidings.compliance import NoSender, TooManySignups
+from tidings.compliance import TooManySignups
 from tidings.core.clock import utc_now
 from tidings.core.db import Tx
-from tidings.core.errors import Conflict, NotFound
+from tidings.core.errors import Conflict, Invalid, NotFound
 from tidings.core.ids import ConsentId, WorkspaceId
 from tidings.edge import _pages
 from tidings.edge._answers import HTML, PRIVATE, not_allowed, not_found, read_body, too_large
@@ -134,7 +134,7 @@ class Confirming:
         except TooManySignups as error:
             headers = [("retry-after", str(int(error.retry_after_seconds))), *HTML]
             proto.response_bytes(429, headers, _pages.message("slow", spoken))
-        except (NoSender, Conflict, NotFound) as error:
+        except (Conflict, NotFound, Invalid) as error:
             _log.warning("workspace %d cannot send confirmations: %s", workspace, error)
             page = _pages.message("not_ready", spoken, sender=await self._site.sender(workspace))
             proto.response_bytes(503, HTML, page)

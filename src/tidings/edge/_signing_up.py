@@ -15,10 +15,10 @@ import orjson
 
 from tidings import audience, compliance
 from tidings.audience import Answers, Proof, read_answers
-from tidings.compliance import LANGUAGES, Filled, NoSender, ShownForm, TooManySignups
+from tidings.compliance import LANGUAGES, Filled, ShownForm, TooManySignups
 from tidings.core.clock import utc_now
 from tidings.core.db import Tx
-from tidings.core.errors import Conflict, NotFound
+from tidings.core.errors import Conflict, Invalid, NotFound
 from tidings.core.ids import FormId, WorkspaceId
 from tidings.edge import _pages
 from tidings.edge._answers import (
@@ -117,7 +117,7 @@ class SigningUp:
             await self._sign_up(scope, shown, answers, workspace, form)
         except TooManySignups as error:
             _slow(proto, scope, shown.language, int(error.retry_after_seconds), cors)
-        except (NoSender, Conflict, NotFound) as error:
+        except (Conflict, NotFound, Invalid) as error:
             _log.warning("form %d of workspace %d cannot sign anybody up: %s", form, workspace, error)
             _say(proto, scope, 503, shown, "not_ready", "not_ready", cors)
         else:
