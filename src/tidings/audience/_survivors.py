@@ -1,9 +1,11 @@
 """Who was merged into whom: mails that went to the merged one still carry their old id."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tidings.core.db import Tx
 from tidings.core.ids import ContactId, WorkspaceId
+from tidings.events import Event
 
 LOCK = """
 SELECT FROM contacts WHERE workspace_id = $1 AND id = ANY ($2::bigint[]) ORDER BY id FOR NO KEY UPDATE
@@ -18,6 +20,25 @@ async def survivor(tx: Tx, *, workspace: WorkspaceId, contacts: Sequence[Contact
         contacts,
     )
     return {ContactId(row["merged_id"]): ContactId(row["into_id"]) for row in rows}
+
+
+async def told_of_survivors(tx: Tx, *, batches: Sequence[tuple[int, Sequence[Event]]]) -> list[tuple[int, list[Event]]]:
+    """Facts that links in mails told, of any workspaces: those of merged contacts happened to whoever they are now."""
+    told = {(event.workspace, event.contact) for _, batch in batches for event in batch if event.contact is not None}
+    rows = await tx.fetch(
+        """SELECT m.workspace_id, m.merged_id, m.into_id
+           FROM unnest($1::bigint[], $2::bigint[]) AS t (workspace_id, contact_id)
+           JOIN contact_merges AS m ON m.workspace_id = t.workspace_id AND m.merged_id = t.contact_id""",
+        [workspace for workspace, _ in told],
+        [contact for _, contact in told],
+    )
+    if not rows:
+        return [(number, list(batch)) for number, batch in batches]
+    into = {(row["workspace_id"], row["merged_id"]): ContactId(row["into_id"]) for row in rows}
+    return [
+        (number, [replace(e, contact=into.get((e.workspace, e.contact), e.contact)) for e in batch])
+        for number, batch in batches
+    ]
 
 
 async def lock_survivors(

@@ -18,6 +18,7 @@ from tidings.campaigns._campaign import (
     using_segment,
     using_template,
 )
+from tidings.campaigns._contact_timeline import TOP, Happening, Position, TimelineKind, contact_timeline
 from tidings.campaigns._control import cancel, follow_sends, pause, resume
 from tidings.campaigns._errors import CampaignNotFound, WrongState
 from tidings.campaigns._launch import launch, launch_due
@@ -25,19 +26,24 @@ from tidings.campaigns._report import Counts, Progress, Rates, Speedometer, coun
 from tidings.campaigns._why import Explanation, Reason, Why, explain
 
 __all__ = [
+    "TOP",
     "Campaign",
     "CampaignNotFound",
     "CampaignStatus",
     "Counts",
     "Draft",
     "Explanation",
+    "Happening",
+    "Position",
     "Progress",
     "Rates",
     "Reason",
     "Speedometer",
+    "TimelineKind",
     "Why",
     "WrongState",
     "cancel",
+    "contact_timeline",
     "count_campaigns",
     "counts_of",
     "create_campaign",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import asyncpg
 
+from tidings import audience
 from tidings.core.db import Database
 from tidings.core.loops import RETRYABLE
 from tidings.edge._patience import within
@@ -158,7 +159,8 @@ class Hits:
     async def _record(self, source: str, batches: Sequence[Batch]) -> None:
         async def work() -> None:
             async with self._db.transaction() as tx:
-                await record_once(tx, source=source, batches=batches, writer=self._writer)
+                told = await audience.told_of_survivors(tx, batches=batches)
+                await record_once(tx, source=source, batches=told, writer=self._writer)
 
         # A commit that goes through after all is known to `record_once`.
         await within(_PATIENCE_SECONDS, work())
