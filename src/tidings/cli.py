@@ -44,6 +44,48 @@ def demo(
     _run(run(recipients=recipients, json=json, exit_after=exit))
 
 
+@app.command("import")
+def import_(
+    file: Annotated[str, typer.Argument(help="CSV, XLSX, JSON, JSON lines or a ZIP with such; - reads standard input")],
+    list: Annotated[list[str] | None, typer.Option(help="a list's name or id; may be repeated")] = None,  # noqa: A002 - the option's name
+    tag: Annotated[list[str] | None, typer.Option(help="for everybody in the file; may be repeated")] = None,
+    policy: Annotated[str, typer.Option(help="for people known already: skip, update or overwrite")] = "update",
+    map: Annotated[  # noqa: A002 - the option's name
+        list[str] | None,
+        typer.Option(metavar="COLUMN=FIELD", help="email, first_name, …, field:NAME[:TYPE] or ignore; may be repeated"),
+    ] = None,
+    status: Annotated[
+        str, typer.Option(help="of rows that say none: active, unlisted, unsubscribed, bounced, complained")
+    ] = "active",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="count what it would do, and change nothing")] = False,
+    rejected: Annotated[Path | None, typer.Option(help="write the rejected rows into this CSV file")] = None,
+    delimiter: Annotated[str, typer.Option(help="of a CSV file; usually found out")] = "",
+    encoding: Annotated[str, typer.Option(help="of a CSV file; usually found out")] = "",
+    sheet: Annotated[str, typer.Option(help="of a workbook; usually the first with rows")] = "",
+    workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "",
+    json: Json = False,
+) -> None:
+    """Import contacts from a file. Ctrl-C cancels: what was processed stays, and the same file may be imported again."""
+    from tidings.audience import Reading
+    from tidings.importing import Wanted, run
+
+    wanted = Wanted(
+        file=file,
+        workspace=workspace,
+        lists=list or [],
+        tags=tag or [],
+        policy=policy,
+        mapping=map or [],
+        status=status,
+        reading=Reading(delimiter, encoding, None, sheet),
+        dry_run=dry_run,
+        rejected=rejected,
+        json=json,
+    )
+    if not _run(run(_settings(), wanted)):
+        raise typer.Exit(1)
+
+
 @app.command()
 def migrate() -> None:
     """Bring the database at TIDINGS_DATABASE_URL to this version's schema. `tidings up` does it by itself."""
@@ -137,6 +179,38 @@ def bench_send(
             json=json,
         )
     )
+
+
+@bench.command("import")
+def bench_import(
+    rows: Annotated[int, typer.Option(min=1000, help="rows of the file")] = 1_000_000,
+    with_list: Annotated[bool, typer.Option("--with-list", help="put everybody on a list as well")] = False,
+    json: Json = False,
+) -> None:
+    """Import a file with the real roles, twice, beside a bare COPY of the same rows into the same table, and measure."""
+    from tidings.bench.imports import run
+
+    _run(run(rows=rows, with_list=with_list, json=json))
+
+
+@app.command()
+def render(
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="one JSON object a line, the only form there is")] = False,
+    html: Annotated[bool, typer.Option("--html", help="escape values, as the HTML of a message does")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="writing what is undefined is an error")] = False,
+) -> None:
+    """Render Liquid by the code that fills in messages: {"template", "data", "templates"} a line of standard input.
+
+    Writes {"output"} or {"error"} a line. `templates` are what `render` and `include` find, by name.
+    """
+    from tidings.content import render_line
+
+    if not jsonl:
+        raise typer.BadParameter("say --jsonl", param_hint="--jsonl")
+    for line in sys.stdin.buffer:
+        if line.strip():
+            sys.stdout.buffer.write(render_line(line, html=html, strict=strict) + b"\n")
+            sys.stdout.buffer.flush()
 
 
 def _settings() -> Settings:

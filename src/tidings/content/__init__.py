@@ -3,6 +3,7 @@
 Owns: templates, template_versions. Emits nothing.
 """
 
+from tidings.content._anything import render_line, render_liquid
 from tidings.content._compile import Compiled, compile_liquid
 from tidings.content._context import Occasion, Row, read_attributes
 from tidings.content._emitter import PLAIN, Encoding
@@ -10,9 +11,9 @@ from tidings.content._environment import RecipientUrls
 from tidings.content._footer import with_footer
 from tidings.content._limits import LimitExceeded
 from tidings.content._links import replace_html_links, replace_text_links
-from tidings.content._parse import RenderError, TemplateInvalid, compiles_alone
+from tidings.content._parse import RenderError, TemplateInvalid, compiles_alone, uses_variable
 from tidings.content._plaintext import one_line, plain_text
-from tidings.content._preview import Preview, preview
+from tidings.content._preview import Preview, Sample, preview
 from tidings.content._templates import (
     FrozenTemplate,
     Summary,
@@ -42,6 +43,7 @@ __all__ = [
     "RecipientUrls",
     "RenderError",
     "Row",
+    "Sample",
     "Summary",
     "Template",
     "TemplateInUse",
@@ -61,9 +63,12 @@ __all__ = [
     "plain_text",
     "preview",
     "read_attributes",
+    "render_line",
+    "render_liquid",
     "replace_html_links",
     "replace_text_links",
     "restore_version",
     "update_template",
+    "uses_variable",
     "with_footer",
 ]

@@ -69,6 +69,8 @@ class Occasion:
     workspace_name: str
     postal_address: str
     urls: RecipientUrls
+    open: bool = False
+    """Every name is one of the attributes, and nothing is known of a contact: for rendering anything with any data."""
 
     def campaign(self, subject: str) -> dict[str, object]:
         """`campaign.…`; the subject is the recipient's own."""
@@ -83,6 +85,8 @@ class Occasion:
         return {"name": self.workspace_name or BLANK, "postal_address": self.postal_address or BLANK}
 
 
+ANYWHERE = Occasion(0, "", "", "", RecipientUrls("", lambda _token, destination: destination), open=True)
+"""For templates that are no mail: see `Occasion.open`."""
 NOWHERE = Occasion(0, "", "", "", RecipientUrls("", lambda _token, destination: destination))
 """For templates that are only checked."""
 
@@ -97,6 +101,8 @@ def full_context(
     row: Row, token: str, attributes: Mapping[str, Any], subject: str, occasion: Occasion
 ) -> dict[str, object]:
     """Everything at once, as python-liquid wants it. The compiler takes single values from the row instead."""
+    if occasion.open:
+        return dict(attributes)
     fields: dict[str, object] = {name: row[at] or BLANK for name, at in TEXT_FIELDS.items()}
     fields["name"] = f"{row[FIRST_NAME]} {row[LAST_NAME]}".strip() or BLANK
     fields["tags"] = row[TAGS]

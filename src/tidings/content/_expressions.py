@@ -45,6 +45,7 @@ from liquid.builtin.expressions.primitive import (
     StringLiteral,
     TrueLiteral,
 )
+from liquid.context import builtin
 from liquid.expression import Expression
 from markupsafe import Markup, escape
 
@@ -86,8 +87,15 @@ class Names:
     """Of no recipient: for the rules of looking up items."""
     occasion: Occasion
     assigned: frozenset[str]
-    """Names that `assign` and `capture` set anywhere in the template."""
+    """Names that `assign` and `capture` set anywhere in the template, or in the block that is being compiled."""
     loops: list[dict[str, str]] = field(default_factory=list)
+    """Variables of loops round this place, as Python names."""
+    local: str = "loc"
+    """Where the generated function keeps what is assigned."""
+    block: bool = False
+    """In a block that `render` has called."""
+    arguments: dict[str, "Code"] = field(default_factory=dict)
+    """What `render` handed over."""
     globals: dict[str, object] = field(default_factory=dict)
     needs_attributes: bool = False
     needs_full: bool = False
@@ -96,12 +104,17 @@ class Names:
     def __post_init__(self) -> None:
         self.globals |= {
             "BLANK": BLANK, "truthy": is_truthy, "eq": _eq, "lt": _lt, "le": _le, "contains": _contains,
-            "walk": partial(_walk, self.context.get_item),
+            "walk": partial(_walk, self.context.get_item), "builtin": builtin,
         }  # fmt: skip
 
     def fresh(self, letter: str) -> str:
         """A name that is not taken."""
         return f"{letter}{next(self._numbers)}"
+
+    def undefined(self, path: Path) -> str:
+        """What stands for a path that leads nowhere."""
+        name = str(path) if self.environment.undefined is not Undefined else str(path.head())
+        return self.constant(self.environment.undefined(name, token=path.token))
 
     def constant(self, value: object) -> str:
         """The name of a constant in the generated function."""
@@ -110,7 +123,7 @@ class Names:
         return name
 
 
-def _walk(get_item: Callable[[Any, Any], Any], value: object, path: Sequence[object], undefined: Undefined) -> object:
+def _walk(get_item: Callable[[Any, Any], Any], value: object, path: Sequence[object], undefined: object) -> object:
     """The rest of a path from a value on, as RenderContext.get goes it."""
     try:
         for segment in path:
@@ -222,38 +235,56 @@ class Expressions:
     # paths ------------------------------------------------------------------------------------------------------
 
     def _path(self, path: Path) -> Code:
-        root, *rest = path.path
+        root = path.head()
         if not isinstance(root, str):
             raise Unsupported("a path that begins with a path")
         for frame in reversed(self.names.loops):
             if root in frame:
-                return self._rest(Code(frame[root]), root, rest)
+                return self._rest(Code(frame[root]), path)
         if root == "partial":  # python-liquid's own, before all others
-            return self._rest(self._constant(False), root, rest)
+            return self._rest(self._constant(self.names.block), path)
         if root in self.names.assigned:
-            local = self._rest(Code(f"loc[{root!r}]"), root, rest)
-            outer = self._global(root, rest)
+            local = self._rest(Code(f"{self.names.local}[{root!r}]"), path)
+            outer = self._handed(root, path)
             source = f"({outer.source} or BLANK)" if outer.kind == "field" else outer.source
-            return Code(f"({local.source} if {root!r} in loc else {source})")
-        return self._global(root, rest)
+            return Code(f"({local.source} if {root!r} in {self.names.local} else {source})")
+        return self._handed(root, path)
 
-    def _global(self, root: str, rest: Sequence[str | int | Path]) -> Code:
+    def handed(self, root: str, path: Path) -> str:
+        """Python for what a name means that nothing here sets."""
+        code = self._handed(root, path)
+        return f"({code.source} or BLANK)" if code.kind == "field" else code.source
+
+    def _handed(self, root: str, path: Path) -> Code:
+        if root in self.names.arguments:
+            return self._rest(self.names.arguments[root], path)
+        return self._global(root, path)
+
+    def _global(self, root: str, path: Path) -> Code:
+        rest = path.path[1:]
+        if self.names.occasion.open:
+            if root in {"now", "today"}:
+                self.names.needs_attributes = True
+                return self._rest(
+                    Code(f"(attributes[{root!r}] if {root!r} in attributes else builtin[{root!r}])"), path
+                )
+            return self._rest(self._attribute(path, root), path)
         if root == "contact":
             if rest and isinstance(rest[0], str) and rest[0] not in {"size", "first", "last"}:
-                name, rest = rest[0], rest[1:]
-                known = self._contact_field(name) if name in CONTACT_FIELDS else self._attribute(root, name)
-                return self._rest(known, root, rest)
+                name = rest[0]
+                known = self._contact_field(name) if name in CONTACT_FIELDS else self._attribute(path, name)
+                return self._rest(known, path, 2)
         elif root in {"campaign", "workspace"}:
             if len(rest) == 1 and isinstance(rest[0], str):
-                return self._occasion(root, rest[0])
+                return self._occasion(root, rest[0], path)
         elif root == "unsubscribe_url":
-            return self._rest(Code(f"({self.names.occasion.urls.base + '/u/'!r} + token)", "unsubscribe"), root, rest)
+            return self._rest(Code(f"({self.names.occasion.urls.base + '/u/'!r} + token)", "unsubscribe"), path)
         elif root in CONTACT_FIELDS and root in TOP_FIELDS:
-            return self._rest(self._contact_field(root), root, rest)
+            return self._rest(self._contact_field(root), path)
         elif root not in TOP_FIELDS:
-            return self._rest(self._attribute(root, root), root, rest)
+            return self._rest(self._attribute(path, root), path)
         self.names.needs_full = True
-        return self._rest(Code(f"full[{root!r}]"), root, rest)
+        return self._rest(Code(f"full[{root!r}]"), path)
 
     def _contact_field(self, name: str) -> Code:
         match name:
@@ -272,25 +303,27 @@ class Expressions:
             case _:
                 return Code(f"row[{TEXT_FIELDS[name]}]", "field")
 
-    def _attribute(self, root: str, name: str) -> Code:
+    def _attribute(self, path: Path, name: str) -> Code:
         self.names.needs_attributes = True
-        return Code(f"attributes.get({name!r}, {self.names.constant(Undefined(root))})")
+        return Code(f"attributes.get({name!r}, {self.names.undefined(path)})")
 
-    def _occasion(self, root: str, name: str) -> Code:
+    def _occasion(self, root: str, name: str, path: Path) -> Code:
         if (root, name) == ("campaign", "subject"):
             return Code("subject", "field")
         occasion = self.names.occasion
         known: Mapping[str, object] = occasion.campaign("") if root == "campaign" else occasion.workspace()
         if name not in known:
-            return Code(f"walk({self.names.constant(known)}, ({name!r},), {self.names.constant(Undefined(root))})")
+            return Code(f"walk({self.names.constant(known)}, ({name!r},), {self.names.undefined(path)})")
         return self._constant(known[name])
 
-    def _rest(self, base: Code, root: str, rest: Sequence[str | int | Path]) -> Code:
+    def _rest(self, base: Code, path: Path, done: int = 1) -> Code:
+        """What the path leads to from `base` on, which stands for its first segments."""
+        rest: Sequence[str | int | Path] = path.path[done:]
         if not rest:
             return base
         segments = "".join(f"{self.value(one) if isinstance(one, Path) else repr(one)}, " for one in rest)
         source = f"({base.source} or BLANK)" if base.kind == "field" else base.source
-        return Code(f"walk({source}, ({segments}), {self.names.constant(Undefined(root))})")
+        return Code(f"walk({source}, ({segments}), {self.names.undefined(path)})")
 
     # filters ----------------------------------------------------------------------------------------------------
 

@@ -5,13 +5,18 @@ of a loop and in every filter; the sizes of values are bounded, since one filter
 """
 
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import wraps
 from time import thread_time
 from typing import Any, cast
 
-from liquid.exceptions import FilterValueError, LoopIterationLimitError, OutputStreamLimitError, ResourceLimitError
+from liquid.exceptions import (
+    FilterValueError,
+    LocalNamespaceLimitError,
+    LoopIterationLimitError,
+    OutputStreamLimitError,
+    ResourceLimitError,
+)
 from liquid.undefined import is_undefined
 
 LimitExceeded = ResourceLimitError
@@ -23,6 +28,8 @@ MAX_CHARACTERS = 1_000_000
 """Of one value."""
 MAX_OUTPUT = 5_000_000
 """Of one rendered part."""
+MAX_KEPT = 20_000_000
+"""Characters of all values that `assign` and `capture` of one rendering were given together."""
 MAX_ITEMS = 10_000
 """Of an array that a filter is given or makes."""
 MAX_BITS = 4096
@@ -30,7 +37,8 @@ MAX_BITS = 4096
 MAX_SECONDS = 0.25
 """Of this thread's time on a processor, for one part of one message, which takes microseconds."""
 
-
+_ITEM = 50
+"""What an item of an array counts in characters."""
 _NEVER = float("inf")
 
 
@@ -39,14 +47,13 @@ class Clock(threading.local):
 
     deadline: float = _NEVER
 
-    @contextmanager
-    def running(self) -> Generator[None]:
+    def start(self) -> None:
         """Time one rendering."""
         self.deadline = thread_time() + MAX_SECONDS
-        try:
-            yield
-        finally:
-            self.deadline = _NEVER
+
+    def stop(self) -> None:
+        """It has ended, one way or the other."""
+        self.deadline = _NEVER
 
     def check(self) -> None:
         """Raise ResourceLimitError when the time is up."""
@@ -60,11 +67,12 @@ CLOCK = Clock()
 class Budget:
     """What one rendering may still use: turns of loops, and output."""
 
-    __slots__ = ("room", "turns")
+    __slots__ = ("memory", "room", "turns")
 
     def __init__(self) -> None:
         self.turns = MAX_TURNS
         self.room = MAX_OUTPUT
+        self.memory = MAX_KEPT
 
     def loop(self, turns: int) -> None:
         """`turns` more are to come. Raises LoopIterationLimitError."""
@@ -78,6 +86,16 @@ class Budget:
         if self.room < 0:
             raise OutputStreamLimitError(f"more than {MAX_OUTPUT:,} characters of output", token=None)
         return piece
+
+    def keep(self, value: object) -> object:
+        """The value of a variable itself. Raises FilterValueError if it is too large, LocalNamespaceLimitError for all of them."""
+        check_value(value)
+        if isinstance(value, str | list | tuple):
+            size = len(cast("str | list[object]", value))
+            self.memory -= size if isinstance(value, str) else size * _ITEM
+            if self.memory < 0:
+                raise LocalNamespaceLimitError(f"variables of more than {MAX_KEPT:,} characters", token=None)
+        return value
 
     def total(self, pieces: list[Any]) -> list[Any]:
         """The pieces themselves, static ones counted too."""
@@ -93,7 +111,7 @@ def bounded_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any
     @wraps(function)
     def limited(left: object, *args: object, **kwargs: object) -> object:
         CLOCK.check()
-        for value in (left, *args):
+        for value in (left, *args, *kwargs.values()):
             check_value(value)
         if product is not None and product(left, args) > MAX_CHARACTERS:
             raise FilterValueError(f"{name}: the result would be longer than {MAX_CHARACTERS:,} characters", token=None)

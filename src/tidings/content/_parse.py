@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator
 from functools import cache
+from typing import Any, cast
 
-from liquid import RenderContext
+from liquid import FalsyStrictUndefined, RenderContext, Undefined
 from liquid.ast import Node
+from liquid.builtin.expressions.primitive import StringLiteral
+from liquid.builtin.tags.include_tag import IncludeNode
+from liquid.builtin.tags.render_tag import RenderNode
 from liquid.exceptions import LiquidError
 from liquid.template import BoundTemplate
 
 from tidings.content._environment import ContentEnvironment
+from tidings.content._parts import Parts, unpack
 from tidings.content._scan import LONGEST_SPACE, MOST_PIECES, TOO_SPACIOUS, liquid_spans
 from tidings.core.errors import FieldProblem, Invalid
 
@@ -26,54 +31,94 @@ class RenderError(Invalid):
 
 
 @cache
-def environment(*, html: bool, wire: bool) -> ContentEnvironment:
+def _environment(*, html: bool, wire: bool, undefined: type[Undefined]) -> ContentEnvironment:
     """python-liquid for HTML or for text, with or without our own tags."""
-    return ContentEnvironment(html=html, wire=wire)
+    return ContentEnvironment(html=html, wire=wire, undefined=undefined)
 
 
-def parse(source: str, *, html: bool, wire: bool = False, field: str = "template") -> BoundTemplate:
-    """Parse a template and check that its filters exist. Raises TemplateInvalid, naming field, line and column."""
-    liquid = environment(html=html, wire=wire)
+def parse(
+    source: str | Parts,
+    *,
+    html: bool,
+    wire: bool = False,
+    field: str = "template",
+    undefined: type[Undefined] | None = None,
+) -> BoundTemplate:
+    """Parse a template and its blocks, and check that its filters exist.
+
+    `undefined` stands for what is not there, in place of what the template says of itself. Raises TemplateInvalid,
+    naming `field`, line and column.
+    """
+    parts = unpack(source) if isinstance(source, str) else source
+    kind = undefined or (FalsyStrictUndefined if parts.strict else Undefined)
+    if parts.blocks:
+        liquid = ContentEnvironment(html=html, wire=wire, undefined=kind, blocks=parts.blocks)
+        for name, text in parts.blocks.items():
+            _parse_one(liquid, text, f"{field}: block '{name}'", name)
+    else:
+        liquid = _environment(html=html, wire=wire, undefined=kind)
+    return _parse_one(liquid, parts.main, field)
+
+
+def _parse_one(liquid: ContentEnvironment, source: str, field: str, block: str = "") -> BoundTemplate:
     _check_spans(source, field)
     try:
-        template = liquid.from_string(source)
+        template = liquid.get_template(block) if block else liquid.from_string(source)
         filters = template.analyze(include_partials=False).filters
     except LiquidError as error:
         index = error.token.start_index if error.token else -1
-        raise _invalid(field, source, len(source) if index < 0 else index, str(error.message)) from None
+        raise invalid_at(field, source, len(source) if index < 0 else index, str(error.message)) from None
     except RecursionError:
-        raise _invalid(field, source, -1, "is nested too deeply") from None
+        raise invalid_at(field, source, -1, "is nested too deeply") from None
     for name, spans in filters.items():
         if name not in liquid.filters:
-            raise _invalid(field, source, spans[0].index, f"there is no filter named '{name}'")
+            raise invalid_at(field, source, spans[0].index, f"there is no filter named '{name}'")
     return template
 
 
 def walk(template: BoundTemplate) -> Iterator[Node]:
-    """All nodes of a template, outer ones first."""
+    """All nodes of a template, outer ones first, without those of blocks."""
     context = RenderContext(template)
     waiting = list(reversed(template.nodes))
     while waiting:
         node = waiting.pop()
         yield node
-        waiting.extend(reversed(list(node.children(context, include_partials=False))))
+        if not isinstance(node, RenderNode | IncludeNode):
+            waiting.extend(reversed(list(node.children(context, include_partials=False))))
+
+
+def rendered_blocks(template: BoundTemplate, field: str) -> dict[str, int]:
+    """The blocks that a template names itself, and where it first does.
+
+    Raises TemplateInvalid for a name that is known only when it is rendered: what a send needs must be known before.
+    """
+    found: dict[str, int] = {}
+    for node in walk(template):
+        if isinstance(node, RenderNode | IncludeNode):
+            token = node.token
+            if not isinstance(node.name, StringLiteral):
+                message = "the block's name must be in quotes, so that it is known beforehand"
+                raise invalid_at(field, token.source, token.start_index, message)
+            found.setdefault(node.name.value, token.start_index)
+    return found
 
 
 def wanted_variables(template: BoundTemplate) -> list[str]:
-    """The variables a template takes from outside, as paths (`contact.first_name`), in order of appearance."""
-    found = [
-        variable for variables in template.analyze(include_partials=False).globals.values() for variable in variables
-    ]
-    found.sort(key=lambda variable: variable.span.index)
+    """The variables that a template and its blocks take from outside, as paths (`contact.first_name`), each once."""
+    analysed = [template.analyze(include_partials=False)]
+    if cast("Any", template.env.loader).names:
+        analysed = [template.analyze(include_partials=True)]
+    found = [variable for analysis in analysed for variables in analysis.globals.values() for variable in variables]
+    found.sort(key=lambda variable: (variable.span.template_name, variable.span.index))
     return list(dict.fromkeys(str(variable) for variable in found))
 
 
-def uses_variable(source: str, path: str, *, html: bool, field: str = "template") -> bool:
+def uses_variable(source: str | Parts, path: str, *, html: bool, field: str = "template") -> bool:
     """Does a template take this variable from outside? Raises TemplateInvalid."""
     return path in wanted_variables(parse(source, html=html, field=field))
 
 
-def compiles_alone(source: str, *, html: bool, wire: bool = False) -> bool:
+def compiles_alone(source: str | Parts, *, html: bool, wire: bool = False) -> bool:
     """Is this stretch of a template one by itself, that writes something?"""
     try:
         template = parse(source, html=html, wire=wire)
@@ -99,20 +144,21 @@ def position(source: str, index: int) -> str:
 def _check_spans(source: str, field: str) -> None:
     for number, (start, end) in enumerate(liquid_spans(source)):
         if number == MOST_PIECES:
-            raise _invalid(field, source, start, f"more than {MOST_PIECES:,} pieces of Liquid")
+            raise invalid_at(field, source, start, f"more than {MOST_PIECES:,} pieces of Liquid")
         if end is None:
             opening = source[start : start + 2]
             wanted = "}}" if opening == "{{" else "%}"
             if source.find(wanted, start) >= 0:
-                raise _invalid(field, source, start, "this section is never closed")
-            raise _invalid(field, source, start, f"expected '{wanted}', found the end")
+                raise invalid_at(field, source, start, "this section is never closed")
+            raise invalid_at(field, source, start, f"expected '{wanted}', found the end")
         if source.startswith("{%", start) and "raw" in source[start : start + 20]:
             continue  # not read as Liquid
         if TOO_SPACIOUS.search(source, start, end):
-            raise _invalid(field, source, start, f"more than {LONGEST_SPACE} spaces in one piece of Liquid")
+            raise invalid_at(field, source, start, f"more than {LONGEST_SPACE} spaces in one piece of Liquid")
 
 
-def _invalid(field: str, source: str, index: int, message: str) -> TemplateInvalid:
+def invalid_at(field: str, source: str, index: int, message: str) -> TemplateInvalid:
+    """A mistake at a position of a source."""
     if 0 <= index <= len(source):
         message = f"{position(source, index)}: {message}"
     return TemplateInvalid(f"{field}: {message}", fields=(FieldProblem(field, message),))

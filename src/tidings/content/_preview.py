@@ -46,7 +46,7 @@ async def preview(
     `campaign` and `workspace` may be given too. What is left out is empty, as it is for a contact that lacks it.
     Raises TemplateInvalid, RenderError, and Invalid for samples that no contact could have.
     """
-    sample = _Sample(variables, now)
+    sample = Sample(variables, now)
     occasion = Occasion(
         campaign_id=1,
         campaign_name=sample.text("campaign", "name", "Preview"),
@@ -58,7 +58,7 @@ async def preview(
     return await asyncio.to_thread(_render, subject, html_content, text_content, sample, occasion)
 
 
-def _render(subject: str, html: str, text: str, sample: "_Sample", occasion: Occasion) -> Preview:
+def _render(subject: str, html: str, text: str, sample: "Sample", occasion: Occasion) -> Preview:
     line = one_line(_part("subject", subject, "", sample, occasion))
     derived = plain_text(html)
     parts = [
@@ -69,7 +69,7 @@ def _render(subject: str, html: str, text: str, sample: "_Sample", occasion: Occ
     return Preview(line, parts[0], single_spaced(parts[1]) if text in {"", derived} else parts[1])
 
 
-def _part(field: str, source: str, subject: str, sample: "_Sample", occasion: Occasion) -> str:
+def _part(field: str, source: str, subject: str, sample: "Sample", occasion: Occasion) -> str:
     is_html = field == "html_content"
     compiled = compile_liquid(source, html=is_html, encoding=PLAIN, occasion=occasion, field=field)
     try:
@@ -81,8 +81,8 @@ def _part(field: str, source: str, subject: str, sample: "_Sample", occasion: Oc
     raise RenderError(f"{field}: {message}", fields=(FieldProblem(field, message),))
 
 
-class _Sample:
-    """Sample values as a recipient's row and attributes."""
+class Sample:
+    """Values by name as a recipient's row and attributes. Raises Invalid, naming `variables.…`, for what no contact could have."""
 
     def __init__(self, variables: Mapping[str, Any], now: datetime) -> None:
         self._variables = variables

@@ -1,0 +1,379 @@
+"""Nodes of a syntax tree as statements of the generated function.
+
+A node that is not known is rendered by python-liquid, in a context that the generated function shares with it. It
+cannot see our variables, though: within a loop, or a block that `render` has called, the whole of that is its affair.
+"""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from itertools import islice
+from typing import Any, cast
+
+from liquid.ast import BlockNode, Node
+from liquid.builtin.content import ContentNode
+from liquid.builtin.drops import IterableDrop
+from liquid.builtin.expressions.path import Path
+from liquid.builtin.expressions.primitive import StringLiteral
+from liquid.builtin.output import OutputNode
+from liquid.builtin.tags.assign_tag import AssignNode
+from liquid.builtin.tags.capture_tag import CaptureNode
+from liquid.builtin.tags.case_tag import CaseNode, MultiExpressionBlockNode
+from liquid.builtin.tags.comment_tag import CommentNode
+from liquid.builtin.tags.doc_tag import DocNode
+from liquid.builtin.tags.echo_tag import EchoNode
+from liquid.builtin.tags.for_tag import BreakNode, ContinueNode, ForLoop, ForNode
+from liquid.builtin.tags.if_tag import IfNode
+from liquid.builtin.tags.inline_comment_tag import InlineCommentNode
+from liquid.builtin.tags.liquid_tag import LiquidNode
+from liquid.builtin.tags.render_tag import RenderNode
+from liquid.builtin.tags.unless_tag import UnlessNode
+from liquid.exceptions import LiquidError, LiquidInterrupt, LoopIterationLimitError
+from liquid.limits import to_int
+from liquid.template import BoundTemplate
+from markupsafe import Markup
+
+from tidings.content._emitter import Emitter
+from tidings.content._environment import BoundedContext, LinkNode, TickNode, UrlNode, signed_link
+from tidings.content._expressions import Code, Expressions, Names, Unsupported
+from tidings.content._limits import CLOCK, MAX_TURNS, check_value
+from tidings.content._parts import MAX_DEPTH
+from tidings.content._survey import Survey, survey
+
+_MOST_NODES = 20_000
+"""Of blocks, compiled where they are rendered: blocks within blocks multiply."""
+_SIMPLE = frozenset({"constant", "field", "text", "unsubscribe"})
+"""Kinds of code that can be handed to a block as they are."""
+
+
+class Nodes:
+    """Translates the nodes of one template."""
+
+    def __init__(
+        self, template: BoundTemplate, surveyed: Survey, names: Names, emitter: Emitter, *, html: bool
+    ) -> None:
+        self._template = template
+        self._html = html
+        self._names = names
+        self._emitter = emitter
+        self._expressions = Expressions(names, html=html)
+        self._survey = surveyed
+        self._blocks: dict[str, tuple[BoundTemplate, Survey]] = {}
+        self._rendering: list[str] = []
+        self._spent = 0
+        self._parents: list[str] = []
+        self._breakable: list[bool] = []
+        self.needs_context = False
+        names.globals |= {
+            "ForLoop": ForLoop, "Markup": Markup, "check_value": check_value, "tick": CLOCK.check, "fallback": _fallback,
+            "items_of": _items_of, "is_array": _is_array, "signed_link": signed_link, "urls": names.occasion.urls,
+        }  # fmt: skip
+
+    def all(self) -> None:
+        """The whole template."""
+        for node in self._template.nodes:
+            self._node(node)
+        self._emitter.flush()
+
+    def _node(self, node: Node) -> None:
+        saved, loops = self._emitter.snapshot(), len(self._names.loops)
+        parents, breakable = len(self._parents), len(self._breakable)
+        try:
+            self._known(node)
+        except Unsupported:
+            del self._names.loops[loops:], self._parents[parents:], self._breakable[breakable:]
+            if loops or self._names.block:
+                raise  # python-liquid cannot see our variables: the loop or block as a whole is its affair
+            self._emitter.restore(saved)
+            self.needs_context = True
+            constant = self._names.constant(node)
+            if self._emitter.silent:
+                self._emitter.line(f"fallback({constant}, context)")
+            else:
+                self._emitter.text(f"fallback({constant}, context)")
+
+    def _known(self, node: Node) -> None:
+        kind = type(node)
+        if kind is ContentNode:
+            self._emitter.static(cast("ContentNode", node).text)
+        elif kind is OutputNode or kind is EchoNode:
+            self._output(self._expressions.code(cast("OutputNode", node).expression))
+        elif kind is IfNode or kind is UnlessNode:
+            self._if(cast("IfNode | UnlessNode", node))
+        elif isinstance(node, ForNode):
+            self._for(node)
+        elif kind is CaseNode:
+            self._case(cast("CaseNode", node))
+        elif kind is AssignNode:
+            self._assign(cast("AssignNode", node))
+        elif kind is CaptureNode:
+            self._capture(cast("CaptureNode", node))
+        elif kind is LiquidNode:
+            self._block(cast("LiquidNode", node).block)
+        elif kind is BreakNode or kind is ContinueNode:
+            self._interrupt(node)
+        elif kind is UrlNode:
+            self._url(cast("UrlNode", node))
+        elif kind is LinkNode:
+            self._link(cast("LinkNode", node))
+        elif kind is RenderNode:
+            self._render(cast("RenderNode", node))
+        elif kind not in {CommentNode, InlineCommentNode, DocNode, TickNode}:
+            raise Unsupported(kind.__name__)
+
+    def _block(self, block: BlockNode) -> None:
+        # A block with nothing but white space in it writes nothing, but what it assigns counts.
+        with self._emitter.silence() if block.blank else nullcontext():
+            for node in block.nodes:
+                self._node(node)
+
+    def _if(self, node: IfNode | UnlessNode) -> None:
+        condition = self._expressions.truth(node.condition)
+        if isinstance(node, UnlessNode):
+            condition = {"True": "False", "False": "True"}.get(condition, f"not {condition}")
+        branches = [(condition, node.consequence)]
+        branches += [(self._expressions.truth(one.expression), one.block) for one in node.alternatives]
+        if node.default:
+            branches.append(("True", node.default))
+        # What is known now is decided now: `{% if workspace.postal_address %}` costs no recipient anything.
+        branches = [branch for branch in branches if branch[0] != "False"]
+        keyword = "if"
+        for condition, block in branches:
+            if condition == "True":
+                with self._emitter.block("else:") if keyword == "elif" else nullcontext():
+                    self._block(block)
+                return
+            with self._emitter.block(f"{keyword} {condition}:"):
+                self._block(block)
+            keyword = "elif"
+
+    def _case(self, node: CaseNode) -> None:
+        missed = self._names.fresh("m")
+        self._emitter.line(f"{missed} = True")
+        for block in node.blocks:
+            if isinstance(block, MultiExpressionBlockNode):
+                self._when(node, block, missed)
+            else:
+                with self._emitter.block(f"if {missed}:"):
+                    self._block(block)
+
+    def _when(self, node: CaseNode, when: MultiExpressionBlockNode, missed: str) -> None:
+        tests = [self._expressions.equal(node.expression, one) for one in when.expression.expressions]
+        if len(tests) == 1:
+            with self._emitter.block(f"if {tests[0]}:"):
+                self._emitter.line(f"{missed} = False")
+                self._block(when.block)
+            return
+        # python-liquid renders the block once for each value that equals.
+        self._breakable.append(False)
+        with self._emitter.block(f"for _ in range({' + '.join(tests)}):"):
+            self._emitter.line(f"{missed} = False")
+            self._block(when.block)
+        self._breakable.pop()
+
+    def _for(self, node: ForNode) -> None:
+        loop = node.expression
+        if self._survey.continues:
+            raise Unsupported("offset: continue")
+        value, names = self._expressions.value, self._names
+        items, item, forloop = names.fresh("i"), names.fresh("v"), names.fresh("f")
+        limit, offset = (value(one) if one else "None" for one in (loop.limit, loop.offset))
+        self._emitter.line(f"{items} = items_of({value(loop.iterable)}, {limit}, {offset}, {loop.reversed})")
+        with self._emitter.block(f"if {items}:"):
+            self._emitter.line(f"budget.loop(len({items}))")
+            if self._survey.forloop:
+                parent = self._parents[-1] if self._parents else self._no_parent(None)
+                name = f"{loop.identifier}-{loop.iterable}"
+                self._emitter.line(f"{forloop} = ForLoop({name!r}, iter({items}), len({items}), {parent})")
+            names.loops.append({"forloop": forloop, loop.identifier: item})
+            self._parents.append(forloop)
+            self._breakable.append(True)
+            with self._emitter.block(f"for {item} in {forloop if self._survey.forloop else items}:"):
+                self._emitter.line("tick()")
+                self._block(node.block)
+            self._breakable.pop()
+            self._parents.pop()
+            names.loops.pop()
+        if node.default:
+            with self._emitter.block("else:"):
+                self._block(node.default)
+
+    def _no_parent(self, token: Any) -> str:
+        return self._names.constant(self._template.env.undefined("parentloop", token=token))
+
+    def _interrupt(self, node: Node) -> None:
+        if not self._breakable or not self._breakable[-1]:
+            raise Unsupported("an interrupt that is not directly in a loop")
+        self._emitter.line("break" if isinstance(node, BreakNode) else "continue")
+
+    def _assign(self, node: AssignNode) -> None:
+        self._emitter.line(
+            f"{self._names.local}[{str(node.name)!r}] = keep({self._expressions.value(node.expression)})"
+        )
+
+    def _capture(self, node: CaptureNode) -> None:
+        with self._emitter.capturing() as name:
+            self._block(node.block)
+        value = f"Markup({name})" if self._html else name
+        self._emitter.line(f"{self._names.local}[{str(node.name)!r}] = keep({value})")
+
+    def _output(self, code: Code) -> None:
+        if code.kind == "unsubscribe":
+            self._own_url("u", "")
+        else:
+            self._emitter.slot(code)
+
+    def _url(self, node: UrlNode) -> None:
+        self._own_url(node.kind, node.tail)
+
+    def _own_url(self, kind: str, tail: str) -> None:
+        self._emitter.static(f"{self._names.occasion.urls.base}/{kind}/")
+        self._emitter.token()
+        self._emitter.static(tail)
+
+    def _link(self, node: LinkNode) -> None:
+        with self._emitter.capturing() as name:
+            self._block(node.block)
+        self._emitter.text(f"signed_link(urls, token, {name}, html={self._html})")
+
+    # blocks -----------------------------------------------------------------------------------------------------
+
+    def _render(self, node: RenderNode) -> None:
+        """The block's own nodes, where it is rendered: it sees its arguments and what is global, and nothing else."""
+        template, surveyed = self._block_of(node)
+        names = self._names
+        given = {str(one.name): self._argument(self._expressions.code(one.value)) for one in node.args}
+        key = str(node.alias or template.name.split(".")[0])
+        value = self._expressions.value(node.var) if node.var else None
+        arguments = {**names.arguments, **given}
+        if value is None:
+            with self._inside(node, surveyed, arguments):
+                self._nodes(template)
+        elif not node.loop:
+            arguments[key] = self._argument(Code(value))
+            with self._inside(node, surveyed, arguments):
+                self._nodes(template)
+        else:
+            self._render_each(node, template, surveyed, arguments, key, value)
+
+    def _render_each(
+        self,
+        node: RenderNode,
+        template: BoundTemplate,
+        surveyed: Survey,
+        arguments: dict[str, Code],
+        key: str,
+        value: str,
+    ) -> None:
+        """`render … for`: once for each item of an array, or once with whatever else it is."""
+        names, line = self._names, self._emitter.line
+        items, item, forloop = names.fresh("i"), names.fresh("v"), names.fresh("f")
+        line(f"{items} = {value}")
+        handed = dict(arguments)
+        if surveyed.forloop or surveyed.renders:  # a block within hands its arguments on
+            if "forloop" in arguments:
+                raise Unsupported("a forloop handed to a loop")
+            handed["forloop"] = Code(forloop)
+            outer = self._global_forloop(node)
+        else:
+            outer = "None"
+        with self._emitter.block(f"if is_array({items}):"):
+            line(f"budget.loop(len({items}))")
+            line(f"{forloop} = {items} = ForLoop({key!r}, iter({items}), len({items}), {self._no_parent(node.token)})")
+        with self._emitter.block("else:"):
+            line(f"{items} = ({items},)")
+            line(f"{forloop} = {outer}")
+        handed[key] = Code(item)
+        with self._inside(node, surveyed, handed), self._emitter.block(f"for {item} in {items}:"):
+            line("tick()")
+            self._nodes(template)
+
+    def _global_forloop(self, node: RenderNode) -> str:
+        path = Path(node.token, ["forloop"])
+        return self._expressions.handed("forloop", path)
+
+    def _block_of(self, node: RenderNode) -> tuple[BoundTemplate, Survey]:
+        if not isinstance(node.name, StringLiteral):
+            raise Unsupported("a block that is a variable")
+        name = node.name.value
+        if name in self._rendering or len(self._rendering) > MAX_DEPTH:
+            raise Unsupported("blocks too deep within blocks")
+        if name not in self._blocks:
+            try:
+                template = self._template.env.get_template(name)
+                self._blocks[name] = template, survey(template)
+            except (LiquidError, RecursionError):
+                raise Unsupported("a block that is not there, or broken") from None
+        template, surveyed = self._blocks[name]
+        if surveyed.counts or surveyed.unknown:
+            raise Unsupported("counters")
+        return template, surveyed
+
+    def _argument(self, code: Code) -> Code:
+        """A value, evaluated once, before the block."""
+        if code.kind in _SIMPLE:
+            return code
+        name = self._names.fresh("a")
+        source = f"({code.source} or BLANK)" if code.kind == "field" else code.source
+        self._emitter.line(f"{name} = {source}")
+        return Code(name, "texts" if code.kind == "texts" else "any")
+
+    def _nodes(self, template: BoundTemplate) -> None:
+        self._spent += len(template.nodes)
+        if self._spent > _MOST_NODES:
+            raise Unsupported("too much in blocks")
+        for node in template.nodes:
+            self._node(node)
+        self._emitter.flush()
+
+    @contextmanager
+    def _inside(self, node: RenderNode, surveyed: Survey, arguments: dict[str, Code]) -> Generator[None]:
+        """Variables of the block instead of ours."""
+        names = self._names
+        saved = names.assigned, names.loops, names.local, names.block, names.arguments
+        outer, parents, breakable = self._survey, self._parents, self._breakable
+        names.assigned, names.loops, names.block, names.arguments = frozenset(surveyed.assigned), [], True, arguments
+        self._survey, self._parents, self._breakable = surveyed, [], []
+        self._rendering.append(str(cast("StringLiteral", node.name).value))
+        if surveyed.assigned:
+            names.local = names.fresh("l")
+            self._emitter.line(f"{names.local} = {{}}")
+        try:
+            yield
+        finally:
+            names.assigned, names.loops, names.local, names.block, names.arguments = saved
+            self._survey, self._parents, self._breakable = outer, parents, breakable
+            self._rendering.pop()
+
+
+def _fallback(node: Node, context: BoundedContext) -> str:
+    """One node by python-liquid."""
+    buffer = context.get_buffer()
+    try:
+        node.render(context, buffer)
+    except LiquidInterrupt as error:
+        raise LiquidError(f"unexpected '{error}'", token=node.token) from error
+    return buffer.getvalue()
+
+
+def _items_of(value: object, limit: object, offset: object, backwards: bool) -> list[Any]:
+    """The items a loop goes over: LoopExpression.evaluate without its account of where loops stopped."""
+    iterator: Iterator[Any] = iter(())
+    length = 0
+    if isinstance(value, Mapping):
+        iterator, length = iter(cast("Mapping[Any, Any]", value).items()), len(value)
+    elif isinstance(value, str):
+        iterator, length = iter([value] if value else []), bool(value)
+    elif isinstance(value, Sequence):
+        iterator, length = iter(cast("Sequence[Any]", value)), len(value)
+    start = 0 if offset is None else to_int(offset)
+    stop = None if limit is None else to_int(limit) + start
+    first, last = min(max(start, 0), length), min(stop or length, length)
+    if last - first > MAX_TURNS:
+        raise LoopIterationLimitError(f"more than {MAX_TURNS:,} loop iterations", token=None)
+    items = list(islice(iterator, first, last))
+    return items[::-1] if backwards else items
+
+
+def _is_array(value: object) -> bool:
+    """What `render … for` goes over one by one."""
+    return isinstance(value, list | tuple | IterableDrop)
