@@ -18,10 +18,10 @@ _PATIENCE_SECONDS = 3.0
 async def create_key(settings: Settings, *, workspace: str, name: str, scopes: list[str]) -> str:
     """A new API key of the workspace with this name or id ('' if there is only one)."""
     async with (
-        open_app(_reachable(settings), pool_size=1, wait_seconds=_PATIENCE_SECONDS) as app,
+        open_app(reachable(settings), pool_size=1, wait_seconds=_PATIENCE_SECONDS) as app,
         app.db.transaction() as tx,
     ):
-        chosen = await _workspace(tx, workspace)
+        chosen = await find_workspace(tx, workspace)
         return await accounts.create_api_key(tx, workspace=chosen.id, name=name, scopes=scopes, now=utc_now())
 
 
@@ -30,7 +30,7 @@ async def add_smtp(
 ) -> str:
     """An SMTP server for the workspace; returns what to tell the person."""
     async with (
-        open_app(_reachable(settings), pool_size=1, wait_seconds=_PATIENCE_SECONDS) as app,
+        open_app(reachable(settings), pool_size=1, wait_seconds=_PATIENCE_SECONDS) as app,
         app.db.transaction() as tx,
     ):
         return await _add_smtp(app, tx, workspace, name, config, password, is_default)
@@ -39,7 +39,7 @@ async def add_smtp(
 async def _add_smtp(
     app: App, tx: Tx, workspace: str, name: str, config: dict[str, Any], password: str, is_default: bool
 ) -> str:
-    chosen = await _workspace(tx, workspace)
+    chosen = await find_workspace(tx, workspace)
     provider = await delivery.add_provider(
         tx,
         workspace=chosen.id,
@@ -56,7 +56,8 @@ async def _add_smtp(
     return f"{public_id('provider', provider.id)} {provider.name}: {role} of {chosen.name}"
 
 
-async def _workspace(tx: Tx, wanted: str) -> Workspace:
+async def find_workspace(tx: Tx, wanted: str) -> Workspace:
+    """The workspace with this name or id; '' means the only one. Raises Invalid, naming those that there are."""
     found = await accounts.all_workspaces(tx)
     names = ", ".join(f"{w.name} ({public_id('workspace', w.id)})" for w in found[:20])
     if not wanted and len(found) == 1:
@@ -71,7 +72,7 @@ async def _workspace(tx: Tx, wanted: str) -> Workspace:
     raise Invalid.at("--workspace", f"there is no {wanted!r}; there are: {names}")
 
 
-def _reachable(settings: Settings) -> Settings:
+def reachable(settings: Settings) -> Settings:
     """With the URL of the embedded database, which `tidings up` keeps running, where none is set."""
     if settings.database_url is not None:
         return settings

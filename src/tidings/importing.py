@@ -1,0 +1,216 @@
+"""`tidings import`: a file from the shell into the audience, through the same upload and the same job as over HTTP."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tidings import audience
+from tidings.accounts import SYSTEM
+from tidings.audience import Choices, Import, ImportPolicy, ImportState, ImportStatus, Reading, Upload
+from tidings.bootstrap import App, open_app
+from tidings.core.clock import utc_now
+from tidings.core.db import Tx
+from tidings.core.errors import Invalid
+from tidings.core.ids import ListId, WorkspaceId, public_id
+from tidings.core.settings import Settings
+from tidings.manage import find_workspace, reachable
+
+_PIECE = 1024 * 1024
+_ALONE_SECONDS = 5.0
+"""How long a queued import may wait for a conductor before we do the work ourselves."""
+
+_SHOWN = 10
+_MOVING = {ImportStatus.QUEUED, ImportStatus.RUNNING}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command was told."""
+
+    file: str
+    workspace: str
+    lists: Sequence[str]
+    tags: Sequence[str]
+    policy: str
+    mapping: Sequence[str]
+    status: str
+    reading: Reading
+    dry_run: bool
+    rejected: Path | None
+    json: bool
+
+
+async def run(settings: Settings, wanted: Wanted) -> bool:
+    """Import, show progress, print what came of it; False if the import failed or was cancelled (Ctrl-C)."""
+    console = Console(stderr=True)
+    mapping = _mapping(wanted.mapping)
+    if wanted.policy not in list(ImportPolicy):
+        raise Invalid.at("--policy", f"must be one of {', '.join(ImportPolicy)}")
+    async with open_app(reachable(settings), pool_size=4, wait_seconds=3.0) as app:
+        async with app.db.connection() as connection:
+            workspace = (await find_workspace(connection, wanted.workspace)).id
+            lists = await _lists(connection, workspace, wanted.lists)
+        choices = Choices(
+            lists=lists, tags=wanted.tags, policy=ImportPolicy(wanted.policy), mapping=mapping, status=wanted.status
+        )
+        uploaded = await _upload(app, workspace, wanted, console)
+        try:
+            async with app.db.transaction() as tx:
+                await audience.queue_import(
+                    tx,
+                    workspace=workspace,
+                    import_=uploaded.id,
+                    choices=choices,
+                    dry_run=wanted.dry_run,
+                    by=SYSTEM(workspace),
+                    now=utc_now(),
+                )
+        except Invalid:
+            await _cancel(app, workspace, uploaded)
+            raise
+        done = await _follow(app, workspace, uploaded, console)
+        if wanted.rejected is not None and done.rejected:
+            await _write_rejected(app, workspace, done, wanted.rejected)
+        if wanted.dry_run and done.status == ImportStatus.UPLOADED:
+            await _cancel(app, workspace, done)  # a file from the shell is sent again; this one need not wait
+    _print(done, wanted, console)
+    return done.status not in {ImportStatus.FAILED, ImportStatus.CANCELLED}
+
+
+async def _upload(app: App, workspace: WorkspaceId, wanted: Wanted, console: Console) -> Import:
+    name = "" if wanted.file == "-" else Path(wanted.file).name
+    source = _open(wanted.file)
+    upload = Upload(app.db, workspace, app.import_limit)
+    with source, console.status("Reading …"):
+        await upload.begin(filename=name, now=utc_now())
+        try:
+            async for piece in _pieces(source):
+                await upload.write(piece)
+            return await upload.end(filename=name, reading=wanted.reading)
+        except BaseException:
+            await upload.give_up()
+            raise
+
+
+def _open(file: str) -> BinaryIO:
+    try:
+        return sys.stdin.buffer if file == "-" else Path(file).open("rb")
+    except OSError as error:
+        raise Invalid.at(file, f"cannot be read: {error.strerror}") from None
+
+
+async def _pieces(source: BinaryIO) -> AsyncIterator[bytes]:
+    while piece := await asyncio.to_thread(source.read, _PIECE):
+        yield piece
+
+
+async def _follow(app: App, workspace: WorkspaceId, import_: Import, console: Console) -> Import:
+    """Until it waits or has ended. Ctrl-C cancels it: what was processed stays. Without a conductor we do the work."""
+    loop, interrupted = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGINT, interrupted.set)
+    began, ours = loop.time(), None
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rejected]} rejected"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+    try:
+        with bar:
+            task = bar.add_task("importing", total=None, rejected=0)
+            while True:
+                async with app.db.connection() as connection:
+                    seen = await audience.get_import(connection, workspace=workspace, import_=import_.id)
+                bar.update(task, total=seen.total or None, completed=seen.processed, rejected=seen.rejected)
+                if seen.status not in _MOVING:
+                    return seen
+                if interrupted.is_set():
+                    return await _cancel(app, workspace, seen)
+                if ours is None and seen.status == ImportStatus.QUEUED and loop.time() - began > _ALONE_SECONDS:
+                    work = audience.run_import(app.db, app.keys, workspace=workspace, import_=import_.id)
+                    ours = asyncio.ensure_future(work)
+                if ours is not None and ours.done():
+                    ours.result()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.2):
+                        await interrupted.wait()
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        if ours is not None:
+            ours.cancel()
+            await asyncio.gather(ours, return_exceptions=True)
+
+
+async def _cancel(app: App, workspace: WorkspaceId, import_: Import) -> Import:
+    async with app.db.transaction() as tx:
+        try:
+            return await audience.cancel_import(
+                tx, workspace=workspace, import_=import_.id, by=SYSTEM(workspace), now=utc_now()
+            )
+        except ImportState:  # it ended meanwhile
+            return await audience.get_import(tx, workspace=workspace, import_=import_.id)
+
+
+async def _lists(tx: Tx, workspace: WorkspaceId, wanted: Sequence[str]) -> list[ListId]:
+    found: list[ListId] = []
+    there = await audience.list_lists(tx, workspace=workspace, limit=10_000) if wanted else []
+    for name in wanted:
+        match = next((one.id for one in there if name in {one.name, public_id("list", one.id)}), None)
+        if match is None:
+            names = ", ".join(one.name for one in there[:20])
+            raise Invalid.at("--list", f"there is no list {name!r}; there are: {names or 'none'}")
+        found.append(match)
+    return found
+
+
+def _mapping(told: Sequence[str]) -> dict[str, str]:
+    mapping: dict[str, str] = {}
+    for one in told:
+        column, equals, target = one.rpartition("=")
+        if not equals or not column:
+            raise Invalid.at("--map", f"{one!r} must be COLUMN=FIELD, such as 'Kundennummer=field:customer_no:number'")
+        mapping[column] = target
+    return mapping
+
+
+async def _write_rejected(app: App, workspace: WorkspaceId, done: Import, path: Path) -> None:
+    with path.open("wb") as output:
+        async for part in audience.rejected_rows(app.db, workspace=workspace, import_=done.id):
+            output.write(part)
+
+
+def _told(done: Import, wanted: Wanted) -> dict[str, Any]:
+    names = ("status", "total", "created", "updated", "unchanged", "rejected", "suppressed", "problems")
+    told: dict[str, Any] = {"import_id": public_id("import", done.id)} | {name: getattr(done, name) for name in names}
+    told["mapping"] = {column["name"]: column["target"] for column in done.columns}
+    if wanted.dry_run and done.analysis is not None:
+        told = {"import_id": told["import_id"], "dry_run": True, "mapping": told["mapping"]} | done.analysis
+    return told
+
+
+def _print(done: Import, wanted: Wanted, console: Console) -> None:
+    told = _told(done, wanted)
+    for problem in told["problems"][:_SHOWN]:
+        line = "" if problem["line"] is None else f"line {problem['line']}: "
+        console.print(f"{line}{problem['field']}: {problem['message']}", markup=False, highlight=False)
+    if told["rejected"] > _SHOWN and wanted.rejected is None:
+        console.print(f"… {told['rejected']:,} rows were rejected; --rejected FILE writes them all", highlight=False)
+    if wanted.json:
+        print(orjson.dumps(told).decode(), flush=True)
+        return
+    for column, target in told["mapping"].items():
+        console.print(f"  {column} → {target}", markup=False, highlight=False)
+    numbers = {name: value for name, value in told.items() if isinstance(value, int) and not isinstance(value, bool)}
+    said = ", ".join(f"{name} {value:,}" for name, value in numbers.items())
+    console.print(f"{'dry run' if wanted.dry_run else done.status}: {said}", highlight=False)
