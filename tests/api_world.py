@@ -127,6 +127,15 @@ class World:
                 "attributes": {"a": 1},
                 "opt_in": "single",
             },
+            "suppress_addresses": {
+                "emails": ["sup@example.com"],
+                "list_id": ids["list_id"],
+                "reason": "manual",
+                "detail": "d",
+                "source": "crm",
+            },
+            "lift_suppressions": {"suppression_ids": [ids["suppression_id"]], "reason": "r", "consent": "c"},
+            "forget_suppressed_addresses": {"emails": ["sup@example.com"]},
             "create_list": list_,
             "update_list": list_,
             "put_list": list_,
@@ -185,6 +194,9 @@ async def make_world(api: Client) -> World:
     await make("form_id", "/forms", {"name": "Website", "list_ids": [world.ids["list_id"]], "opt_in": "single"})
     signup = {"email": "eve@example.com", "wording": "Yes", "opt_in": "single"}
     await make("consent_id", f"/lists/{world.ids['list_id']}/subscriptions", signup)
+    world.ids["suppression_id"] = next(
+        iter((await api("POST", "/suppressions", {"emails": ["gone@example.com"]})).json["suppressions"].values())
+    )
     world.ids["version"] = "1"
     return world
 

@@ -7,11 +7,40 @@ CREATE TABLE custom_events (
     at           timestamptz NOT NULL,
     properties   jsonb NOT NULL DEFAULT '{}',
     key          text,                           -- the caller's own id of it: told twice, kept once
-    PRIMARY KEY (workspace_id, id)
+    PRIMARY KEY (workspace_id, id),
+    FOREIGN KEY (workspace_id, contact_id) REFERENCES contacts ON DELETE CASCADE -- who is erased takes their events along
 );
 CREATE UNIQUE INDEX custom_events_once ON custom_events (workspace_id, key) WHERE key IS NOT NULL;
 CREATE INDEX custom_events_by_name ON custom_events (workspace_id, name, contact_id, at);
-CREATE INDEX custom_events_by_contact ON custom_events (workspace_id, contact_id, at);
+CREATE INDEX custom_events_by_contact ON custom_events (workspace_id, contact_id, at, id);
+
+-- How often each name was told: sum over shards, so that no row is hot.
+CREATE TABLE custom_event_names (
+    workspace_id bigint NOT NULL,
+    name         text NOT NULL,
+    shard        smallint NOT NULL,
+    total        bigint NOT NULL,
+    first_at     timestamptz NOT NULL,
+    last_at      timestamptz NOT NULL,
+    PRIMARY KEY (workspace_id, name, shard)
+) WITH (fillfactor = 50);
+
+-- Which properties came with a name, and of which JSON type.
+CREATE TABLE custom_event_properties (
+    workspace_id bigint NOT NULL,
+    name         text NOT NULL,
+    property     text NOT NULL,
+    type         text NOT NULL,                  -- string, number, boolean, object, array, null
+    PRIMARY KEY (workspace_id, name, property, type)
+);
+
+-- Ids of both kinds of suppression come from one sequence, so that one address of the API finds either.
+CREATE SEQUENCE suppression_ids;
+ALTER TABLE suppressions
+    ADD COLUMN id bigint NOT NULL DEFAULT nextval('suppression_ids'),
+    ADD COLUMN address text;                     -- for people to read; null: erased, only the hash is left
+CREATE UNIQUE INDEX suppressions_by_id ON suppressions (workspace_id, id);
+CREATE INDEX suppressions_by_reason ON suppressions (workspace_id, reason, id);
 
 -- Addresses that are never to be mailed through one list. Whoever is a contact has the subscription `unsubscribed` as well,
 -- so that sending need not look here.
@@ -19,10 +48,15 @@ CREATE TABLE list_suppressions (
     workspace_id bigint NOT NULL,
     list_id      bigint NOT NULL,
     address_hash bytea NOT NULL,
+    id           bigint NOT NULL DEFAULT nextval('suppression_ids'),
+    address      text,                           -- as above
     reason       suppression_reason NOT NULL,
     detail       text NOT NULL DEFAULT '',
     source       text NOT NULL DEFAULT '',
+    before       subscription_status,            -- where the contact stood with the list before; null: nowhere
     created_at   timestamptz NOT NULL,
     PRIMARY KEY (workspace_id, list_id, address_hash),
     FOREIGN KEY (workspace_id, list_id) REFERENCES lists ON DELETE CASCADE
 );
+CREATE UNIQUE INDEX list_suppressions_by_id ON list_suppressions (workspace_id, id);
+CREATE INDEX list_suppressions_by_address ON list_suppressions (workspace_id, address_hash);

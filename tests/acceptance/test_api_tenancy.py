@@ -5,6 +5,7 @@ from api_world import everything, make_world, operations
 from tidings.bootstrap import App
 
 _OWN_AFFAIRS = {
+    "forget_suppressed_addresses",
     # Nothing in these refers to what exists; they make or read the caller's own.
     "create_list",
     "create_contact_field",

@@ -80,6 +80,13 @@ EXAMPLES: dict[str, Any] = {
         "is_default": True,
     },
     "ProviderChanges": {"name": "Relay in Frankfurt"},
+    "Addresses": {"emails": ["ann@example.com"], "detail": "Asked us by phone", "source": "crm"},
+    "Lifting": {
+        "suppression_ids": ["suppression_1"],
+        "reason": "Wrote to us",
+        "consent": "Signed up again at our fair in Bonn on 2026-03-01, card no. 17",
+    },
+    "Forgetting": {"emails": ["ann@example.com"]},
     "NewWorkspace": {"name": "Example Ltd", "postal_address": "1 Main Street, London"},
     "WorkspaceChanges": {"postal_address": "2 Main Street, London"},
     "NewApiKey": {"name": "Web shop", "scopes": ["contacts:write", "lists:read"]},

@@ -38,6 +38,9 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255), 
 Prose = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_prose)]
 """Text of up to 1000 characters, line breaks allowed: descriptions, reasons, postal addresses."""
 
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), AfterValidator(_prose)]
+"""The same, and not empty."""
+
 
 def _ref(kind: str) -> object:
     def read(value: object) -> int:
@@ -58,6 +61,7 @@ def _schema(kind: str) -> WithJsonSchema:
 # "contact_123" outside, 123 inside: in paths, queries and bodies alike.
 ContactRef = Annotated[int, _ref("contact"), _schema("contact")]
 ListRef = Annotated[int, _ref("list"), _schema("list")]
+SuppressionRef = Annotated[int, _ref("suppression"), _schema("suppression")]
 ImportRef = Annotated[int, _ref("import"), _schema("import")]
 TemplateRef = Annotated[int, _ref("template"), _schema("template")]
 CampaignRef = Annotated[int, _ref("campaign"), _schema("campaign")]

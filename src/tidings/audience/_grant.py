@@ -195,10 +195,28 @@ async def _put_on(
             contact,
             now,
         )
+    # What they or their server said of one list is lifted, too; what the workspace said of it stays.
+    await tx.execute(
+        "SELECT FROM lists WHERE workspace_id = $1 AND id = ANY ($2::bigint[]) ORDER BY id FOR KEY SHARE",
+        workspace,
+        lists,
+    )
+    await tx.execute(
+        """DELETE FROM list_suppressions
+           WHERE workspace_id = $1 AND list_id = ANY ($2::bigint[]) AND address_hash = $3
+             AND reason IN ('unsubscribed', 'bounced')""",
+        workspace,
+        lists,
+        address_hash(address_key(keys), email),
+    )
     rows = await tx.fetch(
         """INSERT INTO subscriptions AS b (workspace_id, list_id, contact_id, subscribed_at)
            SELECT $1, l.id, $2, $4
-           FROM (SELECT id FROM lists WHERE workspace_id = $1 AND id = ANY ($3::bigint[]) ORDER BY id FOR KEY SHARE) AS l
+           FROM lists AS l
+           WHERE l.workspace_id = $1 AND l.id = ANY ($3::bigint[]) AND NOT EXISTS (
+               SELECT FROM list_suppressions AS s
+               WHERE s.workspace_id = $1 AND s.list_id = l.id AND s.address_hash = $5)
+           ORDER BY l.id
            ON CONFLICT (workspace_id, list_id, contact_id) DO UPDATE
            SET status = 'subscribed', subscribed_at = excluded.subscribed_at, unsubscribed_at = NULL
            WHERE b.status <> 'subscribed'
@@ -207,6 +225,7 @@ async def _put_on(
         contact,
         lists,
         now,
+        address_hash(address_key(keys), email),
     )
     put = [ListId(row["list_id"]) for row in rows]
     if not put and known.suppressed is None:

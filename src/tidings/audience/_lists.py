@@ -232,8 +232,18 @@ async def require_list(tx: Tx, *, workspace: WorkspaceId, list: ListId) -> None:
 
 
 async def require_lists(tx: Tx, *, workspace: WorkspaceId, lists: Sequence[ListId], field: str) -> None:
-    """Raises Invalid naming each of `lists` that does not exist, as `field[position]`."""
-    missing = await missing_lists(tx, workspace=workspace, lists=lists) if lists else set[ListId]()
+    """Raises Invalid naming each of `lists` that does not exist, as `field[position]`.
+
+    Keeps the others in existence until the transaction ends, and whoever suppresses addresses on them waiting.
+    """
+    missing = set(lists)
+    if lists:
+        rows = await tx.fetch(
+            "SELECT id FROM lists WHERE workspace_id = $1 AND id = ANY ($2::bigint[]) ORDER BY id FOR KEY SHARE",
+            workspace,
+            lists,
+        )
+        missing -= {ListId(row["id"]) for row in rows}
     if missing:
         problems = tuple(
             FieldProblem(f"{field}[{position}]", f"there is no list {public_id('list', id_)}")

@@ -1,18 +1,20 @@
--- Take contacts out for good: suppression, status, and (for those who left or complained) every subscription.
--- What is stronger already stays. Returns the contacts whose status changed. The contacts are locked before.
+-- Take contacts out for good: suppression, status, and (for those who left or complained) every subscription; what keeps
+-- them off one list only is then their own wish, too. What is stronger already stays. Returns the contacts whose status
+-- changed. The contacts are locked before.
 -- $1 workspace, $2 contacts, $3 details, $4 reason, $5 source, $6 now
 WITH target AS (
-    SELECT c.id, c.address_hash, t.detail
+    SELECT c.id, c.email, c.address_hash, t.detail
     FROM unnest($2::bigint[], $3::text[]) AS t (id, detail)
     JOIN contacts AS c ON c.workspace_id = $1 AND c.id = t.id
 ),
 kept AS (
-    INSERT INTO suppressions AS s (workspace_id, address_hash, reason, detail, source, created_at)
-    SELECT DISTINCT ON (address_hash) $1, address_hash, $4::text::suppression_reason, detail, $5, $6
+    INSERT INTO suppressions AS s (workspace_id, address_hash, address, reason, detail, source, created_at)
+    SELECT DISTINCT ON (address_hash) $1, address_hash, email, $4::text::suppression_reason, detail, $5, $6
     FROM target
     ORDER BY address_hash
     ON CONFLICT (workspace_id, address_hash) DO UPDATE
-    SET reason = excluded.reason, detail = excluded.detail, source = excluded.source, created_at = excluded.created_at
+    SET reason = excluded.reason, address = excluded.address, detail = excluded.detail, source = excluded.source,
+        created_at = excluded.created_at
     WHERE s.reason < excluded.reason
 ),
 off AS (
@@ -20,6 +22,13 @@ off AS (
     SET status = 'unsubscribed', unsubscribed_at = $6
     FROM target AS t
     WHERE b.workspace_id = $1 AND b.contact_id = t.id AND b.status <> 'unsubscribed'
+      AND $4::text::suppression_reason >= 'unsubscribed'
+),
+off_lists AS (
+    UPDATE list_suppressions AS s
+    SET reason = $4::text::suppression_reason
+    FROM target AS t
+    WHERE s.workspace_id = $1 AND s.address_hash = t.address_hash AND s.reason < $4::text::suppression_reason
       AND $4::text::suppression_reason >= 'unsubscribed'
 )
 UPDATE contacts AS c

@@ -21,6 +21,7 @@ from tidings.compliance._optin import (
 from tidings.compliance._preferences import Access, Choice, Preferences, any_public_list, choose, preferences
 from tidings.compliance._preflight import NotReady, preflight
 from tidings.compliance._signup_form import EMPTY, Filled, ShownForm, embed_html, embed_script, form_inputs
+from tidings.compliance._suppressions import SuppressionImport, import_suppressions
 from tidings.compliance._tokens import SignupTokens
 from tidings.compliance._words import LANGUAGES, pick_language
 
@@ -37,6 +38,7 @@ __all__ = [
     "ShownForm",
     "SignedUp",
     "SignupTokens",
+    "SuppressionImport",
     "TooManySignups",
     "any_public_list",
     "ask_again",
@@ -47,6 +49,7 @@ __all__ = [
     "embed_script",
     "form_inputs",
     "form_token",
+    "import_suppressions",
     "leave",
     "merge_contacts",
     "pick_language",

@@ -1,0 +1,42 @@
+-- Suppress addresses on one list, of contacts or of nobody we know, and say what became of each: added, raised (to a
+-- stronger reason) or already. Contacts have left the list then. The list and the contacts are locked before.
+-- $1 workspace, $2 addresses, $3 hashes, $4 reasons, $5 details (one element an address, no address twice), $6 source,
+-- $7 now, $8 list
+WITH told AS (
+    SELECT t.*, c.id AS contact_id, b.status AS before
+    FROM unnest($2::text[], $3::bytea[], $4::suppression_reason[], $5::text[]) AS t (email, address_hash, reason, detail)
+    LEFT JOIN contacts AS c ON c.workspace_id = $1 AND c.email = t.email
+    LEFT JOIN subscriptions AS b ON b.workspace_id = $1 AND b.list_id = $8 AND b.contact_id = c.id
+),
+known AS (
+    SELECT t.*, s.id AS known_id
+    FROM told AS t
+    LEFT JOIN list_suppressions AS s ON s.workspace_id = $1 AND s.list_id = $8 AND s.address_hash = t.address_hash
+),
+kept AS (
+    INSERT INTO list_suppressions AS s
+        (workspace_id, list_id, address_hash, address, reason, detail, source, before, created_at)
+    SELECT $1, $8, address_hash, email, reason, detail, $6, before, $7
+    FROM told
+    ORDER BY address_hash
+    ON CONFLICT (workspace_id, list_id, address_hash) DO UPDATE
+    SET reason = excluded.reason, address = excluded.address, detail = excluded.detail, source = excluded.source,
+        created_at = excluded.created_at
+    WHERE s.reason < excluded.reason
+    RETURNING s.id, s.address_hash
+),
+off AS (
+    INSERT INTO subscriptions AS b (workspace_id, list_id, contact_id, status, subscribed_at, unsubscribed_at)
+    SELECT $1, $8, contact_id, 'unsubscribed', $7, $7
+    FROM told
+    WHERE contact_id IS NOT NULL
+    ORDER BY contact_id
+    ON CONFLICT (workspace_id, list_id, contact_id) DO UPDATE SET status = 'unsubscribed', unsubscribed_at = $7
+    WHERE b.status <> 'unsubscribed'
+)
+SELECT k.email,
+       coalesce(kept.id, k.known_id) AS id,
+       CASE WHEN kept.id IS NULL THEN 'already' WHEN k.known_id IS NULL THEN 'added' ELSE 'raised' END AS outcome,
+       CASE WHEN k.before = 'subscribed' THEN k.contact_id END AS withdrawn
+FROM known AS k
+LEFT JOIN kept ON kept.address_hash = k.address_hash
