@@ -4,6 +4,7 @@ One walk along the primary key, which holds address and name (see docs/decisions
 and knows whether there are more than `CAP`, and at the worst reads one index of the workspace's contacts.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,9 @@ CAP = 1000
 """So many are counted; beyond it the answer is "more than"."""
 
 WORDS = 10
+
+_FEW = 2000
+"""A word that fewer have is rare."""
 
 _KEYS = """
 SELECT lower(word) AS plain, contact_search_key(word) AS key FROM unnest($1::text[]) WITH ORDINALITY AS t (word, o) ORDER BY o
@@ -53,8 +57,17 @@ async def search_contacts(
         raise Invalid.at("search", f"must have at most {WORDS} words")
     keys = await tx.fetch(_KEYS, words) if words else []
     most = limit if before is not None else max(CAP, offset + limit) + 1
-    statement, values = search_sql([(row["plain"], row["key"]) for row in keys], status=status, tag=tag, list_=list)
-    rows = await tx.fetch(statement, workspace, 2**63 - 1 if before is None else before, most, *values)
+    below = 2**63 - 1 if before is None else before
+    named = [(row["plain"], row["key"]) for row in keys]
+    among = None
+    if named and (status is not None or tag is not None or list is not None):
+        # Few have a rare word: they are found in the index, and the filters look at no one else.
+        statement, values = search_sql(named)
+        few = await tx.fetch(statement, workspace, below, _FEW, *values)
+        if len(few) < _FEW:
+            named, among = [], [row["id"] for row in few]
+    statement, values = search_sql(named, status=status, tag=tag, list_=list, among=among)
+    rows = await tx.fetch(statement, workspace, below, most, *values)
     page = [row["id"] for row in rows[offset : offset + limit]]
     contacts = await tx.fetch(
         f"{SELECT} WHERE c.workspace_id = $1 AND c.id = ANY ($2::bigint[]) ORDER BY c.id DESC", workspace, page
@@ -67,7 +80,12 @@ async def search_contacts(
 
 
 def search_sql(
-    words: list[tuple[str, str]], *, status: ContactStatus | None, tag: str | None, list_: ListId | None
+    words: Sequence[tuple[str, str]],
+    *,
+    status: ContactStatus | None = None,
+    tag: str | None = None,
+    list_: ListId | None = None,
+    among: Sequence[int] | None = None,
 ) -> tuple[str, list[Any]]:
     """The statement and its values from $4 on: $1 workspace, $2 below this id, $3 how many. One column, `id`."""
     values: list[Any] = []
@@ -76,13 +94,9 @@ def search_sql(
         values.append(one)
         return f"${len(values) + 3}"
 
-    named = "".join(f" AND ({_has(plain, key, value)})" for plain, key in words)
-    source, where = "contacts AS c", f"c.workspace_id = $1 AND c.id < $2{named}"
-    if words and (status is not None or tag is not None):
-        # The words are looked for in the index alone, and only who has them is read.
-        source = f"""(SELECT c.id FROM contacts AS c WHERE {where} ORDER BY c.id DESC) AS m
-                     JOIN contacts AS c ON c.workspace_id = $1 AND c.id = m.id"""  # noqa: S608 - our own words
-        where = "true"
+    where = "c.workspace_id = $1 AND c.id < $2" + "".join(f" AND ({_has(plain, key, value)})" for plain, key in words)
+    if among is not None:
+        where += f" AND c.id = ANY ({value(among)}::bigint[])"
     if status is not None:
         where += f" AND c.status = {value(status)}"
     if tag is not None:
@@ -90,7 +104,7 @@ def search_sql(
     if list_ is not None:
         where += f""" AND EXISTS (SELECT FROM subscriptions AS b WHERE b.workspace_id = $1 AND b.list_id = {value(list_)}
                                   AND b.contact_id = c.id AND b.status = 'subscribed')"""
-    return f"SELECT c.id FROM {source} WHERE {where} ORDER BY c.id DESC LIMIT $3", values  # noqa: S608 - our own words
+    return f"SELECT c.id FROM contacts AS c WHERE {where} ORDER BY c.id DESC LIMIT $3", values  # noqa: S608 - our own words
 
 
 def _has(plain: str, key: str, value: Any) -> str:
