@@ -19,6 +19,7 @@ OTHERS = ("full_name", "tags", "attributes", "status", "unsubscribed_at", "bounc
 
 SAMPLES = 3
 _NAME_LIMIT = 255
+_NAMELESS = re.compile(r"Column \d+")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -63,6 +64,8 @@ def suggest(names: Sequence[str], rows: Sequence[Sequence[Any]], *, declared: Ma
     for position, name in enumerate(names):
         values = [str(row[position]) for row in rows if position < len(row) and row[position] not in {"", None}]
         target = known.get(name.strip().lower()) or _by_name(name)
+        if not values and _NAMELESS.fullmatch(name):
+            target = "ignore"  # spreadsheets leave empty columns at the end
         if (
             target is None
             and values

@@ -3,6 +3,7 @@
 import io
 import itertools
 import tempfile
+import weakref
 from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
@@ -18,21 +19,29 @@ _PIECE = 256 * 1024
 def open_table(stream: BinaryIO, format_: FileFormat) -> Table:
     """The table in a stream of this format. Raises BrokenFile."""
     if format_.zipped:
-        seekable = tempfile.SpooledTemporaryFile(max_size=_MEMORY)  # noqa: SIM115 - the table reads on from it
-        while piece := stream.read(_PIECE):
-            seekable.write(piece)
-        seekable.seek(0)
-        packed = cast("BinaryIO", seekable)
-        archive = Archive(packed)
-        if archive.has("xl/workbook.xml"):
-            packed.seek(0)
-            return XlsxTable(packed, format_)
-        return _Unpacked(archive, format_)
+        spool = tempfile.SpooledTemporaryFile(max_size=_MEMORY)  # noqa: SIM115 - the table reads on from it
+        try:
+            table = _unpacked(stream, cast("BinaryIO", spool), format_)
+        except BaseException:
+            spool.close()
+            raise
+        weakref.finalize(table, spool.close)
+        return table
     if format_.kind == "contacts":
         return ContactLines(stream)
     if format_.kind in {"json", "jsonl"}:
         return JsonLinesTable(stream, format_)
     return CsvTable(stream, format_)
+
+
+def _unpacked(stream: BinaryIO, spool: BinaryIO, format_: FileFormat) -> "XlsxTable | _Unpacked":
+    while piece := stream.read(_PIECE):
+        spool.write(piece)
+    spool.seek(0)
+    archive = Archive(spool)
+    if archive.has("xl/workbook.xml"):
+        return XlsxTable(archive, format_)
+    return _Unpacked(archive, format_)
 
 
 class _Unpacked:

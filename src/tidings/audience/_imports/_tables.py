@@ -81,9 +81,7 @@ class CsvTable:
     """Delimited text, in the dialects that programs write: quotation marks doubled inside quoted cells."""
 
     def __init__(self, stream: BinaryIO, format_: FileFormat) -> None:
-        text = io.TextIOWrapper(
-            stream, encoding=reading_encoding(format_.encoding), errors="surrogateescape", newline=""
-        )
+        text = _Text(stream, format_.encoding, newline="")
         self._lines = _Lines(text)
         first = self._lines.peek()
         if first is not None and separator_line(first):
@@ -96,8 +94,6 @@ class CsvTable:
             raise BrokenFile.at("file", "has no rows")
         if format_.header:
             self.columns = name_columns(top)
-            while len(self.columns) > 1 and not top[len(self.columns) - 1].strip():
-                self.columns.pop()  # spreadsheets leave empty columns at the end
         else:
             self.columns = name_columns("" for _ in top)
             self._ahead = [top]
@@ -112,13 +108,13 @@ class CsvTable:
             self._ahead = []
             try:
                 taken.extend(itertools.islice(self._reader, size - len(taken)))
-            except (csv.Error, UnicodeError) as error:
-                raise self._broken(error, line, taken) from None
+            except csv.Error:
+                raise self._broken(line, taken) from None
             if not taken:
                 return
             self._line = self._lines.number
             rows = Rows(taken, None, line, {})
-            if not all(map(width.__eq__, map(len, taken))):
+            if not all(map(width.__eq__, map(len, taken))) or not all(map(any, taken)):
                 rows = self._even(taken, line, width)
             yield rows
 
@@ -130,7 +126,7 @@ class CsvTable:
         for row in taken:
             here = line
             line += 1 + sum(len(_LINE_BREAK.findall(cell)) for cell in row if "\n" in cell or "\r" in cell)
-            if not row or (len(row) != width and not any(row)):
+            if not any(row):
                 continue
             if len(row) > width and any(row[width:]):
                 faults[len(cells)] = (
@@ -145,27 +141,50 @@ class CsvTable:
     def _next_filled(self) -> list[str] | None:
         try:
             return next((row for row in self._reader if any(cell.strip() for cell in row)), None)
-        except (csv.Error, UnicodeError) as error:
-            raise self._broken(error, 1, []) from None
+        except csv.Error:
+            raise self._broken(1, []) from None
 
-    def _broken(self, error: Exception, line: int, taken: list[Any]) -> Invalid:
+    def _broken(self, line: int, taken: list[Any]) -> Invalid:
         at = Rows(taken, None, line, {}).line(len(taken))
-        if isinstance(error, UnicodeError):
-            return BrokenFile.at("file", f"after line {at}: is not {self._lines.encoding}; save it as UTF-8")
         return BrokenFile.at(
             "file",
             f"line {at}: a cell has more than {CELL_LIMIT} characters; is a quotation mark in it, or before it, not closed?",
         )
 
 
+class _Text(io.TextIOWrapper):
+    """Decoded text. Bytes that are not of the encoding become lone surrogates, which the row's check refuses."""
+
+    def __init__(self, stream: BinaryIO, encoding: str, *, newline: str | None) -> None:
+        super().__init__(stream, reading_encoding(encoding), errors="surrogateescape", newline=newline)
+
+    def readline(self, size: int = -1, /) -> str:
+        """A line of at most `size` characters. Raises BrokenFile where UTF-16, which knows no surrogates, is broken."""
+        try:
+            return super().readline(size)
+        except UnicodeError:
+            raise self._broken() from None
+
+    def read(self, size: int | None = -1, /) -> str:
+        """The next characters. Raises BrokenFile as `readline`."""
+        try:
+            return super().read(size)
+        except UnicodeError:
+            raise self._broken() from None
+
+    def _broken(self) -> Invalid:
+        return BrokenFile.at(
+            "file", f"is not {self.encoding} throughout, or ends in the middle of a character; save it as UTF-8"
+        )
+
+
 class _Lines:
     """The lines of a text, counted. A line too long for any table is refused, not gathered in memory."""
 
-    def __init__(self, text: io.TextIOWrapper) -> None:
+    def __init__(self, text: _Text) -> None:
         self._text = text
         self._peeked: list[str] = []
         self.number = 0
-        self.encoding = text.encoding
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -193,9 +212,7 @@ class JsonLinesTable:
     """An object a line (jsonl), or one array of objects (json); a cell may hold any JSON value."""
 
     def __init__(self, stream: BinaryIO, format_: FileFormat) -> None:
-        text = io.TextIOWrapper(
-            stream, encoding=reading_encoding(format_.encoding), errors="surrogateescape", newline=None
-        )
+        text = _Text(stream, format_.encoding, newline=None)
         self._objects = _array(text) if format_.kind == "json" else _lines(text)
         self._ahead = list(itertools.islice(self._objects, 1000))
         names = dict.fromkeys(str(name) for _, value in self._ahead if isinstance(value, dict) for name in value)
@@ -246,7 +263,7 @@ class _Fault(str):
     __slots__ = ()
 
 
-def _lines(text: io.TextIOWrapper) -> Iterator[tuple[int, Any]]:
+def _lines(text: _Text) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(iter(lambda: text.readline(LINE_LIMIT), ""), 1):
         if len(line) >= LINE_LIMIT:
             raise BrokenFile.at("file", f"line {number}: is longer than {LINE_LIMIT} characters")
@@ -257,7 +274,7 @@ def _lines(text: io.TextIOWrapper) -> Iterator[tuple[int, Any]]:
                 yield number, _Fault(f"is not JSON: {error}"[:300])
 
 
-def _array(text: io.TextIOWrapper) -> Iterator[tuple[int, Any]]:
+def _array(text: _Text) -> Iterator[tuple[int, Any]]:
     """The elements of one JSON array, one at a time."""
     scanner = _Elements(text)
     if scanner.skip() != "[":
@@ -285,7 +302,7 @@ class _Elements:
     _STOPS = re.compile(r'["{}\[\],\n]')
     _STRING_END = re.compile(r'["\\]')
 
-    def __init__(self, text: io.TextIOWrapper) -> None:
+    def __init__(self, text: _Text) -> None:
         self._text = text
         self._buffer = ""
         self._at = 0

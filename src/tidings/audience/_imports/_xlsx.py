@@ -6,10 +6,11 @@ Only values are read: of a formula what it last came to. Texts that many cells s
 import contextlib
 import re
 import tempfile
+import weakref
 from array import array
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
-from typing import Any, BinaryIO
+from typing import Any
 from xml.parsers import expat
 
 from tidings.audience._imports._formats import FileFormat
@@ -27,8 +28,8 @@ _NO_DATE = re.compile(r'"[^"]*"|\\.|\[(?![hms]+\])[^\]]*\]|_.|\*.')
 class XlsxTable:
     """One sheet of a workbook: the one asked for, else the first with anything in it."""
 
-    def __init__(self, stream: BinaryIO, format_: FileFormat) -> None:
-        self._archive = Archive(stream)
+    def __init__(self, archive: Archive, format_: FileFormat) -> None:
+        self._archive = archive
         self._from_1904 = False
         sheets = self._sheets()
         if format_.sheet:
@@ -51,8 +52,6 @@ class XlsxTable:
         looks_like_data = any(re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", cell.strip()) for cell in top[1])
         self._ahead = [top] if looks_like_data or not format_.header else []
         self.columns = name_columns("" for _ in top[1]) if self._ahead else name_columns(top[1])
-        while not self._ahead and len(self.columns) > 1 and not top[1][len(self.columns) - 1].strip():
-            self.columns.pop()
 
     def batches(self, size: int) -> Iterator[Rows]:
         """The rows of the sheet; those without anything are passed over."""
@@ -224,7 +223,8 @@ class _SharedTexts:
     """xl/sharedStrings.xml, spilled to a temporary file: a million addresses take 8 MB of memory instead of 100."""
 
     def __init__(self, archive: Archive) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the table, and goes with it
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as these texts, and goes with them
+        weakref.finalize(self, self._file.close)
         self._ends = array("Q", [0])
         self._get = lru_cache(maxsize=10_000)(self._read)
         if not archive.has("xl/sharedStrings.xml"):
