@@ -75,7 +75,9 @@ class World:
             "html_content": "<p>{{ first_name }}</p>",
             "text_content": "t",
             "variables": [],
+            "strict": False,
         }
+        block = {"name": "header", "html_content": "<p>{{ first_name }}</p>", "text_content": "t"}
         campaign = {
             "name": "C",
             "subject": "S",
@@ -127,6 +129,7 @@ class World:
                 "attributes": {"a": 1},
                 "opt_in": "single",
             },
+            "tell_events": {"events": [{"contact_id": ids["contact_id"], "name": "order"}]},
             "suppress_addresses": {
                 "emails": ["sup@example.com"],
                 "list_id": ids["list_id"],
@@ -144,7 +147,10 @@ class World:
             "create_template": template,
             "update_template": template,
             "put_template": template,
-            "preview_template": {"variables": {"first_name": "Ann"}, "version": 1},
+            "preview_template": {"variables": {"first_name": "Ann"}, "version": 1, "strict": False},
+            "create_block": block,
+            "update_block": block,
+            "put_block": block,
             "count_audience": {"contact_list_ids": [ids["list_id"]]},
             "create_campaign": campaign,
             "update_campaign": campaign,
@@ -179,6 +185,7 @@ async def make_world(api: Client) -> World:
     await make("tag_id", "/tags", {"name": "vip"})
     world.ids["import_id"] = await upload_file(api)
     await make("template_id", "/templates", {"name": "Hello", "subject": "Hi", "html_content": "<p>Hi</p>"})
+    await make("block_id", "/blocks", {"name": "footer", "html_content": "<p>Acme</p>"})
     await make("provider_id", "/providers", {"name": "Sandbox", "kind": "sandbox", "is_default": True})
     await make("key_id", "/api-keys", {"name": "other", "scopes": ["lists:read"]})
     await make(
@@ -198,6 +205,7 @@ async def make_world(api: Client) -> World:
         iter((await api("POST", "/suppressions", {"emails": ["gone@example.com"]})).json["suppressions"].values())
     )
     world.ids["version"] = "1"
+    world.ids["other"] = "1"
     return world
 
 

@@ -80,6 +80,17 @@ EXAMPLES: dict[str, Any] = {
         "is_default": True,
     },
     "ProviderChanges": {"name": "Relay in Frankfurt"},
+    "NewEvents": {
+        "events": [
+            {
+                "id": "order-4711",
+                "email": "ann@example.com",
+                "name": "order",
+                "at": "2026-03-01T12:00:00Z",
+                "properties": {"total": 17.5, "currency": "EUR"},
+            }
+        ]
+    },
     "Addresses": {"emails": ["ann@example.com"], "detail": "Asked us by phone", "source": "crm"},
     "Lifting": {
         "suppression_ids": ["suppression_1"],

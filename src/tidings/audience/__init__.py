@@ -42,6 +42,24 @@ from tidings.audience._contacts import (
     put_contact,
     update_contact,
 )
+from tidings.audience._custom_events import (
+    BATCH_LIMIT as EVENT_BATCH_LIMIT,
+)
+from tidings.audience._custom_events import (
+    KEY_LIMIT as EVENT_KEY_LIMIT,
+)
+from tidings.audience._custom_events import (
+    NAME_LIMIT as EVENT_NAME_LIMIT,
+)
+from tidings.audience._custom_events import (
+    CustomEvent,
+    EventName,
+    Told,
+    count_events,
+    event_names,
+    list_events,
+    tell_events,
+)
 from tidings.audience._declared_fields import declare_fields, declared_fields
 from tidings.audience._field_types import ContactField, FieldType
 from tidings.audience._fields import ContactFields, clean_contact
@@ -153,6 +171,9 @@ from tidings.audience._tags import (
 )
 
 __all__ = [
+    "EVENT_BATCH_LIMIT",
+    "EVENT_KEY_LIMIT",
+    "EVENT_NAME_LIMIT",
     "Added",
     "AnswerProblem",
     "Answers",
@@ -173,6 +194,8 @@ __all__ = [
     "ContactFields",
     "ContactNotFound",
     "ContactStatus",
+    "CustomEvent",
+    "EventName",
     "FieldExists",
     "FieldNotFound",
     "FieldType",
@@ -215,6 +238,7 @@ __all__ = [
     "TagExists",
     "TagNotFound",
     "ToSuppress",
+    "Told",
     "Upload",
     "ValuesDoNotFit",
     "Verdict",
@@ -235,6 +259,7 @@ __all__ = [
     "contact_consents",
     "contact_subscriptions",
     "count_contacts",
+    "count_events",
     "count_forms",
     "count_imports",
     "count_lists",
@@ -255,6 +280,7 @@ __all__ = [
     "delete_form",
     "delete_list",
     "delete_tag",
+    "event_names",
     "find_contact",
     "forget_addresses",
     "forget_unconfirmed",
@@ -272,6 +298,7 @@ __all__ = [
     "lift_suppressions",
     "list_consents",
     "list_contacts",
+    "list_events",
     "list_forms",
     "list_imports",
     "list_lists",
@@ -308,6 +335,7 @@ __all__ = [
     "suppress_hashes",
     "survivor",
     "tag_contacts",
+    "tell_events",
     "told_of_survivors",
     "unsubscribe",
     "update_contact",
