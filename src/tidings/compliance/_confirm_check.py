@@ -38,7 +38,7 @@ async def check_confirmation(*, subject: str, html: str, text: str, public_url: 
         field = _FIELDS.get(error.fields[0].field.partition(".")[0], "confirm_html")
         raise Invalid.at(field, error.fields[0].message) from None
     for field, source in (("confirm_subject", subject), ("confirm_html", html), ("confirm_text", text)):
-        if "unsubscribe_url" in source:
+        if "unsubscribe_url" in source or "preferences_url" in source:
             raise Invalid.at(field, "cannot use unsubscribe_url: whoever has not confirmed is on no list yet")
     if html and _HERE not in shown.html:
         raise Invalid.at("confirm_html", "must lead to {{ confirm_url }}, where people confirm")

@@ -23,7 +23,8 @@ TEXT_FIELDS = {
 }
 CONTACT_FIELDS = frozenset({*TEXT_FIELDS, "id", "name", "tags", "created_at", "attributes"})
 """Members of `contact`; an attribute of the same name is reached as `contact.attributes.x`."""
-TOP_FIELDS = (CONTACT_FIELDS - {"id"}) | {"contact", "campaign", "workspace", "unsubscribe_url", "today", "now"}
+_PERSONAL = {"unsubscribe_url", "preferences_url"}
+TOP_FIELDS = (CONTACT_FIELDS - {"id"}) | {"contact", "campaign", "workspace", "today", "now"} | _PERSONAL
 """Names at top level; any other is an attribute."""
 
 
@@ -115,6 +116,7 @@ def full_context(
         "campaign": occasion.campaign(subject),
         "workspace": occasion.workspace(),
         "unsubscribe_url": f"{occasion.urls.base}/u/{token}",
+        "preferences_url": f"{occasion.urls.base}/p/{token}",
         "today": datetime.now(UTC).date(),
         "now": datetime.now(UTC),
     }

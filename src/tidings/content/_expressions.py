@@ -279,6 +279,8 @@ class Expressions:
                 return self._occasion(root, rest[0], path)
         elif root == "unsubscribe_url":
             return self._rest(Code(f"({self.names.occasion.urls.base + '/u/'!r} + token)", "unsubscribe"), path)
+        elif root == "preferences_url":
+            return self._rest(Code(f"({self.names.occasion.urls.base + '/p/'!r} + token)", "text"), path)
         elif root in CONTACT_FIELDS and root in TOP_FIELDS:
             return self._rest(self._contact_field(root), path)
         elif root not in TOP_FIELDS:

@@ -1,11 +1,12 @@
 """A template filled in with sample values, by the same compiled code that fills in real ones."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from liquid import FalsyStrictUndefined, Token
 from liquid.exceptions import LiquidError
 
 from tidings.content._compile import compile_liquid
@@ -13,12 +14,26 @@ from tidings.content._context import BLANK, CONTACT_FIELDS, TEXT_FIELDS, TOP_FIE
 from tidings.content._emitter import PLAIN
 from tidings.content._environment import RecipientUrls
 from tidings.content._footer import with_footer
-from tidings.content._parse import RenderError, describe
+from tidings.content._missing import Watched, watch
+from tidings.content._parse import RenderError, describe, line_and_column
+from tidings.content._parts import Parts, unpack
 from tidings.content._plaintext import one_line, plain_text, single_spaced
 from tidings.core.errors import FieldProblem, Invalid
 
 _TOKEN = "preview"  # noqa: S105 - in place of a recipient's
-_OURS = frozenset({"today", "now", "unsubscribe_url", "partial"})
+_OURS = frozenset({"today", "now", "unsubscribe_url", "preferences_url", "partial"})
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A variable that was written, or looped over, and is not there or empty."""
+
+    field: str
+    block: str
+    """The shared block it stands in, or ''."""
+    line: int
+    column: int
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +43,7 @@ class Preview:
     subject: str
     html: str
     text: str
+    missing: tuple[Missing, ...] = ()
 
 
 async def preview(
@@ -40,10 +56,12 @@ async def preview(
     postal_address: str,
     public_url: str,
     now: datetime,
+    strict: bool | None = None,
 ) -> Preview:
     """Render with sample values: `variables` has a contact's fields and attributes by name, or under `contact`.
 
     `campaign` and `workspace` may be given too. What is left out is empty, as it is for a contact that lacks it.
+    The contents may have their blocks packed in, as `freeze` gives them. `strict`: in place of what the template says.
     Raises TemplateInvalid, RenderError, and Invalid for samples that no contact could have.
     """
     sample = Sample(variables, now)
@@ -55,30 +73,53 @@ async def preview(
         urls=RecipientUrls(public_url, lambda _token, destination: destination),
     )
     # In a thread: a template may take up to its time limit, and others are waiting on the loop.
-    return await asyncio.to_thread(_render, subject, html_content, text_content, sample, occasion)
+    return await asyncio.to_thread(_render, subject, html_content, text_content, sample, occasion, strict)
 
 
-def _render(subject: str, html: str, text: str, sample: "Sample", occasion: Occasion) -> Preview:
-    line = one_line(_part("subject", subject, "", sample, occasion))
+def _render(subject: str, html: str, text: str, sample: "Sample", occasion: Occasion, strict: bool | None) -> Preview:
+    missing: list[Missing] = []
+    line = one_line(_part("subject", subject, "", sample, occasion, strict, missing))
     derived = plain_text(html)
     parts = [
-        _part(field, with_footer(source, html=is_html), line, sample, occasion)
+        _part(field, with_footer(source, html=is_html), line, sample, occasion, strict, missing)
         for field, source, is_html in (("html_content", html, True), ("text_content", text or derived, False))
     ]
     # As WireMessage tells it: what its author wrote is left as it is.
-    return Preview(line, parts[0], single_spaced(parts[1]) if text in {"", derived} else parts[1])
+    shown = single_spaced(parts[1]) if text in {"", derived} else parts[1]
+    return Preview(line, parts[0], shown, tuple(missing))
 
 
-def _part(field: str, source: str, subject: str, sample: "Sample", occasion: Occasion) -> str:
+def _part(
+    field: str,
+    source: str,
+    subject: str,
+    sample: "Sample",
+    occasion: Occasion,
+    strict: bool | None,
+    missing: list[Missing],
+) -> str:
     is_html = field == "html_content"
-    compiled = compile_liquid(source, html=is_html, encoding=PLAIN, occasion=occasion, field=field)
+    parts = unpack(source)
+    undefined = FalsyStrictUndefined if (parts.strict if strict is None else strict) else Watched
+    compiled = compile_liquid(parts, html=is_html, encoding=PLAIN, occasion=occasion, field=field, undefined=undefined)
+    seen = watch()
     try:
-        return "".join(compiled.render(sample.row, _TOKEN, _TOKEN, sample.attributes, subject))
+        written = "".join(compiled.render(sample.row, _TOKEN, _TOKEN, sample.attributes, subject))
     except LiquidError as error:
         message = describe(error)
     except Exception as error:  # noqa: BLE001 - filters meet values that they were not written for
         message = str(error)
+    else:
+        missing += _places(field, parts, seen.values())
+        return written
     raise RenderError(f"{field}: {message}", fields=(FieldProblem(field, message),))
+
+
+def _places(field: str, parts: Parts, seen: Iterable[tuple[str, Token]]) -> Iterator[Missing]:
+    blocks = {text: name for name, text in parts.blocks.items()}
+    for name, token in seen:
+        line, column = line_and_column(token.source, token.start_index)
+        yield Missing(field, blocks.get(token.source, ""), line, column, name)
 
 
 class Sample:
