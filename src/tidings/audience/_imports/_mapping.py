@@ -81,8 +81,10 @@ def suggest(names: Sequence[str], rows: Sequence[Sequence[Any]], *, declared: Ma
             column.target = "ignore" if column.target == "full_name" else column.target
     for position, column in enumerate(columns):
         if not column.target:
-            _as_custom_field(column, [row[position] for row in rows if position < len(row)], taken, declared)
+            _as_custom_field(column, taken)
             taken.add(column.target)
+        if (custom := column.custom) is not None:
+            _find_type(column, custom, [row[position] for row in rows if position < len(row)], declared)
     return columns
 
 
@@ -172,7 +174,7 @@ def _retarget(column: Column, target: str, declared: Mapping[str, Any]) -> None:
     column.target = f"field:{name}"
 
 
-def _as_custom_field(column: Column, values: Sequence[Any], taken: set[str], declared: Mapping[str, Any]) -> None:
+def _as_custom_field(column: Column, taken: set[str]) -> None:
     name = base = field_name(column.name) or "column"
     if name in RESERVED:
         name = base = f"original_{name}"
@@ -180,6 +182,9 @@ def _as_custom_field(column: Column, values: Sequence[Any], taken: set[str], dec
     while f"field:{name}" in taken:
         name, number = f"{base}_{number}", number + 1
     column.target = f"field:{name}"
+
+
+def _find_type(column: Column, name: str, values: Sequence[Any], declared: Mapping[str, Any]) -> None:
     if name in declared:
         column.type, column.choices = str(declared[name].type), list(declared[name].choices)
     else:
