@@ -25,7 +25,7 @@ from tidings.core.settings import Settings
 from tidings.manage import find_workspace, reachable
 
 _PIECE = 1024 * 1024
-_ALONE_SECONDS = 5.0
+_ALONE_SECONDS = 3.0
 """How long a queued import may wait for a conductor before we do the work ourselves."""
 
 _SHOWN = 10
