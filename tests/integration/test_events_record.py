@@ -107,31 +107,3 @@ async def test_partitions_take_what_lies_in_the_default_one(db: Database, worksp
         assert await connection.fetchval("SELECT count(*) FROM events_default") == 0
         assert await connection.fetchval("SELECT to_regclass('events_2026_12') IS NOT NULL")
         assert await connection.fetchval("SELECT data ->> 'reply' FROM events") == "550 no"
-
-
-async def test_activity_of_contacts_is_what_the_events_say(db: Database, workspace: int) -> None:
-    async def writer(number: int) -> None:
-        dice = random.Random(number)
-        for _ in range(8):
-            async with db.transaction() as tx:
-                await record(tx, events=_some(dice, workspace, dice.randint(1, 30)), writer=number)
-
-    await asyncio.gather(*(writer(number) for number in range(4)))
-    async with db.connection() as connection:
-        told = await connection.fetch(
-            """SELECT contact_id,
-                   coalesce(array_agg(s ORDER BY s) FILTER (WHERE type = 'opened' AND agent = 'human'), '{}') AS human_opens,
-                   coalesce(array_agg(s ORDER BY s) FILTER (WHERE type = 'opened' AND agent <> 'human'), '{}') AS other_opens,
-                   coalesce(array_agg(s ORDER BY s) FILTER (WHERE type = 'clicked' AND agent = 'human'), '{}') AS human_clicks,
-                   coalesce(array_agg(s ORDER BY s) FILTER (WHERE type = 'clicked' AND agent <> 'human'), '{}') AS other_clicks
-               FROM (SELECT *, extract(epoch FROM at)::bigint - 1577836800 AS s FROM events
-                     WHERE type IN ('opened', 'clicked')) AS e
-               GROUP BY contact_id ORDER BY contact_id"""
-        )
-        kept = await connection.fetch(
-            """SELECT contact_id, human_opens, other_opens, human_clicks, other_clicks FROM contact_activity
-               WHERE workspace_id = $1 ORDER BY contact_id""",
-            workspace,
-        )
-    assert len(kept) == 40
-    assert [tuple(row) for row in kept] == [tuple(row) for row in told]

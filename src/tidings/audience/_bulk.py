@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from tidings import events
 from tidings.accounts import Principal, audit_each
 from tidings.audience._fields import ContactFields
 from tidings.audience._leaving import announce_withdrawn
@@ -65,7 +64,6 @@ async def delete_contacts(
     gone = [ContactId(row["id"]) for row in found]
     _require_all(contacts, set(gone))
     await tx.execute("DELETE FROM contacts WHERE workspace_id = $1 AND id = ANY ($2::bigint[])", workspace, gone)
-    await events.forget(tx, workspace=workspace, contacts=gone)
     await tx.execute(
         "DELETE FROM contact_merges WHERE workspace_id = $1 AND into_id = ANY ($2::bigint[])", workspace, gone
     )

@@ -7,7 +7,6 @@ from typing import Any
 
 import asyncpg
 
-from tidings import events
 from tidings.accounts import Principal, audit
 from tidings.audience._addresses import address_hash, address_key
 from tidings.audience._fields import ContactFields
@@ -232,7 +231,6 @@ async def delete_contact(tx: Tx, *, workspace: WorkspaceId, contact: ContactId, 
     if found is None:
         raise await unknown(tx, workspace, contact)
     await tx.execute("DELETE FROM contact_merges WHERE workspace_id = $1 AND into_id = $2", workspace, contact)
-    await events.forget(tx, workspace=workspace, contacts=[contact])
     await announce_withdrawn(tx, workspace=workspace, contacts=[contact])
     await audit(tx, by=by, action="contact.deleted", subject=public_id("contact", contact), now=now)
 

@@ -1,9 +1,8 @@
 """What happened, and how often? Facts, hourly rollups, and each delivery's firsts.
 
-Owns: events, rollups, engagements, contact_activity, event_sources. Everything that happens to a message or a contact is told here.
+Owns: events, rollups, engagements, event_sources. Everything that happens to a message or a contact is told here.
 """
 
-from tidings.events._activity import forget, note_received
 from tidings.events._hand_over import hand_over
 from tidings.events._once import record_once
 from tidings.events._partitions import ensure_partitions
@@ -28,9 +27,7 @@ __all__ = [
     "SendEngagement",
     "contact_engagement",
     "ensure_partitions",
-    "forget",
     "hand_over",
-    "note_received",
     "record",
     "record_once",
     "send_engagement",

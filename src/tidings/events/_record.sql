@@ -1,5 +1,4 @@
--- Keep facts and count them, in one statement: the raw events, each contact's activity, each delivery's row, the hourly
--- rollups.
+-- Keep facts and count them, in one statement: the raw events, each delivery's row, the hourly rollups.
 --
 -- Of two writers at once exactly one sees a delivery's first: its row in engagements is locked by the upsert, in order of the
 -- key, so that they never wait for each other crosswise. What a row counted before is its new count less what this
@@ -19,23 +18,6 @@ WITH told AS MATERIALIZED (
 stored AS (
     INSERT INTO events (workspace_id, at, type, send_id, n, contact_id, agent, data)
     SELECT workspace_id, at, type, send_id, n, contact_id, agent, data::jsonb FROM told
-),
-active AS (
-    INSERT INTO contact_activity AS a (workspace_id, contact_id, human_opens, other_opens, human_clicks, other_clicks)
-    SELECT workspace_id, contact_id,
-           coalesce(array_agg(second ORDER BY second) FILTER (WHERE type = 'opened' AND agent = 'human'), '{}'),
-           coalesce(array_agg(second ORDER BY second) FILTER (WHERE type = 'opened' AND agent <> 'human'), '{}'),
-           coalesce(array_agg(second ORDER BY second) FILTER (WHERE type = 'clicked' AND agent = 'human'), '{}'),
-           coalesce(array_agg(second ORDER BY second) FILTER (WHERE type = 'clicked' AND agent <> 'human'), '{}')
-    FROM (SELECT workspace_id, contact_id, type, agent, activity_second(at) AS second
-          FROM told WHERE type IN ('opened', 'clicked') AND contact_id IS NOT NULL) AS hits
-    GROUP BY workspace_id, contact_id
-    ORDER BY workspace_id, contact_id
-    ON CONFLICT (workspace_id, contact_id) DO UPDATE SET
-        human_opens = activity_joined(a.human_opens, excluded.human_opens),
-        other_opens = activity_joined(a.other_opens, excluded.other_opens),
-        human_clicks = activity_joined(a.human_clicks, excluded.human_clicks),
-        other_clicks = activity_joined(a.other_clicks, excluded.other_clicks)
 ),
 added AS MATERIALIZED (
     SELECT workspace_id, send_id, n, max(contact_id) AS contact_id,
