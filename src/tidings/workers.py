@@ -39,6 +39,8 @@ async def conduct(app: App, stop: asyncio.Event) -> None:
         every(0.5, conductor.requeue),
         every(0.25, conductor.follow),
         every(2, conductor.finish),
+        every(1, conductor.gather),
+        every(10, conductor.tidy_messages),
         every(0.5, conductor.cancel),
         forever(conductor.expire),
         every(3600, conductor.tidy),
@@ -98,6 +100,20 @@ class Conductor:
         async with self._db.transaction() as tx:
             await delivery.finish_all(tx, now=utc_now())
 
+    async def gather(self) -> None:
+        """Messages that wait in hundreds are taken a thousand at a time."""
+        some = True
+        while some:
+            async with self._db.transaction() as tx:
+                some = await delivery.gather_messages(tx) > 0
+
+    async def tidy_messages(self) -> None:
+        """Rolling sends stay small: what is done, or old enough, goes."""
+        more = True
+        while more:
+            async with self._db.transaction() as tx:
+                more = await delivery.tidy_messages(tx, now=utc_now())
+
     async def cancel(self) -> None:
         """Carry cancellations through, a few chunks a transaction."""
         some = True
@@ -131,6 +147,10 @@ class Conductor:
         """Make the events' partitions ahead of time, and forget what nobody will ask for again."""
         async with self._db.transaction() as tx:
             await accounts.forget_answers(tx, now=utc_now())
+        some = True
+        while some:
+            async with self._db.transaction() as tx:
+                some = await audience.forget_unconfirmed(tx, now=utc_now()) > 0
         async with self._db.transaction() as tx:
             await events.ensure_partitions(tx, now=utc_now() + timedelta(days=1))
 

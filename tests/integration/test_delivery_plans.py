@@ -83,13 +83,13 @@ async def test_a_claim_leases_what_was_asked_for_and_no_more(db: Database, works
                 await connection.execute("ANALYZE chunks")
         for wanted in (1, 2, 7):
             async with db.transaction() as tx:
-                assert len(await tx.fetch(_statement("_claim"), "me", 60.0, wanted, [])) == wanted
+                assert len(await tx.fetch(_statement("_claim"), "me", 60.0, wanted, [], 0, 9)) == wanted
 
 
 async def test_claims_take_turns(db: Database, workspace: int) -> None:
     await _fill(db, workspace)
     async with db.transaction() as tx:
-        rows = await tx.fetch(_statement("_claim"), "me", 60.0, 2 * SENDS, [])
+        rows = await tx.fetch(_statement("_claim"), "me", 60.0, 2 * SENDS, [], 0, 9)
         assert {row["chunk_no"] for row in rows} == {0, 1}
         assert {row["send_id"] for row in rows} == set(range(1, SENDS + 1))
 
@@ -100,7 +100,7 @@ async def test_plans(db: Database, workspace: int) -> None:
         await connection.execute("ANALYZE")
     now = datetime.now(UTC)
     async with db.transaction() as tx:
-        claim = await _plan(tx, _statement("_claim"), "me", 60.0, 2, [])
+        claim = await _plan(tx, _statement("_claim"), "me", 60.0, 2, [], 0, 9)
         assert "chunks_pending" in claim
         # A plain subquery may be run once for each row of an unlucky plan, and lease everything; a CTE runs once in any plan.
         assert "CTE free" in claim

@@ -361,9 +361,9 @@ def test_addresses() -> None:
     assert unfolded(message, "Reply-To") == b"Hilfe@xn--bcher-kva.example"
     assert unfolded(message, "Message-ID").endswith(b"@xn--bcher-kva.example>")
     assert wire.sender == b"news@xn--bcher-kva.example"
-    assert wire.recipient(ROW) == (b"ada@example.com", False)
+    assert wire.envelope(ROW) == (b"news@acme.example", b"ada@example.com", False)
     utf8 = (*ROW[:2], "jörg@xn--bcher-kva.example", *ROW[3:])
-    assert wire.recipient(utf8) == ("jörg@xn--bcher-kva.example".encode(), True)
+    assert wire.envelope(utf8) == (b"news@acme.example", "jörg@xn--bcher-kva.example".encode(), True)
     assert unfolded(wire.build(utf8, date=DATE), "To") == "jörg@xn--bcher-kva.example".encode()
     for broken in (
         "a b@x.example",
@@ -375,7 +375,7 @@ def test_addresses() -> None:
         "a@bü.example",
     ):
         with pytest.raises(RenderError):
-            wire.recipient((*ROW[:2], broken, *ROW[3:]))
+            wire.envelope((*ROW[:2], broken, *ROW[3:]))
 
 
 def test_links_are_wrapped_and_indexed() -> None:

@@ -1,11 +1,25 @@
 """How does a message get there, and what became of it? Sends, chunks, the pipeline, providers, outcomes.
 
-Owns: providers, budgets, sends, send_contents, deliveries, retries, chunks, send_counters.
+Owns: providers, budgets, sends, send_contents, deliveries, retries, chunks, send_counters, messages, message_contents,
+message_sends.
 Emits: bounced, deferred. The path of a message: _sends → _worker → _lane → providers → _recorder → _record.
 """
 
 from tidings.delivery._content import SendContent
 from tidings.delivery._hand_over import hand_over
+from tidings.delivery._message_content import MessageKind
+from tidings.delivery._message_parts import Attachment
+from tidings.delivery._message_upkeep import gather_messages, tidy_messages
+from tidings.delivery._message_views import (
+    MessageEvent,
+    MessageNotFound,
+    MessageView,
+    count_messages,
+    get_message,
+    list_messages,
+    message_events,
+)
+from tidings.delivery._messages import Message, MessageInvalid, queue_message
 from tidings.delivery._providers import (
     ProviderInUse,
     ProviderNotFound,
@@ -39,8 +53,15 @@ from tidings.delivery._worker import LEASE_SECONDS, SendWorker
 __all__ = [
     "LEASE_SECONDS",
     "PREPARE",
+    "Attachment",
     "ChunkState",
     "DeliveryState",
+    "Message",
+    "MessageEvent",
+    "MessageInvalid",
+    "MessageKind",
+    "MessageNotFound",
+    "MessageView",
     "ProviderInUse",
     "ProviderNotFound",
     "ProviderSettings",
@@ -55,22 +76,29 @@ __all__ = [
     "cancel_send",
     "cancel_some",
     "close_cancelled",
+    "count_messages",
     "create_send",
     "default_provider",
     "delete_provider",
     "expire_leases",
     "finish_all",
+    "gather_messages",
+    "get_message",
     "get_provider",
     "hand_over",
+    "list_messages",
     "list_providers",
     "list_recipients",
+    "message_events",
     "pause_send",
     "prepare_next",
+    "queue_message",
     "recipient",
     "requeue_due",
     "resume_send",
     "sample_message",
     "send_counts",
     "send_links",
+    "tidy_messages",
     "update_provider",
 ]

@@ -1,5 +1,8 @@
 -- $1 workspace, $2 sends
-SELECT s.id, s.status::text AS status, s.reason, s.recipients, s.started_at, s.finished_at,
+SELECT s.id, s.status::text AS status, s.reason,
+       CASE WHEN s.campaign_id IS NOT NULL THEN s.recipients
+            ELSE coalesce(sum(k.pending + k.sent + k.delivered + k.deferred + k.bounced + k.failed + k.skipped + k.unknown + k.cancelled), 0)
+       END::integer AS recipients, s.started_at, s.finished_at,
        coalesce(sum(k.pending), 0)::bigint AS pending, coalesce(sum(k.sent), 0)::bigint AS sent,
        coalesce(sum(k.delivered), 0)::bigint AS delivered, coalesce(sum(k.deferred), 0)::bigint AS deferred,
        coalesce(sum(k.bounced), 0)::bigint AS bounced, coalesce(sum(k.failed), 0)::bigint AS failed,

@@ -12,7 +12,7 @@ from tidings.delivery._budgets import Budget
 from tidings.delivery._pacing import Pacing
 from tidings.delivery._run import ATTEMPTS, CONTACT, SKIP, ChunkRun, Job, N
 from tidings.delivery._states import DeliveryState
-from tidings.delivery._wire import TemplateTooDear, WireMessage
+from tidings.delivery._wire import TemplateTooDear, Wire
 from tidings.delivery.providers import HealthState, Outcome, Outgoing, Provider, Throttled
 
 
@@ -59,8 +59,9 @@ class Lane:
         return self._provider
 
     def add(self, run: ChunkRun) -> None:
-        """A run whose rows have come."""
-        self.runs.append(run)
+        """A run whose rows have come. Messages go before campaigns: at once, even when a chunk has been begun."""
+        place = sum(one.urgent for one in self.runs) if run.urgent else len(self.runs)
+        self.runs.insert(place, run)
         self.provider.wake()
 
     def remove(self, run: ChunkRun) -> None:
@@ -157,7 +158,7 @@ class Lane:
                     continue
                 try:
                     message = wire.build(row, date=_date_header())
-                    recipient, utf8 = wire.recipient(row)
+                    sender, recipient, utf8 = wire.envelope(row)
                 except TemplateTooDear as error:
                     # It is no fault of theirs: this one and those just before it stay pending.
                     run.cursor = index
@@ -170,13 +171,13 @@ class Lane:
                 run.flying += 1
                 if run.cursor == len(rows):
                     self._progress()  # room for the next chunk
-                return Job(wire.sender, recipient, message, utf8, run, index, row[N], row[CONTACT])
+                return Job(sender, recipient, message, utf8, run, index, row[N], row[CONTACT])
             _tell_failed(run, failed)
             if run.through:
                 self._progress()
         return None
 
-    def _set_aside(self, wire: WireMessage, reason: str) -> None:
+    def _set_aside(self, wire: Wire, reason: str) -> None:
         """Nothing more of what this message goes to, until the worker has stopped it."""
         for run in [run for run in self.runs if run.wire is wire]:
             self.remove(run)

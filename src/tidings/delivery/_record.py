@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from tidings import audience
 from tidings.core.db import Tx, sql
@@ -114,6 +115,7 @@ async def record_others(tx: Tx, *, told: Told, writer: int, now: datetime) -> No
         UNKNOWN_WAIT_SECONDS,
         told.attempts,
     )
+    rows = await _named(tx, rows)
     kinds = {DeliveryState.BOUNCED: EventType.BOUNCED, DeliveryState.DEFERRED: EventType.DEFERRED}
     facts = [
         Event(
@@ -122,7 +124,7 @@ async def record_others(tx: Tx, *, told: Told, writer: int, now: datetime) -> No
             at=now,
             send=SendId(send),
             n=n,
-            contact=ContactId(contact),
+            contact=ContactId(contact) if isinstance(contact, int) else None,
             data={"reply": detail},
         )
         for workspace, send, n, contact, state, detail in rows
@@ -131,11 +133,33 @@ async def record_others(tx: Tx, *, told: Told, writer: int, now: datetime) -> No
     if facts:
         await record(tx, events=facts, writer=writer)
     bounced: dict[WorkspaceId, list[tuple[ContactId, str]]] = {}
+    strangers: dict[WorkspaceId, list[tuple[bytes, str]]] = {}
     for workspace, _, _, contact, state, detail in rows:
-        if state == DeliveryState.BOUNCED:
+        if state == DeliveryState.BOUNCED and isinstance(contact, bytes):
+            strangers.setdefault(WorkspaceId(workspace), []).append((contact, detail))
+        elif state == DeliveryState.BOUNCED and contact is not None:
             bounced.setdefault(WorkspaceId(workspace), []).append((ContactId(contact), detail))
     for workspace, contacts in bounced.items():
         await audience.suppress(tx, workspace=workspace, contacts=contacts, reason="bounced", source="smtp", now=now)
+    for workspace, addresses in strangers.items():
+        reason = audience.SuppressionReason.BOUNCED
+        await audience.suppress_hashes(
+            tx, workspace=workspace, addresses=addresses, reason=reason, source="smtp", now=now
+        )
+
+
+async def _named(tx: Tx, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The rows with whom they went to, also of messages: a contact, the hash of an address that is no contact's, or None."""
+    nameless = [row for row in rows if row["contact_id"] is None]
+    if not nameless:
+        return [tuple(row) for row in rows]
+    columns = ([row[name] for row in nameless] for name in ("workspace_id", "send_id", "n"))
+    found = await tx.fetch(sql(__package__, "_messages_of"), *columns)
+    whom = {tuple(row)[:3]: row["address_hash"] if row["contact_id"] is None else row["contact_id"] for row in found}
+    return [
+        (workspace, send, n, whom.get((workspace, send, n)) if contact is None else contact, state, detail)
+        for workspace, send, n, contact, state, detail in rows
+    ]
 
 
 async def release_chunks(tx: Tx, *, chunks: Sequence[tuple[int, int, int]], owner: str) -> list[tuple[int, int]]:

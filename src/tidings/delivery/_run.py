@@ -11,7 +11,7 @@ from tidings.delivery._journal import ACCEPTED, IN_DOUBT, NOTHING, Slot
 from tidings.delivery._pacing import Pacing
 from tidings.delivery._record import Accepted, Told
 from tidings.delivery._states import DeliveryState
-from tidings.delivery._wire import WireMessage
+from tidings.delivery._wire import Wire
 from tidings.delivery.providers import (
     Accepted as Yes,
 )
@@ -57,10 +57,12 @@ class ChunkRun:
     """Time (`steady`) after which the lease may have gone to another: nothing is transmitted from then on."""
     heard_until: float
     """Likewise after which someone may have left without our hearing of it."""
+    urgent: bool = False
+    """It is of messages to single recipients, which go before campaigns and have places of their own."""
     begun: float = field(default_factory=steady)
     severed: bool = False
     pacing: Pacing = field(default_factory=Pacing)
-    wire: WireMessage | None = None
+    wire: Wire | None = None
     rows: Sequence[asyncpg.Record] = ()
     slot: Slot | None = None
     cursor: int = 0

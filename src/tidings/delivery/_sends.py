@@ -168,7 +168,7 @@ async def _prepare(tx: Tx, row: Any, chunk_size: int, now: datetime) -> None:
 
 
 async def pause_send(tx: Tx, *, workspace: WorkspaceId, send: SendId, reason: str = "") -> bool:
-    """Hand nothing more over, within a second. False if the send is over or paused already."""
+    """Hand nothing more over, within a second. False if the send is over or paused already, or is not a campaign's."""
     return await _stop(tx, workspace, send, SendStatus.PAUSED, ("preparing", "running"), reason)
 
 
@@ -226,7 +226,8 @@ async def _stop(
     stopped = await tx.fetchval(
         """
         UPDATE sends SET status = $3, reason = $4
-        WHERE workspace_id = $1 AND id = $2 AND status = ANY ($5::text[]::send_status[]) RETURNING true
+        WHERE workspace_id = $1 AND id = $2 AND status = ANY ($5::text[]::send_status[]) AND campaign_id IS NOT NULL
+        RETURNING true
         """,
         workspace,
         send,

@@ -17,12 +17,22 @@ Pair = tuple[int, int]
 
 
 class Turns:
-    """Shares `places` for chunks among lanes; a lane should have `ahead` recipients before it, and needs no more."""
+    """Shares `places` for chunks among lanes; a lane should have `ahead` recipients before it, and needs no more.
+
+    Messages to single recipients (`urgent`) and campaigns have places of their own, so that neither waits for the other's.
+    """
 
     def __init__(
-        self, runs: Mapping[tuple[int, int, int], ChunkRun], lanes: Lanes, *, places: int, ahead: float
+        self,
+        runs: Mapping[tuple[int, int, int], ChunkRun],
+        lanes: Lanes,
+        *,
+        places: int,
+        ahead: float,
+        urgent: bool = False,
     ) -> None:
-        self._runs = runs
+        self._all = runs
+        self.urgent = urgent
         self._lanes = lanes
         self._places = places
         self._ahead = ahead
@@ -37,9 +47,13 @@ class Turns:
         return self._places - len(self._runs)
 
     @property
+    def _runs(self) -> list[ChunkRun]:
+        return [run for run in self._all.values() if run.urgent == self.urgent]
+
+    @property
     def holders(self) -> set[Pair]:
         """Those that have a place."""
-        return {(run.workspace, run.provider) for run in self._runs.values()}
+        return {(run.workspace, run.provider) for run in self._runs}
 
     def sated(self) -> set[Pair]:
         """Lanes that get nothing more now: they have enough to do, or places enough, or rest."""
@@ -48,7 +62,7 @@ class Turns:
             del self._resting[pair]
         places: dict[Pair, int] = {}
         unsent: dict[Pair, int] = {}
-        for run in self._runs.values():
+        for run in self._runs:
             pair = (run.workspace, run.provider)
             places[pair] = places.get(pair, 0) + 1
             unsent[pair] = unsent.get(pair, 0) + run.unsent
@@ -66,7 +80,7 @@ class Turns:
         else of those that have had one for longest, once their turn is over."""
         now = steady()
         since: dict[Pair, float] = {}
-        for run in self._runs.values():
+        for run in self._runs:
             pair = (run.workspace, run.provider)
             since[pair] = min(run.begun, since.get(pair, run.begun))
         slow = [pair for pair, begun in since.items() if now - begun > _TURN_SECONDS or self._stuck(pair)]
@@ -76,7 +90,7 @@ class Turns:
             rests = self._rests.get(pair, 0) + 1 if self._stuck(pair) else 0
             self._rests[pair] = rests
             self._resting[pair] = now + min(_LONGEST_REST_SECONDS, _TURN_SECONDS * 2.0 ** min(rests, 10))
-        return [run for run in self._runs.values() if (run.workspace, run.provider) in chosen and not run.stopping]
+        return [run for run in self._runs if (run.workspace, run.provider) in chosen and not run.stopping]
 
     def _stuck(self, pair: Pair) -> bool:
         lane = self._lanes.get(*pair)

@@ -13,7 +13,7 @@ _CHUNKS_AT_ONCE = 20
 
 _ALL_DONE = """
 UPDATE sends AS s SET status = 'done', finished_at = $1
-WHERE s.status = 'running'
+WHERE s.status = 'running' AND s.campaign_id IS NOT NULL
   AND NOT EXISTS (SELECT FROM chunks AS c WHERE c.workspace_id = s.workspace_id AND c.send_id = s.id AND c.state <> 'done')
 RETURNING pg_notify('tidings_finished', s.workspace_id || ':' || s.id)
 """

@@ -54,6 +54,18 @@ class TokenMaker(Protocol):
         ...
 
 
+class Wire(Protocol):
+    """What a lane fills in: the message of a campaign's send, or those of a rolling one."""
+
+    def build(self, row: Row, *, date: bytes) -> bytes:
+        """The whole message for a recipient. Raises RenderError."""
+        ...
+
+    def envelope(self, row: Row) -> tuple[bytes, bytes, bool]:
+        """Sender, recipient, and whether the message needs SMTPUTF8. Raises RenderError."""
+        ...
+
+
 class WireMessage:
     """The message of one send, waiting for recipients."""
 
@@ -165,10 +177,10 @@ class WireMessage:
         except Exception as error:  # a template meets values that nobody foresaw; one recipient must not stop a send
             raise RenderError(f"the template cannot be rendered for this contact: {error}"[:500]) from error
 
-    def recipient(self, row: Row) -> tuple[bytes, bool]:
-        """The envelope's recipient, and whether the message needs SMTPUTF8 (RFC 6531). Raises RenderError."""
+    def envelope(self, row: Row) -> tuple[bytes, bytes, bool]:
+        """Sender, recipient, and whether the message needs SMTPUTF8 (RFC 6531). Raises RenderError."""
         address = headers.address(row[_EMAIL])
-        return address, self._always_utf8 or not address.isascii()
+        return self.sender, address, self._always_utf8 or not address.isascii()
 
 
 class _Frame:
@@ -208,5 +220,9 @@ class _Frame:
         `{send}.{n}.{workspace}.{mac}`: the same on every attempt; the keyed part tells ours from made-up ones when a
         bounce quotes it. `secret` is the token of (n, no contact), which never leaves this process.
         """
-        mac = hashlib.blake2b(secret.encode(), digest_size=8).hexdigest()
-        return b"%b%d.%d.%b%b" % (self._id_head, n, self._workspace, mac.encode(), self._id_tail)
+        return b"%b%d.%d.%b%b" % (self._id_head, n, self._workspace, id_mac(secret), self._id_tail)
+
+
+def id_mac(secret: str) -> bytes:
+    """The keyed part of a Message-ID."""
+    return hashlib.blake2b(secret.encode(), digest_size=8).hexdigest().encode()

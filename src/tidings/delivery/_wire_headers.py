@@ -125,3 +125,13 @@ def a_labels(domain: str) -> str:
 def token_text(text: str) -> bytes:
     """A value that must stand as it is on one line, perhaps in angle brackets: printable ASCII, the rest left out."""
     return re.sub(r"[^!-~]|[<>]", "", text)[:900].encode()
+
+
+def unstructured(name: str, value: str) -> bytes:
+    """`name: value`, folded where it has spaces, in encoded words if it must be (RFC 2047 §5), with its CRLF."""
+    first = max(20, _LINE - len(name) - 2)
+    line = one_line(value)
+    if not line.isascii() or "=?" in line:
+        return b"%b: %b\r\n" % (name.encode(), encoded_words(line, first=first))
+    folded = line if len(line) <= first else _fold(line, first)
+    return b"%b: %b\r\n" % (name.encode(), (line if folded is None else folded).encode())

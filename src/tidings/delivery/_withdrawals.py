@@ -31,6 +31,13 @@ FROM deliveries AS d
 JOIN chunks AS c ON c.workspace_id = d.workspace_id AND c.send_id = d.send_id
      AND d.n BETWEEN c.first_n AND c.last_n AND c.state = 'leased'
 WHERE d.workspace_id = $1 AND d.contact_id = ANY ($2::bigint[]) AND d.state = 'pending'
+UNION
+SELECT c.owner
+FROM messages AS m
+JOIN deliveries AS d ON d.workspace_id = m.workspace_id AND d.send_id = m.send_id AND d.n = m.n AND d.state = 'pending'
+JOIN chunks AS c ON c.workspace_id = m.workspace_id AND c.send_id = m.send_id
+     AND m.n BETWEEN c.first_n AND c.last_n AND c.state = 'leased'
+WHERE m.workspace_id = $1 AND m.contact_id = ANY ($2::bigint[]) AND m.kind = 'marketing'
 """
 
 

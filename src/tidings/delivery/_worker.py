@@ -45,11 +45,14 @@ _FLUSH_SECONDS = 0.25
 _RECOVER_SECONDS = 5.0
 _GRACE_SECONDS = 8.0
 _MAX_RUNS = 64
+_MAX_URGENT = 32  # places that only messages to single recipients take
+_URGENT, _USUAL = (0, 0), (1, 32767)  # from which priority to which
 _AHEAD = 1.5  # chunks a lane should have before it
 _WAITING = """
 SELECT count(*) FROM (
     SELECT DISTINCT workspace_id, provider_id FROM chunks
-    WHERE state = 'pending' AND (workspace_id || ':' || provider_id) <> ALL ($1::text[]) LIMIT $2
+    WHERE state = 'pending' AND priority BETWEEN $3 AND $4 AND (workspace_id || ':' || provider_id) <> ALL ($1::text[])
+    LIMIT $2
 ) AS w
 """
 
@@ -69,7 +72,7 @@ class SendWorker:
         self._folder = folder
         self._writer = writer
         self._chunk_size = chunk_size
-        self._journal = Journal(folder, owner=self._owner, slots=2 * _MAX_RUNS, capacity=LARGEST_CHUNK)
+        self._journal = Journal(folder, owner=self._owner, slots=2 * (_MAX_RUNS + _MAX_URGENT), capacity=LARGEST_CHUNK)
         self._contents = Contents(db, Tokens(keys, public_url))
         self._runs: dict[tuple[int, int, int], ChunkRun] = {}
         self._room, self._flush = asyncio.Event(), asyncio.Event()
@@ -93,7 +96,13 @@ class SendWorker:
         self._recorder = Recorder(
             db, owner=self._owner, writer=writer, runs=self._runs, lanes=self._lanes, again=self._load_again
         )
-        self._turns = Turns(self._runs, self._lanes, places=_MAX_RUNS, ahead=_AHEAD * chunk_size)
+        ahead = _AHEAD * chunk_size
+        self._turns = (
+            Turns(self._runs, self._lanes, places=_MAX_URGENT, ahead=ahead, urgent=True),
+            Turns(self._runs, self._lanes, places=_MAX_RUNS, ahead=ahead),
+        )
+        self._usual_size = [1.0, float(chunk_size)]
+        """Recipients in a chunk of late, of messages and of campaigns."""
         self._astray = False
         """Chunks seem to be leased in our name that we know nothing of."""
         self._closing = False
@@ -128,8 +137,7 @@ class SendWorker:
     # -- claim -----------------------------------------------------------------------------------------------------
 
     async def _claim(self) -> None:
-        """Lease chunks whenever a lane runs low, about one and a half chunks ahead of it."""
-        usual_size = float(self._chunk_size)
+        """Lease chunks whenever a lane runs low, about one and a half chunks ahead of it; messages before campaigns."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
@@ -137,36 +145,43 @@ class SendWorker:
             self._room.clear()
             if self._astray:
                 await self._give_back_strays()
-            while self._ears.listening and not self._closing:
-                enough = _names(self._turns.sated())
-                # No more than half of what is free: it may all go to one lane.
-                wanted = min(max(1, self._turns.free // 2), max(1, int(_AHEAD * self._chunk_size / usual_size)))
-                if self._turns.free <= 0:
-                    await self._make_room()
-                    break
-                # Both from before we ask: should we go deaf meanwhile, the runs belong to a stretch that is over.
-                epoch, leased_until = self._ears.epoch, steady() + _FENCE_SECONDS
-                self._claiming = self._astray = True
-                try:
-                    async with self._db.connection() as connection:
-                        rows = await connection.fetch(
-                            sql(__package__, "_claim"), self._owner, LEASE_SECONDS, wanted, enough
-                        )
-                    self._astray = False
-                finally:
-                    self._claiming = False
-                for row in rows:
-                    self._begin(row, epoch, leased_until)
-                if not rows:
-                    break
-                usual_size = max(1.0, sum(row["last_n"] - row["first_n"] + 1 for row in rows) / len(rows))
+            some = True
+            while some:
+                some = any([await self._claim_some(turns) for turns in self._turns])
 
-    async def _make_room(self) -> None:
+    async def _claim_some(self, turns: Turns) -> bool:
+        """Lease some chunks for places that are free; False when there are none, or while we are deaf."""
+        if not self._ears.listening or self._closing:
+            return False
+        if turns.free <= 0:
+            await self._make_room(turns)
+            return False
+        enough, usual_size = _names(turns.sated()), self._usual_size[not turns.urgent]
+        # No more than half of what is free: it may all go to one lane.
+        wanted = min(max(1, turns.free // 2), max(1, int(_AHEAD * self._chunk_size / usual_size)))
+        # Both from before we ask: should we go deaf meanwhile, the runs belong to a stretch that is over.
+        epoch, leased_until = self._ears.epoch, steady() + _FENCE_SECONDS
+        self._claiming = self._astray = True
+        try:
+            async with self._db.connection() as connection:
+                rows = await connection.fetch(
+                    sql(__package__, "_claim"), self._owner, LEASE_SECONDS, wanted, enough, *_priorities(turns)
+                )
+            self._astray = False
+        finally:
+            self._claiming = False
+        for row in rows:
+            self._begin(row, epoch, leased_until, urgent=turns.urgent)
+        if rows:
+            self._usual_size[not turns.urgent] = max(1.0, sum(map(_size, rows)) / len(rows))
+        return bool(rows)
+
+    async def _make_room(self, turns: Turns) -> None:
         """All places are taken: whoever waits without one gets one of those that do little with theirs."""
-        held = _names(self._turns.holders | self._turns.sated())
+        held = _names(turns.holders | turns.sated())
         async with self._db.connection() as connection:
-            waiting = await connection.fetchval(_WAITING, held, _MAX_RUNS)
-        for run in self._turns.give_way(waiting):
+            waiting = await connection.fetchval(_WAITING, held, _MAX_RUNS, *_priorities(turns))
+        for run in turns.give_way(waiting):
             self._stop(run)
 
     async def _give_back_strays(self) -> None:
@@ -180,7 +195,7 @@ class SendWorker:
         self._astray = False
         self._room.set()
 
-    def _begin(self, row: asyncpg.Record, epoch: int, leased_until: float) -> None:
+    def _begin(self, row: asyncpg.Record, epoch: int, leased_until: float, *, urgent: bool) -> None:
         run = ChunkRun(
             WorkspaceId(row["workspace_id"]),
             SendId(row["send_id"]),
@@ -192,6 +207,7 @@ class SendWorker:
             epoch,
             leased_until,
             self._ears.heard_until,
+            urgent,
         )
         # Registered before anything is fetched: whoever leaves too late for the fetch to see is announced to the run.
         self._runs[run.workspace, run.send, run.chunk_no] = run
@@ -204,10 +220,12 @@ class SendWorker:
         """Fetch a run's recipients as they are now, and what they are to be sent, and hand it to its lane."""
         try:
             wire = await self._contents.get(workspace=run.workspace, send=run.send)
+            statement = sql(__package__, "_fetch_messages" if wire is None else "_fetch")
             async with self._db.connection() as connection:
-                rows = await connection.fetch(
-                    sql(__package__, "_fetch"), run.workspace, run.send, run.first_n, run.last_n, ns
-                )
+                rows = await connection.fetch(statement, run.workspace, run.send, run.first_n, run.last_n, ns)
+            if wire is None:
+                hashes = [row["content_hash"] for row in rows]
+                wire = await self._contents.of_messages(workspace=run.workspace, send=run.send, hashes=hashes)
             # Last: between this and `lane.add` nothing else happens, so that it cannot be closed for being idle.
             lane = await self._lanes.open(run.workspace, ProviderId(run.provider))
         except (*RETRYABLE, SendNotFound):
@@ -239,8 +257,9 @@ class SendWorker:
             async with self._db.transaction() as tx:
                 await pause_send(tx, workspace=run.workspace, send=run.send, reason=reason[:500])
                 counts = await send_counts(tx, workspace=run.workspace, sends=[run.send])
-            if counts and counts[run.send].status == SendStatus.DONE:
-                # Only retries are left of it, and there is nothing to pause: they are put off, or they would come back at once.
+            if counts and counts[run.send].status in {SendStatus.DONE, SendStatus.RUNNING}:
+                # Only retries are left of it, or it is of messages to single recipients, which one of them must not stop:
+                # there is nothing to pause. They are put off, or they would come back at once.
                 for n in run.waiting:
                     run.tell(n, DeliveryState.DEFERRED, reason)
         self._stop(run)
@@ -326,6 +345,14 @@ class SendWorker:
                     await asyncio.sleep(0.02)
         if not self._runs and not self._claiming and not self._astray:
             self._journal.close()  # else the next one finds in it what we hold
+
+
+def _priorities(turns: Turns) -> tuple[int, int]:
+    return _URGENT if turns.urgent else _USUAL
+
+
+def _size(row: asyncpg.Record) -> int:
+    return len(row["ns"]) if row["ns"] is not None else row["last_n"] - row["first_n"] + 1
 
 
 def _names(pairs: Iterable[Pair]) -> list[str]:

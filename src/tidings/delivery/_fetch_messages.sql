@@ -1,0 +1,25 @@
+-- _fetch.sql for messages to single recipients: the same columns in the same order, and behind them what only these have.
+-- `skip`: a complaint stops everything, a dead address all but confirmations (pressing their button proves that it lives);
+-- having unsubscribed stops what is marketing and nothing else.
+-- $1 workspace, $2 send, $3 first n, $4 last n, $5 only these n (or null)
+SELECT d.n, coalesce(m.contact_id, 0) AS contact_id, m.to_email, m.first_name, m.last_name, m.phone, m.language, m.time_zone,
+       m.tags, m.variables::text AS attributes, m.known_at,
+       CASE
+           WHEN m.id IS NULL THEN 'erased'
+           WHEN s.reason NOT IN ('unsubscribed', 'bounced') OR (s.reason = 'bounced' AND m.kind <> 'confirmation')
+                OR (s.reason = 'unsubscribed' AND m.kind = 'marketing')
+               THEN 'suppressed:' || s.reason
+           WHEN c.status = 'complained' OR (c.status = 'bounced' AND m.kind <> 'confirmation')
+                OR (c.status = 'unsubscribed' AND m.kind = 'marketing')
+               THEN 'status:' || c.status
+       END AS skip,
+       d.unknowns, d.attempts,
+       m.to_name, m.headers::text AS headers, m.attachments, m.content_hash
+FROM deliveries AS d
+JOIN sends AS o ON o.workspace_id = d.workspace_id AND o.id = d.send_id
+LEFT JOIN messages AS m ON m.workspace_id = d.workspace_id AND m.send_id = d.send_id AND m.n = d.n
+LEFT JOIN contacts AS c ON c.workspace_id = m.workspace_id AND c.id = m.contact_id
+LEFT JOIN suppressions AS s ON s.workspace_id = m.workspace_id AND s.address_hash = m.address_hash
+WHERE d.workspace_id = $1 AND d.send_id = $2 AND d.n BETWEEN $3 AND $4 AND d.state = 'pending'
+  AND ($5::integer[] IS NULL OR d.n = ANY ($5)) AND o.status IN ('running', 'done')
+ORDER BY d.n
