@@ -11,6 +11,7 @@ _MISSING = {
     "list_id": "list_not_found",
     "import_id": "import_not_found",
     "template_id": "template_not_found",
+    "block_id": "block_not_found",
     "campaign_id": "campaign_not_found",
     "provider_id": "provider_not_found",
     "key_id": "api_key_not_found",
@@ -27,6 +28,7 @@ _SAVING = {
     "form": ("form_exists", "no_sender"),
     "tag": ("tag_exists",),
     "template": ("invalid_template",),
+    "block": ("invalid_template", "block_exists"),
     "campaign": ("campaign_wrong_state", "not_ready"),
 }
 
@@ -44,6 +46,9 @@ _OF_OPERATION: dict[str, tuple[str, ...]] = {
     "lift_suppressions": ("consent_required",),
     "delete_list": ("list_in_use",),
     "delete_template": ("template_in_use",),
+    "delete_block": ("block_in_use",),
+    "update_block": ("block_in_use",),
+    "put_block": ("block_in_use",),
     "preview_template": ("invalid_template", "render_failed"),
     "restore_version": ("invalid_template",),
     "delete_campaign": ("campaign_wrong_state",),

@@ -10,6 +10,7 @@ from tidings.api import (
     contacts,
     contacts_bulk,
     events,
+    exports,
     forms,
     imports,
     lists,
@@ -24,6 +25,7 @@ from tidings.api import (
 
 ROUTERS = (
     imports.router,
+    exports.router,
     contacts_bulk.router,
     contacts.router,
     contact_history.router,

@@ -25,6 +25,7 @@ Variables = Annotated[
     list[Annotated[str, Field(max_length=255)]],
     Field(max_length=1000, description="that its author means to use; those that the Liquid uses are added"),
 ]
+Strict = Annotated[bool, Field(description="a message that would write what is undefined is not sent")]
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
@@ -36,6 +37,7 @@ class NewTemplate(Body):
     html_content: Html
     text_content: Text = ""
     variables: Variables = Field(default_factory=list)
+    strict: Strict = False
 
 
 class TemplateChanges(Body):
@@ -46,6 +48,7 @@ class TemplateChanges(Body):
     html_content: Html | None = None
     text_content: Text | None = None
     variables: Variables | None = None
+    strict: Strict | None = None
 
 
 class Samples(Body):
@@ -57,6 +60,7 @@ class Samples(Body):
         examples=[{"first_name": "Ada", "plan": "pro", "tags": ["vip"]}],
     )
     version: Annotated[Number | None, Field(description="null: the current one")] = None
+    strict: Annotated[bool | None, Field(description="refuse what is undefined; null: as the template says")] = None
 
 
 class SummaryOut(BaseModel):
@@ -82,12 +86,18 @@ class TemplateOut(SummaryOut):
 
     html_content: str
     text_content: str
+    strict: bool
 
     @classmethod
     def of(cls, template: Summary) -> "TemplateOut":
         """As JSON shows it."""
         assert isinstance(template, Template)
-        return cls(**_summary(template), html_content=template.html_content, text_content=template.text_content)
+        return cls(
+            **_summary(template),
+            html_content=template.html_content,
+            text_content=template.text_content,
+            strict=template.strict,
+        )
 
 
 class VersionOut(BaseModel):
@@ -107,12 +117,33 @@ class Versions(BaseModel):
     items: list[VersionOut]
 
 
+class MissingOut(BaseModel):
+    """A variable that was written and is undefined or empty, and where. `block`: the shared block it stands in, or ''."""
+
+    field: str
+    block: str
+    line: int
+    column: int
+    name: str
+
+
 class PreviewOut(BaseModel):
     """A template filled in."""
 
     subject: str
     html: str
     text: str
+    missing: list[MissingOut]
+
+
+class DifferenceOut(BaseModel):
+    """Unified diffs, '' where nothing changed."""
+
+    older: int
+    newer: int
+    subject: str
+    html_content: str
+    text_content: str
 
 
 @router.post("", status_code=201)
@@ -127,6 +158,7 @@ async def create_template(body: NewTemplate, call: Writing) -> TemplateOut:
             html_content=body.html_content,
             text_content=body.text_content,
             variables=body.variables,
+            strict=body.strict,
             by=call.principal,
             now=call.now,
         )
@@ -188,21 +220,26 @@ async def delete_template(template_id: TemplateRef, call: Writing) -> None:
 @router.post("/{template_id}/preview")
 async def preview_template(template_id: TemplateRef, body: Samples, call: Reading) -> PreviewOut:
     """What a recipient with these values would read, footer included, by the code that fills in real ones."""
-    template = await content.get_template(
+    template = await content.freeze(
         call.tx, workspace=call.workspace, template=TemplateId(template_id), version=body.version
     )
     owner = await accounts.get_workspace(call.tx, workspace=call.workspace)
     shown = await content.preview(
         subject=template.subject,
-        html_content=template.html_content,
-        text_content=template.text_content,
+        html_content=template.html,
+        text_content=template.text,
         variables=body.variables,
         workspace_name=owner.name,
         postal_address=owner.postal_address,
         public_url=call.app.public_url,
         now=call.now,
+        strict=body.strict,
     )
-    return PreviewOut(subject=shown.subject, html=shown.html, text=shown.text)
+    missing = [
+        MissingOut(field=one.field, block=one.block, line=one.line, column=one.column, name=one.name)
+        for one in shown.missing
+    ]
+    return PreviewOut(subject=shown.subject, html=shown.html, text=shown.text, missing=missing)
 
 
 @router.get("/{template_id}/versions")
@@ -221,6 +258,23 @@ async def list_versions(template_id: TemplateRef, call: Reading) -> Versions:
             )
             for one in found
         ]
+    )
+
+
+@router.get("/{template_id}/versions/{version}/diff/{other}")
+async def diff_versions(
+    template_id: TemplateRef, version: Annotated[Number, Path()], other: Annotated[Number, Path()], call: Reading
+) -> DifferenceOut:
+    """What changed from one version to another, as unified diffs of subject, HTML and text."""
+    found = await content.diff_versions(
+        call.tx, workspace=call.workspace, template=TemplateId(template_id), older=version, newer=other
+    )
+    return DifferenceOut(
+        older=found.older,
+        newer=found.newer,
+        subject=found.subject,
+        html_content=found.html_content,
+        text_content=found.text_content,
     )
 
 

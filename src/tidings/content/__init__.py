@@ -1,11 +1,24 @@
 """What is said? Templates and their versions, Liquid compiled to run at full speed, previews.
 
-Owns: templates, template_versions. Emits nothing.
+Owns: templates, template_versions, blocks. Emits nothing.
 """
 
 from tidings.content._anything import render_line, render_liquid
+from tidings.content._blocks import (
+    Block,
+    BlockExists,
+    BlockInUse,
+    BlockNotFound,
+    count_blocks,
+    create_block,
+    delete_block,
+    get_block,
+    list_blocks,
+    update_block,
+)
 from tidings.content._compile import Compiled, compile_liquid
 from tidings.content._context import Occasion, Row, read_attributes
+from tidings.content._differences import Difference, diff_versions
 from tidings.content._emitter import PLAIN, Encoding
 from tidings.content._environment import RecipientUrls
 from tidings.content._footer import with_footer
@@ -13,7 +26,7 @@ from tidings.content._limits import LimitExceeded
 from tidings.content._links import replace_html_links, replace_text_links
 from tidings.content._parse import RenderError, TemplateInvalid, compiles_alone, uses_variable
 from tidings.content._plaintext import one_line, plain_text
-from tidings.content._preview import Preview, Sample, preview
+from tidings.content._preview import Missing, Preview, Sample, preview
 from tidings.content._templates import (
     FrozenTemplate,
     Summary,
@@ -34,10 +47,16 @@ from tidings.content._templates import (
 
 __all__ = [
     "PLAIN",
+    "Block",
+    "BlockExists",
+    "BlockInUse",
+    "BlockNotFound",
     "Compiled",
+    "Difference",
     "Encoding",
     "FrozenTemplate",
     "LimitExceeded",
+    "Missing",
     "Occasion",
     "Preview",
     "RecipientUrls",
@@ -52,11 +71,17 @@ __all__ = [
     "Version",
     "compile_liquid",
     "compiles_alone",
+    "count_blocks",
     "count_templates",
+    "create_block",
     "create_template",
+    "delete_block",
     "delete_template",
+    "diff_versions",
     "freeze",
+    "get_block",
     "get_template",
+    "list_blocks",
     "list_templates",
     "list_versions",
     "one_line",
@@ -68,6 +93,7 @@ __all__ = [
     "replace_html_links",
     "replace_text_links",
     "restore_version",
+    "update_block",
     "update_template",
     "uses_variable",
     "with_footer",

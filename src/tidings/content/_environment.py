@@ -13,7 +13,7 @@ from liquid import Environment, Mode, RenderContext, Tag, TokenStream, Undefined
 from liquid.ast import BlockNode, Node
 from liquid.builtin.tags.for_tag import ForNode, ForTag
 from liquid.builtin.tags.tablerow_tag import TablerowNode, TablerowTag
-from liquid.exceptions import TemplateNotFoundError
+from liquid.exceptions import LiquidSyntaxError, TemplateNotFoundError
 from liquid.loader import BaseLoader, TemplateSource
 from liquid.output import LimitedStringIO
 from liquid.parser import get_parser
@@ -23,6 +23,7 @@ from markupsafe import escape
 
 from tidings.content._filters import OURS
 from tidings.content._limits import CLOCK, MAX_OUTPUT, Budget, bounded_filter
+from tidings.content._scan import trouble
 
 NO_BLOCKS: Mapping[str, str] = MappingProxyType({})
 
@@ -145,6 +146,8 @@ class Blocks(BaseLoader):
         """A block as a template. Raises TemplateNotFoundError, LiquidError."""
         if name not in self._parsed:
             source = self.get_source(env, name).text
+            if found := trouble(source):
+                raise LiquidSyntaxError(found[1], token=Token(TOKEN_TAG, "", found[0], source))
             template = env.from_string(source, name=Path(name).name, path=name)
             template.nodes.insert(0, TickNode(Token(TOKEN_TAG, "", 0, source)))
             self._parsed[name] = template

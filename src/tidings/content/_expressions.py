@@ -104,7 +104,7 @@ class Names:
     def __post_init__(self) -> None:
         self.globals |= {
             "BLANK": BLANK, "truthy": is_truthy, "eq": _eq, "lt": _lt, "le": _le, "contains": _contains,
-            "walk": partial(_walk, self.context.get_item), "builtin": builtin,
+            "walk": partial(_walk, self.context.get_item), "builtin": builtin, "ABSENT": _ABSENT,
         }  # fmt: skip
 
     def fresh(self, letter: str) -> str:
@@ -123,8 +123,14 @@ class Names:
         return name
 
 
+_ABSENT = object()
+"""A variable that is not there, where more of its path follows: what is undefined may be strict about being looked into."""
+
+
 def _walk(get_item: Callable[[Any, Any], Any], value: object, path: Sequence[object], undefined: object) -> object:
     """The rest of a path from a value on, as RenderContext.get goes it."""
+    if value is _ABSENT:
+        return undefined
     try:
         for segment in path:
             value = get_item(value, segment)
@@ -272,7 +278,7 @@ class Expressions:
         if root == "contact":
             if rest and isinstance(rest[0], str) and rest[0] not in {"size", "first", "last"}:
                 name = rest[0]
-                known = self._contact_field(name) if name in CONTACT_FIELDS else self._attribute(path, name)
+                known = self._contact_field(name) if name in CONTACT_FIELDS else self._attribute(path, name, 2)
                 return self._rest(known, path, 2)
         elif root in {"campaign", "workspace"}:
             if len(rest) == 1 and isinstance(rest[0], str):
@@ -305,8 +311,10 @@ class Expressions:
             case _:
                 return Code(f"row[{TEXT_FIELDS[name]}]", "field")
 
-    def _attribute(self, path: Path, name: str) -> Code:
+    def _attribute(self, path: Path, name: str, done: int = 1) -> Code:
         self.names.needs_attributes = True
+        if len(path.path) > done and self.names.environment.undefined is not Undefined:
+            return Code(f"attributes.get({name!r}, ABSENT)")
         return Code(f"attributes.get({name!r}, {self.names.undefined(path)})")
 
     def _occasion(self, root: str, name: str, path: Path) -> Code:

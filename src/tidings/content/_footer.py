@@ -5,6 +5,7 @@ The preview and the wire message both get it here, so that one shows what the ot
 
 from tidings.content._markup import TOKENS, mask
 from tidings.content._parse import compiles_alone, uses_variable
+from tidings.content._parts import unpack
 
 _WHO_HTML = "{{ workspace.name }}{% if workspace.postal_address %} · {{ workspace.postal_address }}{% endif %}"
 _LINK_HTML = '<a href="{{ unsubscribe_url }}" style="color:#6b6b6b">Unsubscribe</a>'
@@ -32,10 +33,11 @@ def with_footer(source: str, *, html: bool, written: str | None = None, pixel: s
         not uses_variable(judged, path, html=html, field=field)
         for path in ("workspace.postal_address", "unsubscribe_url")
     )
+    parts = unpack(source)
     if html:
-        return _before_body_end(source, _html(who=who, link=link) + pixel)
+        return parts.with_main(_before_body_end(parts.main, _html(who=who, link=link) + pixel)).pack()
     footer = _text(who=who, link=link)
-    return source.rstrip(" \t\r\n") + footer if footer else source
+    return parts.with_main(parts.main.rstrip(" \t\r\n") + footer).pack() if footer else source
 
 
 def _html(*, who: bool, link: bool) -> str:

@@ -6,6 +6,7 @@ from html import unescape
 from typing import TypeAlias
 
 from tidings.content._markup import ATTRIBUTE, TOKENS, Masked, mask
+from tidings.content._parts import unpack
 
 Replace: TypeAlias = Callable[[str, bool], str | None]
 """Called with a link as it stands in the source (entities decoded when it is static) and whether Liquid is in it.
@@ -18,7 +19,16 @@ _TRIMMING = re.compile(r"\A\{[{%]-|-[}%]\}\Z")
 
 
 def replace_html_links(source: str, replace: Replace) -> str:
-    """The HTML with each `href` of `<a>`, `<area>` and Outlook's `<v:…>` replaced."""
+    """The HTML with each `href` of `<a>`, `<area>` and Outlook's `<v:…>` replaced, in its blocks too."""
+    return unpack(source).edited(lambda part: _replace_html(part, replace)).pack()
+
+
+def replace_text_links(source: str, replace: Replace) -> str:
+    """The text with each `http(s)://…` replaced, in its blocks too."""
+    return unpack(source).edited(lambda part: _replace_text(part, replace)).pack()
+
+
+def _replace_html(source: str, replace: Replace) -> str:
     masked = mask(source)
     editor = _Editor(masked)
     for token in TOKENS.finditer(masked.text):
@@ -33,8 +43,7 @@ def replace_html_links(source: str, replace: Replace) -> str:
     return editor.finish()
 
 
-def replace_text_links(source: str, replace: Replace) -> str:
-    """The text with each `http(s)://…` replaced."""
+def _replace_text(source: str, replace: Replace) -> str:
     masked = mask(source)
     editor = _Editor(masked)
     position = 0

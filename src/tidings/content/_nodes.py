@@ -12,6 +12,7 @@ from typing import Any, cast
 from liquid.ast import BlockNode, Node
 from liquid.builtin.content import ContentNode
 from liquid.builtin.drops import IterableDrop
+from liquid.builtin.expressions import FilteredExpression
 from liquid.builtin.expressions.path import Path
 from liquid.builtin.expressions.primitive import StringLiteral
 from liquid.builtin.output import OutputNode
@@ -28,6 +29,7 @@ from liquid.builtin.tags.liquid_tag import LiquidNode
 from liquid.builtin.tags.render_tag import RenderNode
 from liquid.builtin.tags.unless_tag import UnlessNode
 from liquid.exceptions import LiquidError, LiquidInterrupt, LoopIterationLimitError
+from liquid.expression import Expression
 from liquid.limits import to_int
 from liquid.template import BoundTemplate
 from markupsafe import Markup
@@ -36,6 +38,7 @@ from tidings.content._emitter import Emitter
 from tidings.content._environment import BoundedContext, LinkNode, TickNode, UrlNode, signed_link
 from tidings.content._expressions import Code, Expressions, Names, Unsupported
 from tidings.content._limits import CLOCK, MAX_TURNS, check_value
+from tidings.content._missing import Watched, note_blank
 from tidings.content._parts import MAX_DEPTH
 from tidings.content._survey import Survey, survey
 
@@ -65,7 +68,8 @@ class Nodes:
         self.needs_context = False
         names.globals |= {
             "ForLoop": ForLoop, "Markup": Markup, "check_value": check_value, "tick": CLOCK.check, "fallback": _fallback,
-            "items_of": _items_of, "is_array": _is_array, "signed_link": signed_link, "urls": names.occasion.urls,
+            "items_of": _items_of, "is_array": _is_array, "signed_link": signed_link,
+            "note_blank": note_blank, "urls": names.occasion.urls,
         }  # fmt: skip
 
     def all(self) -> None:
@@ -96,6 +100,7 @@ class Nodes:
         if kind is ContentNode:
             self._emitter.static(cast("ContentNode", node).text)
         elif kind is OutputNode or kind is EchoNode:
+            self._watch(cast("OutputNode", node).expression)
             self._output(self._expressions.code(cast("OutputNode", node).expression))
         elif kind is IfNode or kind is UnlessNode:
             self._if(cast("IfNode | UnlessNode", node))
@@ -215,6 +220,17 @@ class Nodes:
             self._block(node.block)
         value = f"Markup({name})" if self._html else name
         self._emitter.line(f"{self._names.local}[{str(node.name)!r}] = keep({value})")
+
+    def _watch(self, expression: Expression) -> None:
+        """For a preview that shows what is missing: an empty field that is written without a default is."""
+        if self._names.environment.undefined is not Watched or not isinstance(expression, FilteredExpression):
+            return
+        path = expression.left
+        if isinstance(path, Path) and all(one.name != "default" for one in expression.filters or ()):
+            code = self._expressions.code(path)
+            if code.kind == "field":
+                token = self._names.constant(path.token)
+                self._emitter.line(f"note_blank({code.source}, {str(path)!r}, {token})")
 
     def _output(self, code: Code) -> None:
         if code.kind == "unsubscribe":

@@ -14,7 +14,7 @@ from liquid.template import BoundTemplate
 
 from tidings.content._environment import ContentEnvironment
 from tidings.content._parts import Parts, unpack
-from tidings.content._scan import LONGEST_SPACE, MOST_PIECES, TOO_SPACIOUS, liquid_spans
+from tidings.content._scan import trouble
 from tidings.core.errors import FieldProblem, Invalid
 
 
@@ -44,7 +44,7 @@ def parse(
     field: str = "template",
     undefined: type[Undefined] | None = None,
 ) -> BoundTemplate:
-    """Parse a template and its blocks, and check that its filters exist.
+    """Parse a template, and check that its filters exist. Its blocks are read when they are rendered.
 
     `undefined` stands for what is not there, in place of what the template says of itself. Raises TemplateInvalid,
     naming `field`, line and column.
@@ -53,17 +53,16 @@ def parse(
     kind = undefined or (FalsyStrictUndefined if parts.strict else Undefined)
     if parts.blocks:
         liquid = ContentEnvironment(html=html, wire=wire, undefined=kind, blocks=parts.blocks)
-        for name, text in parts.blocks.items():
-            _parse_one(liquid, text, f"{field}: block '{name}'", name)
     else:
         liquid = _environment(html=html, wire=wire, undefined=kind)
     return _parse_one(liquid, parts.main, field)
 
 
-def _parse_one(liquid: ContentEnvironment, source: str, field: str, block: str = "") -> BoundTemplate:
-    _check_spans(source, field)
+def _parse_one(liquid: ContentEnvironment, source: str, field: str) -> BoundTemplate:
+    if found := trouble(source):
+        raise invalid_at(field, source, *found)
     try:
-        template = liquid.get_template(block) if block else liquid.from_string(source)
+        template = liquid.from_string(source)
         filters = template.analyze(include_partials=False).filters
     except LiquidError as error:
         index = error.token.start_index if error.token else -1
@@ -137,24 +136,14 @@ def describe(error: LiquidError) -> str:
 
 def position(source: str, index: int) -> str:
     """`line 3, column 14`, both from 1."""
+    line, column = line_and_column(source, index)
+    return f"line {line}, column {column}"
+
+
+def line_and_column(source: str, index: int) -> tuple[int, int]:
+    """Both from 1."""
     before = source[:index]
-    return f"line {before.count(chr(10)) + 1}, column {index - (before.rfind(chr(10)) + 1) + 1}"
-
-
-def _check_spans(source: str, field: str) -> None:
-    for number, (start, end) in enumerate(liquid_spans(source)):
-        if number == MOST_PIECES:
-            raise invalid_at(field, source, start, f"more than {MOST_PIECES:,} pieces of Liquid")
-        if end is None:
-            opening = source[start : start + 2]
-            wanted = "}}" if opening == "{{" else "%}"
-            if source.find(wanted, start) >= 0:
-                raise invalid_at(field, source, start, "this section is never closed")
-            raise invalid_at(field, source, start, f"expected '{wanted}', found the end")
-        if source.startswith("{%", start) and "raw" in source[start : start + 20]:
-            continue  # not read as Liquid
-        if TOO_SPACIOUS.search(source, start, end):
-            raise invalid_at(field, source, start, f"more than {LONGEST_SPACE} spaces in one piece of Liquid")
+    return before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1
 
 
 def invalid_at(field: str, source: str, index: int, message: str) -> TemplateInvalid:

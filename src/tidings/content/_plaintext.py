@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from tidings.content._markup import ATTRIBUTE, TOKENS, Masked, decode_entities, mask
+from tidings.content._parts import Parts, unpack
 
 _PARAGRAPHS = frozenset(
     {
@@ -55,6 +56,12 @@ _FOLLOWED = re.compile(r"https?:|\{\{", re.IGNORECASE)
 
 def plain_text(html: str) -> str:
     """Liquid source of a text part. Tags of Liquid are kept wherever they stand, so that conditions stay whole."""
+    parts = unpack(html)
+    blocks = {name: _plain_text(block).rstrip("\n") for name, block in parts.blocks.items()}
+    return Parts(_plain_text(parts.main), blocks, parts.strict).pack()
+
+
+def _plain_text(html: str) -> str:
     masked = mask(html)
     writer = _Writer(masked)
     done = 0

@@ -42,6 +42,24 @@ def liquid_spans(source: str) -> Iterator[tuple[int, int | None]]:
         position = end
 
 
+def trouble(source: str) -> tuple[int, str] | None:
+    """Where python-liquid should not be let near this source, and why."""
+    for number, (start, end) in enumerate(liquid_spans(source)):
+        if number == MOST_PIECES:
+            return start, f"more than {MOST_PIECES:,} pieces of Liquid"
+        if end is None:
+            opening = source[start : start + 2]
+            wanted = "}}" if opening == "{{" else "%}"
+            if source.find(wanted, start) >= 0:
+                return start, "this section is never closed"
+            return start, f"expected '{wanted}', found the end"
+        if source.startswith("{%", start) and "raw" in source[start : start + 20]:
+            continue  # not read as Liquid
+        if TOO_SPACIOUS.search(source, start, end):
+            return start, f"more than {LONGEST_SPACE} spaces in one piece of Liquid"
+    return None
+
+
 def _after(source: str, close: str, start: int) -> int | None:
     at = source.find(close, start + 2)
     return None if at < 0 else at + 2

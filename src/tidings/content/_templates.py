@@ -8,14 +8,16 @@ from typing import Any
 
 from tidings.accounts import Principal, audit
 from tidings.content._parse import TemplateInvalid, parse, wanted_variables
+from tidings.content._parts import Parts
 from tidings.content._plaintext import plain_text
+from tidings.content._shared import Shared, load_shared, names_in, with_shared
 from tidings.core.db import Tx, sql
 from tidings.core.errors import Conflict, FieldProblem, Invalid, NotFound
 from tidings.core.ids import TemplateId, WorkspaceId, public_id
 
 MAX_CONTENT = 1_000_000
 """Characters of HTML or text."""
-_CONTENT_FIELDS = ("subject", "html_content", "text_content", "variables")
+_CONTENT_FIELDS = ("subject", "html_content", "text_content", "variables", "strict")
 _VARIABLE = re.compile(r"[^\W\d][\w-]*(?:\.[\w-]+|\[[^\[\]]+\])*")
 
 
@@ -50,6 +52,8 @@ class Template(Summary):
 
     html_content: str
     text_content: str
+    strict: bool
+    """Writing what is undefined is an error, and such a message is not sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class FrozenTemplate:
-    """What a send takes along: Liquid sources, the text never empty."""
+    """What a send takes along: Liquid sources with their blocks in them, the text never empty."""
 
     template: TemplateId
     version: int
@@ -84,6 +88,7 @@ async def create_template(
     html_content: str,
     text_content: str = "",
     variables: Sequence[str] = (),
+    strict: bool = False,
     by: Principal,
     now: datetime,
 ) -> Template:
@@ -92,7 +97,9 @@ async def create_template(
     Raises TemplateInvalid for broken Liquid, naming field, line and column, and Invalid for unusable fields.
     """
     _check_name(name)
-    used = _check(subject, html_content, text_content, variables)
+    blocks = names_in(subject, html_content, text_content)
+    shared = await load_shared(tx, workspace=workspace, names=blocks)
+    used = _check(subject, html_content, text_content, variables, shared)
     number = await tx.fetchval(
         "INSERT INTO templates (workspace_id, name, version, created_at, updated_at) VALUES ($1, $2, 0, $3, $3) RETURNING id",
         workspace,
@@ -101,7 +108,7 @@ async def create_template(
     )
     template = TemplateId(number)
     content = {"subject": subject, "html_content": html_content, "text_content": text_content, "variables": used}
-    await _add_version(tx, workspace, template, content, by, now)
+    await _add_version(tx, workspace, template, content | {"strict": strict, "blocks": blocks}, by, now)
     await audit(tx, by=by, action="template.created", subject=public_id("template", template), now=now)
     return await get_template(tx, workspace=workspace, template=template)
 
@@ -138,7 +145,7 @@ async def count_templates(tx: Tx, *, workspace: WorkspaceId) -> int:
 async def update_template(
     tx: Tx, *, workspace: WorkspaceId, template: TemplateId, changes: Mapping[str, Any], by: Principal, now: datetime
 ) -> Template:
-    """Change what is named (`name`, `subject`, `html_content`, `text_content`, `variables`); the rest stays.
+    """Change what is named (`name`, `subject`, `html_content`, `text_content`, `variables`, `strict`); the rest stays.
 
     New content is a new version; a new name alone is not. Raises TemplateNotFound, TemplateInvalid, Invalid.
     """
@@ -148,15 +155,18 @@ async def update_template(
         _check_name(name)
     content: dict[str, Any] = {field: changes.get(field, getattr(before, field)) for field in _CONTENT_FIELDS}
     subject, html, text = (content[field] for field in _CONTENT_FIELDS[:3])
+    blocks = names_in(subject, html, text)
+    old_blocks = names_in(before.subject, before.html_content, before.text_content)
+    shared = await load_shared(tx, workspace=workspace, names=[*blocks, *old_blocks])
     # Variables of the old Liquid go with it; those that only its author named stay until named anew.
     named = changes.get("variables")
     if named is None:
-        old = _check(before.subject, before.html_content, before.text_content, ())
+        old = _check(before.subject, before.html_content, before.text_content, (), shared)
         named = [variable for variable in before.variables if variable not in old]
-    content["variables"] = _check(subject, html, text, named)
+    content["variables"] = _check(subject, html, text, named, shared)
     changed = any(content[field] != getattr(before, field) for field in _CONTENT_FIELDS)
     if changed:
-        await _add_version(tx, workspace, template, content, by, now)
+        await _add_version(tx, workspace, template, content | {"blocks": blocks}, by, now)
     if changed or name != before.name:
         await tx.execute(
             "UPDATE templates SET name = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2",
@@ -212,11 +222,23 @@ async def delete_template(
     await audit(tx, by=by, action="template.deleted", subject=public_id("template", template), now=now)
 
 
-async def freeze(tx: Tx, *, workspace: WorkspaceId, template: TemplateId) -> FrozenTemplate:
-    """The current version, for a send to keep; its text derived if it has none. Raises TemplateNotFound."""
-    now = await get_template(tx, workspace=workspace, template=template)
-    text = now.text_content or plain_text(now.html_content)
-    return FrozenTemplate(now.id, now.version, now.subject, now.html_content, text)
+async def freeze(tx: Tx, *, workspace: WorkspaceId, template: TemplateId, version: int | None = None) -> FrozenTemplate:
+    """The current version, or another, with its blocks, for a send to keep: nothing that is changed later changes it.
+
+    Its text is derived if it has none. Raises TemplateNotFound, TemplateInvalid.
+    """
+    now = await get_template(tx, workspace=workspace, template=template, version=version)
+    html, text = now.html_content, now.text_content or plain_text(now.html_content)
+    shared = await load_shared(tx, workspace=workspace, names=names_in(now.subject, html, text))
+    subject, html, text = (
+        with_shared(source, shared, html=is_html, strict=now.strict, field=field).pack()
+        for source, is_html, field in (
+            (now.subject, False, "subject"),
+            (html, True, "html_content"),
+            (text, False, "text_content"),
+        )
+    )
+    return FrozenTemplate(now.id, now.version, subject, html, text)
 
 
 async def _add_version(
@@ -226,9 +248,11 @@ async def _add_version(
         sql(__package__, "_add_version"),
         workspace,
         template,
-        *(content[field] for field in _CONTENT_FIELDS),
+        *(content[field] for field in _CONTENT_FIELDS[:4]),
         by.actor,
         now,
+        content["strict"],
+        content["blocks"],
     )
 
 
@@ -237,7 +261,7 @@ def _check_name(name: str) -> None:
         raise Invalid.at("name", "must have between 1 and 255 characters")
 
 
-def _check(subject: str, html: str, text: str, variables: Sequence[str]) -> list[str]:
+def _check(subject: str, html: str, text: str, variables: Sequence[str], shared: Mapping[str, Shared]) -> list[str]:
     """The variables of content that is in order. Raises TemplateInvalid with every field that is not."""
     problems: list[FieldProblem] = []
     if not html.strip():
@@ -266,7 +290,15 @@ def _check(subject: str, html: str, text: str, variables: Sequence[str]) -> list
             ("text_content", text, False),
         ):
             try:
-                found |= dict.fromkeys(wanted_variables(parse(source, html=is_html, field=field)))
+                found |= dict.fromkeys(
+                    wanted_variables(
+                        parse(
+                            with_shared(source, shared, html=is_html, strict=False, field=field),
+                            html=is_html,
+                            field=field,
+                        )
+                    )
+                )
             except TemplateInvalid as error:
                 problems += error.fields
         if not problems:
@@ -278,7 +310,7 @@ def _check(subject: str, html: str, text: str, variables: Sequence[str]) -> list
 
 def _check_derived(html: str) -> None:
     try:
-        parse(plain_text(html), html=False)
+        parse(Parts(plain_text(html)), html=False)
     except TemplateInvalid:
         problem = FieldProblem("text_content", "cannot be derived from this HTML: write it")
         raise TemplateInvalid(f"{problem.field}: {problem.message}", fields=(problem,)) from None
