@@ -34,6 +34,15 @@ CREATE TABLE contact_activity (
     PRIMARY KEY (workspace_id, contact_id)
 ) WITH (fillfactor = 70);
 
+-- Two ordered arrays as one, the newest thousand. What happened after all that is known is the usual case.
+CREATE FUNCTION merged_times(old integer[], new integer[]) RETURNS integer[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN new IS NULL THEN old
+        WHEN cardinality(old || new) <= 1000 AND (old IS NULL OR old[cardinality(old)] <= new[1]) THEN old || new
+        ELSE (SELECT array_agg(s ORDER BY s) FROM (SELECT s FROM unnest(old || new) AS s ORDER BY s DESC LIMIT 1000) AS t)
+    END
+$$;
+
 -- The same for messages received: gathered from deliveries once a send is over, so that sending does not pay for it.
 CREATE TABLE contact_receipts (
     workspace_id bigint NOT NULL,

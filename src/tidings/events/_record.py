@@ -26,4 +26,5 @@ async def record(tx: Tx, *, events: Sequence[Event], writer: int) -> None:
         [event.agent or "" for event in events],
         [orjson.dumps(event.data).decode() if event.data else "{}" for event in events],
         writer,
+        [event.data.get("link") for event in events],
     )

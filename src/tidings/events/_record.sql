@@ -9,15 +9,40 @@
 -- 'human' deliveries whose first human hit it was.
 --
 -- $1 workspaces, $2 times, $3 types, $4 sends, $5 n (or null), $6 contacts, $7 agents ('' where it means nothing), $8 data:
--- one element an event; $9 writer
+-- one element an event; $9 writer, $10 links' places in their messages (or null)
 WITH told AS MATERIALIZED (
     SELECT *, type IN ('opened', 'clicked', 'unsubscribed') AS engaging
-    FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::bigint[], $5::integer[], $6::bigint[], $7::text[], $8::text[])
-        AS t (workspace_id, at, type, send_id, n, contact_id, agent, data)
+    FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::bigint[], $5::integer[], $6::bigint[], $7::text[], $8::text[],
+                $10::smallint[])
+        AS t (workspace_id, at, type, send_id, n, contact_id, agent, data, link)
 ),
 stored AS (
-    INSERT INTO events (workspace_id, at, type, send_id, n, contact_id, agent, data)
-    SELECT workspace_id, at, type, send_id, n, contact_id, agent, data::jsonb FROM told
+    INSERT INTO events (workspace_id, at, type, send_id, n, contact_id, agent, data, link)
+    SELECT workspace_id, at, type, send_id, n, contact_id, agent, data::jsonb, link FROM told
+),
+-- What segments ask: the seconds of each contact's acts, in order, the newest thousand.
+acts AS (
+    INSERT INTO contact_activity AS a (workspace_id, contact_id, opened, human_opened, clicked, human_clicked, bounced,
+        complained, unsubscribed)
+    SELECT workspace_id, contact_id,
+           array_agg(second ORDER BY second) FILTER (WHERE type = 'opened'),
+           array_agg(second ORDER BY second) FILTER (WHERE type = 'opened' AND agent = 'human'),
+           array_agg(second ORDER BY second) FILTER (WHERE type = 'clicked'),
+           array_agg(second ORDER BY second) FILTER (WHERE type = 'clicked' AND agent = 'human'),
+           array_agg(second ORDER BY second) FILTER (WHERE type = 'bounced'),
+           array_agg(second ORDER BY second) FILTER (WHERE type = 'complained'),
+           array_agg(second ORDER BY second) FILTER (WHERE type = 'unsubscribed')
+    FROM (SELECT *, (floor(extract(epoch FROM at)) - 946684800)::integer AS second FROM told) AS t
+    WHERE type IN ('opened', 'clicked', 'unsubscribed', 'bounced', 'complained') AND contact_id IS NOT NULL
+    GROUP BY workspace_id, contact_id ORDER BY workspace_id, contact_id
+    ON CONFLICT (workspace_id, contact_id) DO UPDATE SET
+        opened = merged_times(a.opened, excluded.opened),
+        human_opened = merged_times(a.human_opened, excluded.human_opened),
+        clicked = merged_times(a.clicked, excluded.clicked),
+        human_clicked = merged_times(a.human_clicked, excluded.human_clicked),
+        bounced = merged_times(a.bounced, excluded.bounced),
+        complained = merged_times(a.complained, excluded.complained),
+        unsubscribed = merged_times(a.unsubscribed, excluded.unsubscribed)
 ),
 added AS MATERIALIZED (
     SELECT workspace_id, send_id, n, max(contact_id) AS contact_id,

@@ -1,32 +1,41 @@
-"""Segments: contacts by conditions, live. (Interface only so far: the owner of this package replaces this file.)"""
+"""Segments: contacts by conditions, live. The language is described in docs/reference/segments.md."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from tidings.audience._segments._fragment import Fragment
+from tidings.audience._segments._members import conditions_members, missing_segments, segment_members, settle_plans
+from tidings.audience._segments._preview import SegmentCount, SegmentTooSlow, count_segment, sample_segment
+from tidings.audience._segments._problems import SegmentInvalid
+from tidings.audience._segments._store import (
+    Segment,
+    SegmentExists,
+    SegmentInUse,
+    SegmentNotFound,
+    count_segments,
+    create_segment,
+    delete_segment,
+    get_segment,
+    list_segments,
+    update_segment,
+)
 
-from tidings.core.db import Tx
-from tidings.core.ids import SegmentId, WorkspaceId
-
-
-@dataclass(frozen=True, slots=True)
-class Fragment:
-    """Parameterised SQL: text with `$n`, and the values that it adds."""
-
-    sql: str
-    values: list[Any]
-
-
-async def missing_segments(tx: Tx, *, workspace: WorkspaceId, segments: Sequence[SegmentId]) -> set[SegmentId]:
-    """Those of these segments that do not exist."""
-    rows = await tx.fetch(
-        "SELECT id FROM segments WHERE workspace_id = $1 AND id = ANY ($2::bigint[])", workspace, segments
-    )
-    return set(segments) - {SegmentId(row["id"]) for row in rows}
-
-
-async def segment_members(
-    tx: Tx, *, workspace: WorkspaceId, segments: Sequence[SegmentId], first: int, now: datetime
-) -> Fragment:
-    """A SELECT of one column `id`."""
-    raise NotImplementedError
+__all__ = [
+    "Fragment",
+    "Segment",
+    "SegmentCount",
+    "SegmentExists",
+    "SegmentInUse",
+    "SegmentInvalid",
+    "SegmentNotFound",
+    "SegmentTooSlow",
+    "conditions_members",
+    "count_segment",
+    "count_segments",
+    "create_segment",
+    "delete_segment",
+    "get_segment",
+    "list_segments",
+    "missing_segments",
+    "sample_segment",
+    "segment_members",
+    "settle_plans",
+    "update_segment",
+]
