@@ -29,6 +29,7 @@ def create_app(app: App) -> FastAPI:
     api.state.tidings = app
     api.state.doorkeeper = Doorkeeper(app.db)
     api.state.goodbyes = public.allowance()
+    api.state.exports = set[object]()
     api.state.speedometer = campaigns.Speedometer()
     problems.install(api)
     for router in ROUTERS:

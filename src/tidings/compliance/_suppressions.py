@@ -80,6 +80,8 @@ async def import_suppressions(
                 await audit(
                     tx, by=by, action="suppressions.imported", subject="suppressions", detail=detail_ | where, now=now
                 )
+    if not done.total:
+        raise Invalid.at("file", "holds no address")
     return done
 
 
