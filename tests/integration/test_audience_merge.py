@@ -1,12 +1,15 @@
 """Merging contacts: nothing of either is lost, who left stays out, and nobody is mailed twice by a send under way."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
+from api_world import everything
 from delivery_world import World, world
 from tidings import audience, compliance, events
 from tidings.accounts import SYSTEM
@@ -129,6 +132,14 @@ async def test_history_goes_over(db: Database, tmp_path: Path) -> None:
             here, "SELECT actor, detail FROM audit_entries WHERE subject = $1", f"contact_{ann}"
         )
         assert (actor, detail["from"]) == ("system", f"contact_{old}")
+        # Hits of links in the mail to the old address are told of whoever they are now; others stay what they are.
+        async with here.app.db.transaction() as tx:
+            late = [replace(hit, contact=who) for who in (old, ann, ContactId(999), None)]
+            told = await audience.told_of_survivors(tx, batches=[(7, late[:2]), (8, late[2:])])
+        assert [(number, [event.contact for event in batch]) for number, batch in told] == [
+            (7, [ann, ann]),
+            (8, [ContactId(999), None]),
+        ]
         # A link in the mail to the old address: still theirs, and it takes out whom it belongs to now.
         assert await leave(here, old, send=seen.send_id, n=n)
         assert await status(here, ann) == "unsubscribed"
@@ -347,3 +358,81 @@ async def test_chains_races_and_mistakes(db: Database, tmp_path: Path) -> None:
         assert await leaving
         assert await status(here, e) == "unsubscribed"
         assert utc_now() - timedelta(minutes=1) < (await fetch(here, "SELECT max(at) FROM contact_merges"))[0]
+
+
+async def test_a_merge_fails_whole(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as here:
+        ann, old = await here.contacts("ann@x.test", "old@x.test")
+        await execute(
+            here,
+            """CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
+               CREATE TRIGGER no BEFORE INSERT ON audit_entries FOR EACH ROW EXECUTE FUNCTION no()""",
+        )
+        before = await everything(here.app)
+        with pytest.raises(asyncpg.RaiseError):
+            await merge(here, ann, old)
+        assert await everything(here.app) == before
+
+
+async def test_many_merges_and_leavings_at_once(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as here:
+        people = await here.contacts(*(f"p{i}@x.test" for i in range(12)))
+        # All into the first, crosswise, while half of them leave by old links.
+        jobs: list[Any] = [merge(here, people[i // 2], people[i]) for i in range(1, 12)]
+        jobs += [leave(here, people[i]) for i in (3, 8, 11)]
+        outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+        faults = [
+            o
+            for o in outcomes
+            if isinstance(o, BaseException) and not isinstance(o, (Invalid, audience.ContactNotFound))
+        ]
+        assert faults == []
+        async with here.app.db.connection() as connection:
+            now = await audience.survivor(connection, workspace=here.workspace, contacts=people)
+        alive = await fetch(here, "SELECT id FROM contacts")
+        assert set(now.values()) <= set(alive)
+        assert len(alive) + len(now) == 12
+        for leaver in (people[3], people[8], people[11]):
+            assert await status(here, now.get(leaver, leaver)) == "unsubscribed"
+
+
+async def test_what_segments_ask_is_united(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as here:
+        ann, old, none = await here.contacts("ann@x.test", "old@x.test", "none@x.test")
+        async with here.app.db.transaction() as tx:
+            now = utc_now()
+            facts = [
+                Event(here.workspace, kind, now - timedelta(seconds=ago), contact=who, agent=agent)
+                for who, kind, ago, agent in (
+                    (ann, EventType.OPENED, 5, events.Agent.HUMAN),
+                    (old, EventType.OPENED, 9, events.Agent.HUMAN),
+                    (old, EventType.OPENED, 2, events.Agent.MACHINE),
+                    (old, EventType.BOUNCED, 1, None),
+                )
+            ]
+            await events.record(tx, events=facts, writer=1)
+            await tx.execute("TRUNCATE contact_activity")
+            # As it is kept, whoever keeps it.
+            await tx.execute(
+                """INSERT INTO contact_activity (workspace_id, contact_id, opened, human_opened, bounced)
+                   VALUES ($1, $2, '{10,30}', '{30}', NULL), ($1, $3, '{20,40}', NULL, '{7}')""",
+                here.workspace,
+                ann,
+                old,
+            )
+            await tx.execute(
+                """INSERT INTO contact_receipts (workspace_id, contact_id, at)
+                   SELECT $1::bigint, $2::bigint, array_agg(i * 2) FROM generate_series(1, 700) i
+                   UNION ALL SELECT $1, $3::bigint, array_agg(i * 2 + 1) FROM generate_series(1, 700) i""",
+                here.workspace,
+                ann,
+                old,
+            )
+        await merge(here, ann, old)
+        rows = await fetch(here, "SELECT contact_id, opened, human_opened, clicked, bounced FROM contact_activity")
+        assert rows == [(ann, [10, 20, 30, 40], [30], None, [7])]
+        ((whom, received),) = await fetch(here, "SELECT contact_id, at FROM contact_receipts")
+        assert (whom, received) == (ann, list(range(402, 1402)))
+        await merge(here, none, ann)
+        assert await fetch(here, "SELECT contact_id, cardinality(at) FROM contact_receipts") == [(none, 1000)]
+        assert await fetch(here, "SELECT DISTINCT contact_id FROM events") == [none]
