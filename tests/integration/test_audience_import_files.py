@@ -202,6 +202,16 @@ async def test_a_broken_file_says_so_and_what_came_before_stays(db: Database, wo
         await queue(db, workspace, b"a,b\n1,2\n")
 
 
+async def test_broken_bytes_reject_their_row_alone(db: Database, workspace: WorkspaceId) -> None:
+    good = "".join(f"p{i}@x.test,Jürgen\n" for i in range(100)).encode()
+    data = b"email,name,no\0te\n" + good + b"bad@x.test,J\xfcrgen\nnul@x.test,a\0b\n"
+    done = await run(db, workspace, data)
+    assert counts(done) == (100, 0, 0, 2)
+    assert "encoding" in done.problems[0]["message"]
+    parts = [part async for part in audience.rejected_rows(db, workspace=workspace, import_=done.id)]
+    assert "J\ufffdrgen" in b"".join(parts).decode()
+
+
 async def test_cancelled_it_stops_at_once(db: Database, workspace: WorkspaceId) -> None:
     job = await queue(db, workspace, table("email", [[f"p{i}@x.test"] for i in range(80_000)]))
     running = asyncio.ensure_future(audience.run_import(db, KEYS, workspace=workspace, import_=job.id))

@@ -25,7 +25,7 @@ def columns(*targets: str) -> list[Column]:
 
 def check(rows: list[list[Any]], *targets: str, overwrite: bool = False, skip: bool = False) -> Checked:
     plan = Plan(columns(*targets), "active", overwrite, skip, {})
-    return Checker(plan, b"k").check(Rows(rows, None, 2, {}), 0)
+    return Checker(plan, b"k").check(Rows(rows, list(range(2, len(rows) + 2)), 2, {}), 0)
 
 
 def staged(done: Checked) -> list[dict[str, Any]]:
@@ -191,3 +191,40 @@ def test_values_become_what_they_look_like() -> None:
     }
     assert {values: infer_type(values) for values in kinds} == kinds
     assert _check.OUT == ("unsubscribed", "bounced", "complained")
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | NASTY.filter(lambda text: "\udcff" not in text),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "\0"]), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(JSON, min_size=8, max_size=8), min_size=1, max_size=4), st.booleans())
+def test_any_values_are_taken_or_refused_in_words(rows: list[list[Any]], overwrite: bool) -> None:
+    rows = [["" if cell is None else cell for cell in row] for row in rows]
+    suggested = suggest([f"c{i}" for i in range(8)], rows, declared={})
+    assert len(suggested) == 8
+    rows = [["a@x.test", *row] for row in rows]
+    targets = (
+        "email",
+        "full_name",
+        "tags",
+        "status",
+        "attributes",
+        "field:x:text",
+        "field:n:number",
+        "field:d:date",
+        "phone",
+    )
+    done = check(rows, *targets, overwrite=overwrite)
+    assert done.size == done.people + done.updated + done.unchanged + len(done.rejects)
+    assert all(reject[3] for reject in done.rejects)
+    orjson.dumps(done.rejects)
+    for line in done.data.decode().split("\n")[:-1]:
+        assert len(line.split("\t")) == len(STAGED)

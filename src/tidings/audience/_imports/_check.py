@@ -17,7 +17,7 @@ from tidings.audience._addresses import LIMIT, plain_address
 from tidings.audience._field_types import ContactField, FieldType
 from tidings.audience._fields import PHONE_LIMIT, TEXT_LIMIT, ContactFields, clean_contact
 from tidings.audience._imports._mapping import FIELDS, Column
-from tidings.audience._imports._tables import Rows
+from tidings.audience._imports._tables import Rows, storable
 from tidings.audience._imports._values import coercion, read_status, split_name, split_tags
 from tidings.core.errors import Invalid
 from tidings.core.ids import FieldId
@@ -151,7 +151,7 @@ class Checker:
         if self._customs:
             values.attributes = self._attributes(columns, doubtful)
         if "attributes" in self._at:  # a whole object in a cell: always asked of the judge
-            doubtful.update(i for i, cell in enumerate(columns[self._at["attributes"]]) if cell not in {"", "{}"})
+            doubtful.update(i for i, cell in enumerate(columns[self._at["attributes"]]) if cell != "" and cell != "{}")
             values.attributes = values.attributes or list[dict[str, Any] | None]([None] * len(cells))
         self._statuses(columns, values, doubtful)
         if doubtful:
@@ -196,10 +196,10 @@ class Checker:
             return
         statuses: list[str | None] = [default] * len(values.emails)
         if "status" in self._at:
-            words = columns[self._at["status"]]
-            known = {word: read_status(str(word)) for word in set(words) if word != ""}
+            words = [str(word) for word in columns[self._at["status"]]]
+            known = {word: read_status(word) for word in set(words) if word}
             for position, word in enumerate(words):
-                if word != "":
+                if word:
                     status = known[word]
                     if status is None:
                         doubtful.add(position)
@@ -225,7 +225,7 @@ class Checker:
                 refused.add(position)
                 first = error.fields[0]
                 name = self._column_of(first.field)
-                shown = [c if isinstance(c, (str, int, float, bool)) else orjson.dumps(c).decode() for c in cells]
+                shown = [storable(c) if isinstance(c, str) else orjson.dumps(c).decode() for c in cells]
                 done.rejects.append([first_row + position, rows.line(position), name, first.message, shown])
                 continue
             self._put(values, position, fields)

@@ -19,7 +19,7 @@ from tidings.audience._imports._check import Checked, Checker, Plan
 from tidings.audience._imports._formats import FileFormat
 from tidings.audience._imports._open import open_table
 from tidings.audience._imports._protocol import BATCH, Framed, frame, read_frame
-from tidings.audience._imports._tables import Rows, Table
+from tidings.audience._imports._tables import Rows, Table, storable
 from tidings.core.errors import Invalid
 
 _MEMORY_LIMIT = 2 * 1024**3
@@ -55,13 +55,14 @@ def look_at(table: Table) -> dict[str, Any]:
     """Columns, and the cells of the first rows."""
     rows = next(table.batches(_LOOKED_AT), None)
     cells = [] if rows is None else [r for i, r in enumerate(rows.cells) if i not in rows.faults]
-    return {"columns": table.columns, "rows": cells}
+    shown = [[storable(cell) if isinstance(cell, str) else cell for cell in row] for row in cells]
+    return {"columns": table.columns, "rows": shown}
 
 
 def _drop(rows: Rows, count: int) -> None:
-    lines = [rows.line(i) for i in range(count, len(rows.cells))] if rows.lines is None else rows.lines[count:]
+    rows.line(0)  # counts them all, while the rows before are here
     rows.cells = list(itertools.islice(rows.cells, count, None))
-    rows.lines = lines
+    rows.lines = (rows.lines or [])[count:]
     rows.faults = {i - count: words for i, words in rows.faults.items() if i >= count}
 
 

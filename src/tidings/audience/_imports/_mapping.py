@@ -62,7 +62,7 @@ def suggest(names: Sequence[str], rows: Sequence[Sequence[Any]], *, declared: Ma
     taken: set[str] = set()
     columns: list[Column] = []
     for position, name in enumerate(names):
-        values = [str(row[position]) for row in rows if position < len(row) and row[position] not in {"", None}]
+        values = [str(row[position]) for row in rows if position < len(row) and row[position] != ""]
         target = known.get(name.strip().lower()) or _by_name(name)
         if not values and _NAMELESS.fullmatch(name):
             target = "ignore"  # spreadsheets leave empty columns at the end

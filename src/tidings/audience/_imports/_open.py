@@ -68,7 +68,8 @@ class _Unpacked:
             for rows in table.batches(size):
                 if not same:
                     # Where each row lies must be asked before its cells are moved.
-                    rows.lines = rows.lines or [rows.first_line + i for i in range(len(rows.cells))]
+                    if rows.cells:
+                        rows.line(0)
                     rows.cells = [
                         row if i in rows.faults else ["" if place is None else row[place] for place in places]
                         for i, row in enumerate(rows.cells)

@@ -44,13 +44,13 @@ class Rows:
     faults: dict[int, str]
 
     def line(self, position: int) -> int:
-        """The line in the file where this row begins."""
-        if self.lines is not None:
-            return self.lines[position]
-        line = self.first_line
-        for row in self.cells[:position]:
-            line += 1 + sum(len(_LINE_BREAK.findall(cell)) for cell in row if "\n" in cell or "\r" in cell)
-        return line
+        """The line in the file where this row begins; one past the last row: where the next would."""
+        if self.lines is None:
+            self.lines = [self.first_line]
+            for row in self.cells:
+                breaks = sum(len(_LINE_BREAK.findall(cell)) for cell in row if "\n" in cell or "\r" in cell)
+                self.lines.append(self.lines[-1] + 1 + breaks)
+        return self.lines[position]
 
 
 class Table(Protocol):
@@ -63,11 +63,18 @@ class Table(Protocol):
         ...
 
 
+def storable(text: str) -> str:
+    """Text that JSON and PostgreSQL can hold: what they cannot is shown as U+FFFD."""
+    if text.isprintable():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "\ufffd")
+
+
 def name_columns(header: Iterable[Any]) -> list[str]:
     """Names for columns: what the header says, made unique; nameless ones get their number."""
     names: list[str] = []
     for position, cell in enumerate(header, 1):
-        name = base = " ".join(str(cell).split())[:200].replace("\0", "") or f"Column {position}"
+        name = base = storable(" ".join(str(cell).split())[:200]) or f"Column {position}"
         number = 2
         while name in names:
             name, number = f"{base} ({number})", number + 1
