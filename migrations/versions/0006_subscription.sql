@@ -74,3 +74,5 @@ CREATE INDEX consents_by_email ON consents (workspace_id, email, at);
 CREATE INDEX consents_by_network ON consents (workspace_id, network, at) WHERE source = 'form';
 CREATE INDEX consents_by_form ON consents (workspace_id, form_id, at) WHERE form_id IS NOT NULL;
 CREATE INDEX consents_open ON consents (expires_at) WHERE confirmed_at IS NULL AND expires_at IS NOT NULL;
+CREATE INDEX consents_waiting ON consents (workspace_id, id)
+    WHERE confirmed_at IS NULL AND declined_at IS NULL AND expires_at IS NOT NULL;

@@ -10,8 +10,8 @@ from tidings import audience
 from tidings.accounts import SYSTEM
 from tidings.audience import ConsentRefused, ConsentState, ContactFields, ListSettings, OptIn, Proof, Verdict
 from tidings.core.crypto import Keyring
-from tidings.core.db import Database, Tx
-from tidings.core.ids import ConsentId, ContactId, ListId, WorkspaceId
+from tidings.core.db import Database, Tx, sql
+from tidings.core.ids import ConsentId, ContactId, FormId, ListId, WorkspaceId
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WEEK = timedelta(days=7)
@@ -281,3 +281,61 @@ async def test_erasing_a_contact_erases_its_consents(db: Database, workspace: Wo
         contact = ContactId(await tx.fetchval("SELECT id FROM contacts"))
         await audience.delete_contact(tx, workspace=workspace, contact=contact, by=SYSTEM(workspace), now=NOW)
         assert await tx.fetchval("SELECT count(*) FROM consents") == 0
+
+
+async def test_limits_are_counted_by_index_whatever_was_kept(db: Database, workspace: WorkspaceId) -> None:
+    async with db.transaction() as tx:
+        await tx.execute(
+            """INSERT INTO consents (workspace_id, email, list_ids, source, form_id, wording, network, at, expires_at, confirmed_at)
+               SELECT $1, 'a' || i % 5000 || '@example.com', '{1}', 'form', 1 + i % 3, '', '192.0.2.' || i % 200,
+                      $2::timestamptz - i * interval '10 s', $2, CASE WHEN i % 100 > 0 THEN $2::timestamptz END
+               FROM generate_series(1, 40000) AS i""",
+            workspace,
+            NOW,
+        )
+        await tx.execute("ANALYZE consents")
+        statement = sql("tidings.audience", "_recent_consents")
+        rows = await tx.fetch(
+            f"EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) {statement}",
+            workspace,
+            "a7@example.com",
+            "192.0.2.7",
+            1,
+            NOW,
+            50,
+        )
+        told = "\n".join(row[0] for row in rows)
+        assert "Seq Scan" not in told, told
+        for index in ("consents_by_email", "consents_by_network", "consents_by_form"):
+            assert index in told, told
+        recent = await audience.recent_consents(
+            tx, workspace=workspace, email="a7@example.com", network="192.0.2.7", form=FormId(1), most=50, now=NOW
+        )
+        assert (recent.address, recent.network, recent.form) == (2, 2, 50)
+        assert recent.last_at == NOW - timedelta(seconds=70)
+
+
+async def test_consents_by_state_are_what_each_says_of_itself(db: Database, workspace: WorkspaceId) -> None:
+    async with db.transaction() as tx:
+        news, offers = await new_list(tx, workspace), await new_list(tx, workspace, "Offers")
+        await ask(tx, workspace, "pending@example.com", news)
+        await ask(tx, workspace, "late@example.com", offers, now=NOW - 2 * WEEK)
+        await audience.decline_consent(
+            tx, workspace=workspace, consent=await ask(tx, workspace, "not@example.com", news), now=NOW
+        )
+        await confirm(tx, workspace, await ask(tx, workspace, "given@example.com", news, offers))
+
+        async def found(**wanted: Any) -> list[str]:
+            page = await audience.list_consents(tx, workspace=workspace, limit=10, now=NOW, **wanted)
+            return [one.email.partition("@")[0] for one in page]
+
+        everybody = await audience.list_consents(tx, workspace=workspace, limit=10, now=NOW)
+        for state in ConsentState:
+            assert await found(state=state) == [
+                one.email.partition("@")[0] for one in everybody if one.state(NOW) is state
+            ]
+            assert len(await found(state=state)) == 1
+        assert await found(list=offers) == ["given", "late"]
+        assert await found(list=news, state=ConsentState.PENDING, email="pending@example.com") == ["pending"]
+        assert await found(form=FormId(1)) == []
+        assert await found(before=everybody[1].id) == ["late", "pending"]

@@ -31,6 +31,9 @@ _WORDS = 1000
 _FORGOTTEN_AT_ONCE = 5000
 
 
+_OPEN = "confirmed_at IS NULL AND declined_at IS NULL AND expires_at IS NOT NULL"
+
+
 class ConsentNotFound(NotFound):
     """There is no such consent in this workspace."""
 
@@ -48,6 +51,15 @@ class ConsentState(StrEnum):
     """It was not confirmed in time."""
     DECLINED = "declined"
     """The owner of the address said that it was not them."""
+
+
+_STATES = {
+    ConsentState.PENDING: f"{_OPEN} AND expires_at > $",
+    ConsentState.EXPIRED: f"{_OPEN} AND expires_at <= $",
+    ConsentState.GIVEN: "declined_at IS NULL AND (confirmed_at IS NOT NULL OR expires_at IS NULL)",
+    ConsentState.DECLINED: "declined_at IS NOT NULL",
+}
+"""What `Consent.state` says, for the database; `$` is now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,26 +164,7 @@ async def recent_consents(
 
     Counting the form's stops at `most`.
     """
-    row = await tx.fetchrow(
-        """SELECT (SELECT count(*) FROM consents
-                   WHERE workspace_id = $1 AND email = $2 AND at > $5::timestamptz - interval '1 day'
-                     AND source <> 'preferences') AS address,
-                  (SELECT max(at) FROM consents
-                   WHERE workspace_id = $1 AND email = $2 AND source <> 'preferences') AS last_at,
-                  (SELECT count(*) FROM consents
-                   WHERE workspace_id = $1 AND source = 'form' AND network = $3 AND $3 <> ''
-                     AND at > $5::timestamptz - interval '1 hour') AS network,
-                  (SELECT count(*) FROM (
-                       SELECT FROM consents
-                       WHERE workspace_id = $1 AND form_id = $4 AND at > $5::timestamptz - interval '1 hour'
-                       LIMIT $6) AS counted) AS form""",
-        workspace,
-        email,
-        network,
-        form,
-        now,
-        most,
-    )
+    row = await tx.fetchrow(sql(__package__, "_recent_consents"), workspace, email, network, form, now, most)
     assert row is not None
     return Counts(row["address"], row["network"], row["form"], row["last_at"])
 
@@ -280,27 +273,24 @@ async def list_consents(
     now: datetime,
 ) -> list[Consent]:
     """A page of consents, newest first; `email` is a normalised address, `before` the id to continue below."""
+    where, values = (
+        ["workspace_id = $1", "id < $2"],
+        [workspace, 2**63 - 1 if before is None else before, limit, offset],
+    )
+    for condition, value in (
+        ("form_id = $", form),
+        ("email = $", email),
+        ("list_ids @> ARRAY[$::bigint]", list),
+    ):
+        if value is not None:
+            values.append(value)
+            where.append(condition.replace("$", f"${len(values)}"))
+    if state is not None:
+        where.append(_STATES[state].replace("$", f"${len(values) + 1}"))
+        values += [now] if "$" in _STATES[state] else []
     rows = await tx.fetch(
-        f"""SELECT {_COLUMNS} FROM consents
-            WHERE workspace_id = $1 AND id < $2
-              AND ($3::bigint IS NULL OR list_ids @> ARRAY[$3::bigint])
-              AND ($4::bigint IS NULL OR form_id = $4)
-              AND ($5::text IS NULL OR email = $5)
-              AND ($6::text IS NULL OR $6 = CASE
-                      WHEN declined_at IS NOT NULL THEN 'declined'
-                      WHEN confirmed_at IS NOT NULL OR expires_at IS NULL THEN 'given'
-                      WHEN expires_at > $7 THEN 'pending'
-                      ELSE 'expired' END)
-            ORDER BY id DESC LIMIT $8 OFFSET $9""",  # noqa: S608 - our own column names
-        workspace,
-        2**63 - 1 if before is None else before,
-        list,
-        form,
-        email,
-        state,
-        now,
-        limit,
-        offset,
+        f"SELECT {_COLUMNS} FROM consents WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT $3 OFFSET $4",  # noqa: S608
+        *values,
     )
     return [consent_of_row(row) for row in rows]
 
