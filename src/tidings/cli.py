@@ -86,6 +86,41 @@ def import_(
         raise typer.Exit(1)
 
 
+@app.command("export")
+def export(
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="a file, .gz compresses it; - is standard output")
+    ] = "-",
+    list: Annotated[str, typer.Option(help="only who is subscribed to this list: name or id")] = "",  # noqa: A002 - the option's name
+    segment: Annotated[str, typer.Option(help="only who is in this segment now: name or id")] = "",
+    status: Annotated[str, typer.Option(help="only active, unsubscribed, bounced or complained contacts")] = "",
+    format: Annotated[str, typer.Option(help="csv or jsonl; else by the file's name")] = "",  # noqa: A002
+    fields: Annotated[str, typer.Option(help="columns, with commas between; else all")] = "",
+    escape_formulas: Annotated[
+        bool, typer.Option(help="put an apostrophe before what a spreadsheet takes for a formula")
+    ] = True,
+    bom: Annotated[
+        bool, typer.Option("--bom", help="begin with a byte-order mark, by which Excel knows UTF-8")
+    ] = False,
+    workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "",
+) -> None:
+    """Export contacts as CSV or JSON lines, as they are at this moment. A file appears whole or not at all."""
+    from tidings.exporting import Wanted, run
+
+    wanted = Wanted(
+        output=output,
+        workspace=workspace,
+        list=list,
+        segment=segment,
+        status=status,
+        format=format,
+        fields=fields.split(",") if fields else [],
+        safe=escape_formulas,
+        bom=bom,
+    )
+    _run(run(_settings(), wanted))
+
+
 @app.command()
 def migrate() -> None:
     """Bring the database at TIDINGS_DATABASE_URL to this version's schema. `tidings up` does it by itself."""
@@ -191,6 +226,30 @@ def bench_import(
     from tidings.bench.imports import run
 
     _run(run(rows=rows, with_list=with_list, json=json))
+
+
+@bench.command("render")
+def bench_render(
+    seconds: Annotated[float, typer.Option(min=0.05, help="of measuring for each figure")] = 0.5,
+    json: Json = False,
+) -> None:
+    """Measure what a message costs to build, beside python-liquid, Jinja2 and the standard library in the same run."""
+    from tidings.bench.render import run
+
+    run(seconds=seconds, json=json)
+
+
+@bench.command("segments")
+def bench_segments(
+    contacts: Annotated[int, typer.Option(min=1000, help="contacts of the workspace")] = 1_000_000,
+    events: Annotated[int, typer.Option(min=1000, help="opens and clicks")] = 10_000_000,
+    repeat: Annotated[int, typer.Option(min=1, max=100, help="times that each is counted")] = 5,
+    json: Json = False,
+) -> None:
+    """Count each documented kind of condition on a large workspace, and measure."""
+    from tidings.bench.segments import run
+
+    _run(run(contacts=contacts, events=events, repeat=repeat, json=json))
 
 
 @app.command()
