@@ -21,6 +21,7 @@ from tidings.core.errors import NotFound
 from tidings.core.ids import ConsentId, ContactId, FormId, ListId, WorkspaceId, public_id
 
 Source: TypeAlias = Literal["form", "api", "preferences"]
+Values: TypeAlias = list[Any]
 
 KEPT = timedelta(days=30)
 """How long what was never confirmed is kept after it could be."""
@@ -273,10 +274,8 @@ async def list_consents(
     now: datetime,
 ) -> list[Consent]:
     """A page of consents, newest first; `email` is a normalised address, `before` the id to continue below."""
-    where, values = (
-        ["workspace_id = $1", "id < $2"],
-        [workspace, 2**63 - 1 if before is None else before, limit, offset],
-    )
+    where = ["workspace_id = $1", "id < $2"]
+    values: Values = [workspace, 2**63 - 1 if before is None else before, limit, offset]
     for condition, value in (
         ("form_id = $", form),
         ("email = $", email),

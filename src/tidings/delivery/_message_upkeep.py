@@ -57,7 +57,7 @@ RETURNING 1
 
 async def gather_messages(tx: Tx) -> int:
     """Make chunks of a thousand where hundreds of messages wait one by one; returns how many messages it took."""
-    rows = await tx.fetch(sql(__package__, "_gather"), _CROWD, _GATHERED)
+    rows = await tx.fetch(sql(__package__, "_gather_messages"), _CROWD, _GATHERED)
     return sum(row["gathered"] for row in rows)
 
 
