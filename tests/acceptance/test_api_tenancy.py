@@ -11,6 +11,7 @@ _OWN_AFFAIRS = {
     "create_contact_field",
     "create_tag",
     "create_template",
+    "create_block",
     "add_provider",
     "create_api_key",
     "update_workspace",

@@ -26,6 +26,18 @@ EXAMPLES: dict[str, Any] = {
         "list_ids": ["list_1"],
     },
     "ContactChanges": {"first_name": "Eva", "attributes": {"plan": "free", "trial_ends": None}},
+    "NewSegment": {
+        "name": "Active readers",
+        "description": "opened thrice in a quarter",
+        "conditions": {
+            "and": [
+                {"field": "status", "operator": "=", "value": "active"},
+                {"field": "opened", "operator": ">=", "value": 3, "last": "90 days"},
+            ]
+        },
+    },
+    "SegmentChanges": {"conditions": {"field": "tags", "operator": "contains", "value": "vip"}},
+    "SegmentToPreview": {"conditions": {"field": "lists", "operator": "is_set"}, "sample_size": 3},
     "NewContactField": {"name": "plan", "label": "Plan", "type": "choice", "choices": ["free", "pro"]},
     "ContactFieldChanges": {"choices": ["free", "pro", "enterprise"]},
     "NewTag": {"name": "vip", "colour": "#1c7ed6"},
@@ -51,12 +63,21 @@ EXAMPLES: dict[str, Any] = {
     },
     "FormChanges": {"consent": "Yes, send me the newsletter", "consent_box": True},
     "Contacts": {"contact_ids": ["contact_1"]},
+    "NewMessage": {
+        "to": "eve@example.com",
+        "subject": "Your order {{ order.number }}",
+        "text_content": "Thank you, {{ first_name }}. It is on its way.",
+        "sender_email": "shop@example.com",
+        "variables": {"first_name": "Eve", "order": {"number": 7}},
+    },
     "NewTemplate": {
         "name": "Spring sale",
         "subject": "{{ first_name | default: 'Hello' }}, the sale has begun",
         "html_content": '<p>Have a look: <a href="https://example.com/sale">everything on sale</a>.</p>',
     },
     "TemplateChanges": {"subject": "Two days left"},
+    "NewBlock": {"name": "footer", "html_content": "<p>Example Shop, {{ workspace.postal_address }}</p>"},
+    "BlockChanges": {"html_content": "<p>Example Shop since 1999, {{ workspace.postal_address }}</p>"},
     "Samples": {"variables": {"first_name": "Ann", "plan": "pro"}},
     "NewCampaign": {
         "name": "Spring sale, Europe",

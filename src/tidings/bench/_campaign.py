@@ -37,12 +37,12 @@ def template_html(size: str) -> str:
     return _HEAD + body + _FILLER * _FILLERS[size] + _TAIL
 
 
-def message_size(size: str) -> int:
-    """Octets of one such message on the wire."""
-    content = delivery.SendContent(
-        subject=_SUBJECT,
-        html=template_html(size),
-        text=_TEXT,
+def send_content(*, subject: str, html: str, text: str) -> delivery.SendContent:
+    """What a send of these sources would say."""
+    return delivery.SendContent(
+        subject=subject,
+        html=html,
+        text=text,
         sender_email="news@example.org",
         sender_name="Example News",
         reply_to="",
@@ -58,7 +58,11 @@ def message_size(size: str) -> int:
         track_opens=True,
         track_clicks=True,
     )
-    return len(delivery.sample_message(content))
+
+
+def message_size(size: str) -> int:
+    """Octets of one such message on the wire."""
+    return len(delivery.sample_message(send_content(subject=_SUBJECT, html=template_html(size), text=_TEXT)))
 
 
 async def prepare(

@@ -25,6 +25,7 @@ from tidings.content._footer import with_footer
 from tidings.content._limits import LimitExceeded
 from tidings.content._links import replace_html_links, replace_text_links
 from tidings.content._parse import RenderError, TemplateInvalid, compiles_alone, uses_variable
+from tidings.content._parts import Parts
 from tidings.content._plaintext import one_line, plain_text
 from tidings.content._preview import Missing, Preview, Sample, preview
 from tidings.content._templates import (
@@ -58,6 +59,7 @@ __all__ = [
     "LimitExceeded",
     "Missing",
     "Occasion",
+    "Parts",
     "Preview",
     "RecipientUrls",
     "RenderError",

@@ -137,7 +137,7 @@ class _Compiler:
             head.append("    loc = context.locals" if needs_context else "    loc = {}")
         if self._metered:
             head.append("    budget = context.budget" if needs_context else "    budget = Budget()")
-            head += ["    spend = budget.spend", "    keep = budget.keep"]
+            head += ["    spend = budget.spend", "    keep = budget.keep", "    turns = 0"]
         head.append("    out = []")
         tail = "    return budget.total(out)" if self._metered else "    return out"
         source = "\n".join([*head, *body, tail])

@@ -331,6 +331,16 @@ class Expressions:
         rest: Sequence[str | int | Path] = path.path[done:]
         if not rest:
             return base
+        if (
+            len(rest) == 1
+            and isinstance(rest[0], str)
+            and rest[0] not in {"size", "first", "last"}
+            and base.kind == "any"
+        ):
+            # What is nearly always so, without a call: an item of a plain object.
+            name, key = self.names.fresh("t"), repr(rest[0])
+            missed = f"walk({name}, ({key},), {self.names.undefined(path)})"
+            return Code(f"({name}[{key}] if type({name} := {base.source}) is dict and {key} in {name} else {missed})")
         segments = "".join(f"{self.value(one) if isinstance(one, Path) else repr(one)}, " for one in rest)
         source = f"({base.source} or BLANK)" if base.kind == "field" else base.source
         return Code(f"walk({source}, ({segments}), {self.names.undefined(path)})")

@@ -26,6 +26,11 @@ class Parts:
     blocks: Mapping[str, str] = field(default_factory=dict)
     strict: bool = False
 
+    @classmethod
+    def of(cls, source: str) -> "Parts":
+        """Undo `pack`. A text without blocks is its own main part."""
+        return unpack(source)
+
     def pack(self) -> str:
         """One text of it all."""
         blocks = "".join(f'{{% tidings_block "{name}" {len(text)} %}}{text}' for name, text in self.blocks.items())

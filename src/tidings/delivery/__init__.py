@@ -31,8 +31,9 @@ from tidings.delivery._providers import (
     list_providers,
     update_provider,
 )
+from tidings.delivery._receipts import gather_receipts
 from tidings.delivery._recipients import Recipient, list_recipients, recipient
-from tidings.delivery._sample import sample_message
+from tidings.delivery._sample import message_builder, sample_message
 from tidings.delivery._sends import (
     PREPARE,
     SendCounts,
@@ -83,6 +84,7 @@ __all__ = [
     "expire_leases",
     "finish_all",
     "gather_messages",
+    "gather_receipts",
     "get_message",
     "get_provider",
     "hand_over",
@@ -96,6 +98,7 @@ __all__ = [
     "recipient",
     "requeue_due",
     "resume_send",
+    "message_builder",
     "sample_message",
     "send_counts",
     "send_links",
