@@ -69,6 +69,11 @@ class World:
             "hourly_limit": 5,
             "active": True,
         }
+        segment = {
+            "name": "Adults",
+            "description": "d",
+            "conditions": {"and": [{"field": "lists", "operator": "contains", "value": ids["list_id"]}]},
+        }
         template = {
             "name": "T",
             "subject": "S",
@@ -144,6 +149,10 @@ class World:
             "put_list": list_,
             "add_to_list": some,
             "remove_from_list": some,
+            "create_segment": segment,
+            "update_segment": segment,
+            "put_segment": segment,
+            "preview_conditions": {"conditions": segment["conditions"], "exact": True, "sample_size": 2},
             "create_template": template,
             "update_template": template,
             "put_template": template,
@@ -165,6 +174,23 @@ class World:
                 "sender_name": "W",
             },
             "create_api_key": {"name": "K", "scopes": ["lists:read"]},
+            "send_message": {
+                "to": "eve@example.com",
+                "to_name": "Eve",
+                "subject": "S",
+                "html_content": "<p>{{ a }}</p>",
+                "text_content": "t",
+                "variables": {"a": "b"},
+                "sender_email": "shop@example.com",
+                "sender_name": "Shop",
+                "reply_to": "re@example.com",
+                "headers": {"X-A": "b"},
+                "attachments": [{"filename": "a.txt", "content": "SGVsbG8=", "content_type": "text/plain"}],
+                "kind": "transactional",
+                "track_opens": True,
+                "track_clicks": True,
+                "provider_id": ids["provider_id"],
+            },
             "unsubscribe": {"token": "x" * 40, "reason": "r"},
         }
 
@@ -184,6 +210,9 @@ async def make_world(api: Client) -> World:
     await make("field_id", "/contact-fields", {"name": "plan", "type": "text"})
     await make("tag_id", "/tags", {"name": "vip"})
     world.ids["import_id"] = await upload_file(api)
+    await make(
+        "segment_id", "/segments", {"name": "S", "conditions": {"field": "status", "operator": "=", "value": "active"}}
+    )
     await make("template_id", "/templates", {"name": "Hello", "subject": "Hi", "html_content": "<p>Hi</p>"})
     await make("block_id", "/blocks", {"name": "footer", "html_content": "<p>Acme</p>"})
     await make("provider_id", "/providers", {"name": "Sandbox", "kind": "sandbox", "is_default": True})
@@ -203,6 +232,11 @@ async def make_world(api: Client) -> World:
     await make("consent_id", f"/lists/{world.ids['list_id']}/subscriptions", signup)
     world.ids["suppression_id"] = next(
         iter((await api("POST", "/suppressions", {"emails": ["gone@example.com"]})).json["suppressions"].values())
+    )
+    await make(
+        "message_id",
+        "/messages",
+        {"to": "eve@example.com", "subject": "S", "text_content": "t", "sender_email": "s@example.com"},
     )
     world.ids["version"] = "1"
     world.ids["other"] = "1"

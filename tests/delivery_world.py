@@ -47,7 +47,7 @@ class ObedientServer:
     _server: Any = None
 
     async def start(self, port: int = 0) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, limit=2**25)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

@@ -50,8 +50,8 @@ class MessageWire:
         marketing = content.kind == MessageKind.MARKETING
         html = text = ""
         self.says_how_to_leave = any(
-            uses_variable(source, "unsubscribe_url", html=is_html)
-            for source, is_html in ((content.html, True), (content.text, False))
+            uses_variable(source, "unsubscribe_url", html=is_html, field=field)
+            for source, is_html, field in ((content.html, True, "html_content"), (content.text, False, "text_content"))
         )
         """Its author put `unsubscribe_url` in."""
         if content.html:

@@ -58,7 +58,7 @@ class Message:
     track_opens: bool = False
     track_clicks: bool = False
     template: TemplateId | None = None
-    """Where the content comes from, for people who look the message up."""
+    """Where the content comes from. Without a version and without content: its current one is taken."""
     template_version: int | None = None
 
 
@@ -85,6 +85,7 @@ async def queue_message(
     every field that is wrong, TemplateInvalid, RenderError.
     """
     owner = await accounts.get_workspace(tx, workspace=workspace)
+    message = await _filled(tx, workspace, message)
     message = _checked(message, owner)
     through = await _provider(tx, workspace, provider)
     person = await _person(tx, workspace, message)
@@ -136,6 +137,26 @@ async def queue_message(
     )
     await tx.execute("SELECT pg_notify($1, '')", CHUNKS)
     return MessageId(number)
+
+
+async def _filled(tx: Tx, workspace: WorkspaceId, message: Message) -> Message:
+    """With the content of its template, if it has one and no content of its own."""
+    if message.template is None or message.template_version is not None:
+        return message
+    if message.html or message.text:
+        raise MessageInvalid.at("template_id", "give a template, or html_content and text_content, not both")
+    try:
+        frozen = await content.freeze(tx, workspace=workspace, template=message.template)
+    except content.TemplateNotFound as error:
+        raise MessageInvalid.at("template_id", error.message) from None
+    derived = frozen.text == content.plain_text(frozen.html)
+    return _replaced(
+        message,
+        subject=message.subject or frozen.subject,
+        html=frozen.html,
+        text="" if derived else frozen.text,
+        template_version=frozen.version,
+    )
 
 
 def _checked(message: Message, owner: accounts.Workspace) -> Message:
