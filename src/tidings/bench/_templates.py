@@ -29,8 +29,10 @@ _JINJA_CONDITIONS = (
 )
 _LOOP = "{% for item in basket %}" + _LIQUID_CARD + "{% endfor %}"
 _PARTIALS = "{% render 'greeting', name: first_name %}{% render 'card' for basket as item %}"
-_JINJA_PARTIALS = "{% with name = first_name %}{% include 'greeting' %}{% endwith %}"
+_JINJA_PARTIALS = (
+    "{% with name = first_name %}{% include 'greeting' %}{% endwith %}"
     "{% for item in basket %}{% include 'card' %}{% endfor %}"
+)
 _FALLBACK = (
     "<table>{% tablerow item in basket cols: 2 %}{{ item.name }}{% endtablerow %}</table>"
     "{% for item in basket %}{% cycle 'odd', 'even' %}{{ item.name }}{% endfor %}"
