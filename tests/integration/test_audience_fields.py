@@ -42,7 +42,7 @@ async def test_python_and_the_database_make_the_same_of_a_value(db: Database, va
         for type_ in FieldType:
             declared = field(type_)
             rows = await connection.fetch(
-                "SELECT contact_field_value(v, $2, $3) AS made FROM jsonb_array_elements($1) WITH ORDINALITY AS t (v, o) ORDER BY o",
+                "SELECT contact_field_value(v, $2, $3) AS made FROM jsonb_array_elements($1) WITH ORDINALITY t (v, o) ORDER BY o",
                 values,
                 type_,
                 list(declared.choices),
