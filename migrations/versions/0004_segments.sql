@@ -52,7 +52,7 @@ CREATE TABLE contact_receipts (
 ) WITH (fillfactor = 70);
 ALTER TABLE sends ADD COLUMN gathered_n  integer NOT NULL DEFAULT 0,   -- receipts up to this n are gathered
                   ADD COLUMN gathered_at timestamptz;                  -- all of them
-CREATE INDEX sends_ungathered ON sends (workspace_id, id) WHERE gathered_at IS NULL;
+CREATE INDEX sends_ungathered ON sends (workspace_id, id) WHERE gathered_at IS NULL AND campaign_id IS NOT NULL;
 
 ALTER TABLE events ADD COLUMN link smallint;                           -- of a click: its place in the message
 UPDATE events SET link = (data ->> 'link')::smallint WHERE type = 'clicked' AND data ? 'link';

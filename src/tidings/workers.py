@@ -42,6 +42,7 @@ async def conduct(app: App, stop: asyncio.Event) -> None:
         every(1, conductor.gather),
         every(10, conductor.tidy_messages),
         every(0.5, conductor.cancel),
+        every(5, conductor.gather_receipts),
         forever(conductor.expire),
         every(3600, conductor.tidy),
         run_jobs(app.db, stop, jobs=audience.jobs(app.db, app.keys)),
@@ -122,6 +123,13 @@ class Conductor:
                 some = await delivery.cancel_some(tx, now=utc_now()) > 0
         async with self._db.transaction() as tx:
             await delivery.close_cancelled(tx, now=utc_now())
+
+    async def gather_receipts(self) -> None:
+        """Gather the receipts of sends that are over, some thousand a transaction."""
+        some = True
+        while some:
+            async with self._db.transaction() as tx:
+                some = await delivery.gather_receipts(tx, now=utc_now())
 
     async def expire(self) -> None:
         """Settle the chunks of workers that vanished, once we saw the database up for a whole lease.

@@ -9,6 +9,7 @@ from tidings.api import _problem_codes
 from tidings.api._examples import EXAMPLES
 from tidings.api._idempotency import HEADER
 from tidings.api.problems import MEDIA_TYPE
+from tidings.audience import conditions_schemas
 
 _PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -58,6 +59,8 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
         schemas.pop(name, None)
     assert "Problem" not in schemas, "a model of that name would be described as an RFC 9457 problem"
     schemas["Problem"] = _PROBLEM
+    schemas.update(conditions_schemas())
+    _refer(document)
     for name, example in EXAMPLES.items():
         schemas[name]["examples"] = [example]
     known, expected = _problem_codes.known(), set[str]()
@@ -78,6 +81,19 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
         for code in sorted(expected, key=lambda code: (known[code][0], code))
     ]
     return document
+
+
+def _refer(part: Any) -> None:
+    """`{"x-schema": NAME}` becomes a reference to a schema that no model makes."""
+    if isinstance(part, dict):
+        if name := part.pop("x-schema", None):
+            part.pop("title", None)
+            part["$ref"] = f"#/components/schemas/{name}"
+        for inner in part.values():
+            _refer(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            _refer(inner)
 
 
 def _summary(operation: dict[str, Any]) -> str:

@@ -147,6 +147,7 @@ from tidings.audience._recipients import (
 )
 from tidings.audience._search import Found, search_contacts
 from tidings.audience._segments import (
+    CONDITIONS_SCHEMA,
     Fragment,
     Segment,
     SegmentCount,
@@ -156,6 +157,7 @@ from tidings.audience._segments import (
     SegmentNotFound,
     SegmentTooSlow,
     conditions_members,
+    conditions_schemas,
     count_segment,
     count_segments,
     create_segment,
@@ -200,6 +202,7 @@ from tidings.audience._tags import (
 )
 
 __all__ = [
+    "CONDITIONS_SCHEMA",
     "EVENT_BATCH_LIMIT",
     "EVENT_KEY_LIMIT",
     "EVENT_NAME_LIMIT",
@@ -295,6 +298,7 @@ __all__ = [
     "clean_contact",
     "clean_emails",
     "conditions_members",
+    "conditions_schemas",
     "confirm_consent",
     "contact_consents",
     "contact_subscriptions",

@@ -4,6 +4,8 @@ from tidings.audience._segments._fragment import Fragment
 from tidings.audience._segments._members import conditions_members, missing_segments, segment_members, settle_plans
 from tidings.audience._segments._preview import SegmentCount, SegmentTooSlow, count_segment, sample_segment
 from tidings.audience._segments._problems import SegmentInvalid
+from tidings.audience._segments._schema import ROOT as CONDITIONS_SCHEMA
+from tidings.audience._segments._schema import schemas as conditions_schemas
 from tidings.audience._segments._store import (
     Segment,
     SegmentExists,
@@ -18,6 +20,7 @@ from tidings.audience._segments._store import (
 )
 
 __all__ = [
+    "CONDITIONS_SCHEMA",
     "Fragment",
     "Segment",
     "SegmentCount",
@@ -27,6 +30,7 @@ __all__ = [
     "SegmentNotFound",
     "SegmentTooSlow",
     "conditions_members",
+    "conditions_schemas",
     "count_segment",
     "count_segments",
     "create_segment",

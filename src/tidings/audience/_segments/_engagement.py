@@ -75,7 +75,8 @@ def _received(context: Context, wanted: Times, when: Window) -> Members:
     live = """SELECT d.contact_id, d.at FROM deliveries AS d
         JOIN sends AS s ON s.workspace_id = d.workspace_id AND s.id = d.send_id AND d.n > s.gathered_n
         WHERE d.workspace_id = $1 AND d.state IN ('sent', 'delivered') AND d.send_id = ANY (
-            ARRAY(SELECT o.id FROM sends AS o WHERE o.workspace_id = $1 AND o.gathered_at IS NULL))"""
+            ARRAY(SELECT o.id FROM sends AS o WHERE o.workspace_id = $1 AND o.gathered_at IS NULL
+                  AND o.campaign_id IS NOT NULL))"""
     put = context.values.put
     if when.start:
         live += f" AND d.at >= {put(when.start, 'timestamptz')}"

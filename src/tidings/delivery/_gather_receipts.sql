@@ -1,0 +1,26 @@
+-- Gather the receipts of one campaign's send that is over, some thousand deliveries at once: segments ask who received what.
+-- A delivery's receipt is gathered in the transaction that moves `gathered_n` past it, so it is never counted twice.
+-- $1 deliveries at once, $2 now
+WITH one AS (
+    SELECT workspace_id, id, gathered_n, least(gathered_n + $1, recipients) AS until
+    FROM sends
+    WHERE gathered_at IS NULL AND campaign_id IS NOT NULL AND status IN ('done', 'cancelled') AND finished_at IS NOT NULL
+    ORDER BY workspace_id, id LIMIT 1
+    FOR NO KEY UPDATE SKIP LOCKED
+),
+gathered AS (
+    INSERT INTO contact_receipts AS r (workspace_id, contact_id, at)
+    SELECT d.workspace_id, d.contact_id, array_agg(t.second ORDER BY t.second)
+    FROM one
+    JOIN deliveries AS d ON d.workspace_id = one.workspace_id AND d.send_id = one.id
+        AND d.n > one.gathered_n AND d.n <= one.until
+    CROSS JOIN LATERAL (SELECT (floor(extract(epoch FROM d.at)) - 946684800)::integer AS second) AS t
+    WHERE d.state IN ('sent', 'delivered') AND d.contact_id IS NOT NULL
+    GROUP BY d.workspace_id, d.contact_id ORDER BY d.workspace_id, d.contact_id
+    ON CONFLICT (workspace_id, contact_id) DO UPDATE SET at = merged_times(r.at, excluded.at)
+)
+UPDATE sends AS s
+SET gathered_n = one.until, gathered_at = CASE WHEN one.until >= s.recipients THEN $2::timestamptz END
+FROM one
+WHERE s.workspace_id = one.workspace_id AND s.id = one.id
+RETURNING s.id
