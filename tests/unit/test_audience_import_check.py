@@ -62,7 +62,19 @@ EMAILS = st.one_of(
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(
-        st.tuples(EMAILS, NASTY, NASTY, NASTY, NASTY, NASTY, NASTY, NASTY, NASTY).map(list), min_size=1, max_size=6
+        st.tuples(
+            EMAILS,
+            NASTY,
+            NASTY,
+            NASTY,
+            st.sampled_from(["", "en", " pt-BR", "no language"]),
+            st.sampled_from(["", "UTC", "Europe/Riga ", "Mars"]),
+            NASTY,
+            st.sampled_from(["", "7", "1,5", "many"]),
+            NASTY,
+        ).map(list),
+        min_size=1,
+        max_size=6,
     )
 )
 def test_columns_say_what_clean_contact_says(rows: list[list[Any]]) -> None:
