@@ -13,6 +13,7 @@ from tidings import audience
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
 from tidings.core.ids import ContactId, WorkspaceId
+from tidings.delivery import Withdrawals
 
 
 @pytest.fixture
@@ -184,3 +185,22 @@ async def test_without_public_lists_there_is_still_the_way_out(base: str, db: Da
     assert b'value="leave"' in page.body
     assert b"/p/" not in (await ask(base, f"/u/{sent.token(1)}")).body
     assert WorkspaceId(1) == sent.workspace
+
+
+async def test_the_answer_waits_for_the_workers(
+    base: str, db: Database, sent: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids, path = await lists(db), f"/p/{sent.token(1)}"
+    asked: list[Any] = []
+    stands: list[Any] = []
+
+    async def settled(_: Withdrawals, *, workspace: WorkspaceId, contacts: Any, **more: Any) -> bool:
+        stands.append((await people(db))["reader1@example.com"][1][ids["News"]])  # after the commit
+        asked.extend(contacts)
+        return True
+
+    monkeypatch.setattr(Withdrawals, "settled", settled)
+    await ask(base, path, "POST", data=choice(ids, "News", "Offers"))
+    assert asked == []
+    await ask(base, path, "POST", data=choice(ids, "Offers"))
+    assert (asked, stands) == ([sent.contacts[0]], ["unsubscribed"])
