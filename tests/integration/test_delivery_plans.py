@@ -144,3 +144,56 @@ def test_statements_are_where_they_are_looked_for() -> None:
     folder = Path(__file__).parents[2] / "src/tidings/delivery"
     for file in folder.glob("*.sql"):
         assert file.read_text(encoding="utf-8").startswith("--"), f"{file.name} begins by saying what it is for"
+
+
+async def test_plans_of_messages(db: Database, workspace: int) -> None:
+    await _fill(db, workspace)
+    now = datetime.now(UTC)
+    async with db.transaction() as tx:
+        await tx.execute(
+            """
+            INSERT INTO sends (workspace_id, id, provider_id, status, priority, list_ids, created_at)
+            VALUES ($1, 1000, 1, 'running', 0, '{}', now())
+            """,
+            workspace,
+        )
+        await tx.execute(
+            """
+            INSERT INTO messages (workspace_id, id, send_id, n, kind, to_email, address_hash, to_name, first_name, last_name, phone,
+                language, time_zone, tags, variables, known_at, content_hash, subject, headers, attached, created_at)
+            SELECT $1, n, 1000, n, 'transactional', n || '@example.com', '', '', '', '', '', '', '', '{}', '{}', now(), '', '',
+                   '[]', '[]', now()
+            FROM generate_series(1, 5000) AS n
+            """,
+            workspace,
+        )
+        await tx.execute(
+            "INSERT INTO deliveries (workspace_id, send_id, n) SELECT $1, 1000, n FROM generate_series(1, 5000) AS n",
+            workspace,
+        )
+        await tx.execute(
+            """
+            INSERT INTO chunks (workspace_id, send_id, chunk_no, provider_id, priority, position, first_n, last_n, ns)
+            SELECT $1, 1000, n, 1, 0, n, n, n, ARRAY[n] FROM generate_series(1, 5000) AS n
+            """,
+            workspace,
+        )
+    async with db.connection() as connection:
+        await connection.execute("ANALYZE")
+    async with db.transaction() as tx:
+        fetch = await _plan(tx, _statement("_fetch_messages"), workspace, 1000, 7, 7, [7])
+        assert "Seq Scan on deliveries" not in fetch
+        assert "Seq Scan on messages" not in fetch
+        queue = await _plan(
+            tx,
+            _statement("_queue_message"),
+            *(workspace, 1000, 1, b"h", "{}", "transactional", None, "a@example.com", b"h", "", "", "", "", "", "", []),
+            *("{}", now, None, None, "s", "[]", "[]", None, now),
+        )
+        assert queue.count("chunks_urgent") + queue.count("chunks_pending") >= 2
+        assert "Seq Scan" not in queue
+        whom = await _plan(tx, _statement("_messages_of"), [workspace], [1000], [7])
+        assert "Seq Scan on messages" not in whom
+        # Nobody's turn depends on how much another has waiting.
+        claim = await _plan(tx, _statement("_claim"), "me", 60.0, 2, [], 0, 0)
+        assert "chunks_pending" in claim
