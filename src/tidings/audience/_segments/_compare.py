@@ -5,7 +5,7 @@ otherwise. Negatives are made by whoever calls, by NOT.
 """
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from tidings.audience._segments import _values
@@ -85,7 +85,7 @@ def _day_range(told: Operator, value: Any, today: date) -> tuple[date, date]:
         length = _values.duration(value)
         if not length.in_days:
             raise Wrong("value", "this field holds days: give days, weeks, months or years")
-        midnight = datetime(today.year, today.month, today.day)  # noqa: DTZ001 - only its day is used
+        midnight = datetime(today.year, today.month, today.day, tzinfo=UTC)
         if told is O.IN_THE_LAST:
             return length.before(midnight).date(), today
         return today, length.after(midnight).date()
