@@ -108,7 +108,13 @@ async def test_killed_workers_lose_no_message(tmp_path: Path) -> None:
         port = int(sink.stdout.readline())
         async with running_system(data) as system:
             async with system.database() as db:
-                provider = {"host": "127.0.0.1", "port": port, "tls": "none", "connections": 4, "rate_per_second": 150}
+                provider: dict[str, object] = {
+                    "host": "127.0.0.1",
+                    "port": port,
+                    "tls": "none",
+                    "connections": 4,
+                    "rate_per_second": 150,
+                }
                 workspace, _ = await prepare(db, system.keys, recipients=1, size="5kb", provider=provider)
                 async with db.transaction() as tx:
                     key = await accounts.create_api_key(tx, workspace=workspace, name="t", scopes=["*"], now=utc_now())
