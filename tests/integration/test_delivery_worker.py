@@ -211,7 +211,7 @@ async def test_a_chunk_whose_claim_was_never_answered_is_not_kept(db: Database, 
         campaign = await w.campaign()
         begin = worker._begin
         forgotten: list[Any] = []
-        worker._begin = lambda row, *_: forgotten.append(row)  # type: ignore[method-assign]
+        worker._begin = lambda row, *_, **__: forgotten.append(row)  # type: ignore[method-assign]
         await w.launch(campaign)
         await eventually(lambda: asyncio.sleep(0, forgotten), bool)
         worker._begin = begin  # type: ignore[method-assign]
