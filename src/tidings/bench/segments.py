@@ -10,7 +10,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from tidings import audience
+from tidings import audience, delivery
 from tidings.accounts import create_workspace
 from tidings.core.clock import utc_now
 from tidings.core.db import Database, sql
@@ -126,6 +126,10 @@ async def prepare(db: Database, *, contacts: int, events: int) -> WorkspaceId:
         for name, number in (("workspace", workspace), ("contacts", contacts), ("events", events)):
             script = script.replace(f"{{{name}}}", str(int(number)))
         await tx.execute(script, timeout=3600)
+    more = True
+    while more:
+        async with db.transaction() as tx:
+            more = await delivery.gather_receipts(tx, now=utc_now())
     async with db.connection() as connection:
         await connection.execute(f"VACUUM (ANALYZE) {_TABLES}", timeout=3600)
     return workspace

@@ -95,8 +95,8 @@ async def settle_plans(tx: Tx) -> None:
 
 _SETTINGS = (
     ["enable_nestloop", "jit", "work_mem", "parallel_setup_cost", "parallel_tuple_cost", "min_parallel_table_scan_size",
-     "min_parallel_index_scan_size", "plan_cache_mode"],
-    ["off", "off", "128MB", "100", "0.01", "4MB", "256kB", "force_custom_plan"],
+     "min_parallel_index_scan_size", "plan_cache_mode", "random_page_cost"],
+    ["off", "off", "128MB", "100", "0.01", "4MB", "256kB", "force_custom_plan", "2"],
 )  # fmt: skip
 
 
