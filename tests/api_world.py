@@ -92,6 +92,8 @@ class World:
             "reply_to": "re@example.com",
             "contact_list_ids": [ids["list_id"]],
             "exclude_list_ids": [ids["list_id"]],
+            "segment_ids": [ids["segment_id"]],
+            "exclude_segment_ids": [ids["segment_id"]],
             "provider_id": ids["provider_id"],
             "schedule_time": "2046-01-01T00:00:00Z",
         }
@@ -160,7 +162,12 @@ class World:
             "create_block": block,
             "update_block": block,
             "put_block": block,
-            "count_audience": {"contact_list_ids": [ids["list_id"]]},
+            "count_audience": {
+                "contact_list_ids": [ids["list_id"]],
+                "exclude_list_ids": [ids["list_id"]],
+                "segment_ids": [ids["segment_id"]],
+                "exclude_segment_ids": [ids["segment_id"]],
+            },
             "create_campaign": campaign,
             "update_campaign": campaign,
             "put_campaign": campaign,

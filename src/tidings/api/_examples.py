@@ -38,6 +38,7 @@ EXAMPLES: dict[str, Any] = {
     },
     "SegmentChanges": {"conditions": {"field": "tags", "operator": "contains", "value": "vip"}},
     "SegmentToPreview": {"conditions": {"field": "lists", "operator": "is_set"}, "sample_size": 3},
+    "AudienceIn": {"contact_list_ids": ["list_1"], "exclude_segment_ids": ["segment_1"]},
     "NewContactField": {"name": "plan", "label": "Plan", "type": "choice", "choices": ["free", "pro"]},
     "ContactFieldChanges": {"choices": ["free", "pro", "enterprise"]},
     "NewTag": {"name": "vip", "colour": "#1c7ed6"},

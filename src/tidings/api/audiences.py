@@ -163,9 +163,12 @@ async def explain_recipient(campaign_id: CampaignRef, contact_id: ContactRef, ca
 
 @router.get("/{campaign_id}/why", summary="Why did this address get it, or not?")
 async def explain_address(
-    campaign_id: CampaignRef, call: Reading, email: Annotated[str, Query(max_length=320, description="an address")]
+    campaign_id: CampaignRef,
+    call: Reading,
+    email: Annotated[str, Query(max_length=320, description="an address; required")] = "",
 ) -> ExplanationOut:
     """The same question by address: `?email=ann@example.com`. A 404 says that no contact has it."""
+    await campaigns.get_campaign(call.tx, workspace=call.workspace, campaign=CampaignId(campaign_id))
     address = audience.normalise_email(email)
     found = await audience.list_contacts(call.tx, workspace=call.workspace, email=address, limit=1)
     if not found:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from tidings import audience, campaigns, compliance, events
@@ -213,7 +213,9 @@ async def list_contacts(
 
 
 @router.get("/by-email/{email}")
-async def get_contact_by_email(email: str, call: Reading) -> ContactOut:
+async def get_contact_by_email(
+    email: Annotated[str, Path(max_length=1000, examples=["ann@example.com"])], call: Reading
+) -> ContactOut:
     """The contact with this address."""
     normal = audience.normalise_email(email)
     return ContactOut.of(await audience.find_contact(call.tx, workspace=call.workspace, email=normal))

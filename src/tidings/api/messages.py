@@ -194,7 +194,7 @@ async def list_messages(
 ) -> Page[MessageOut]:
     """Messages, newest first. They are kept for 45 days."""
     wanted: dict[str, Any] = {
-        "to_email": None if to is None else audience.normalise_email(to),
+        "to_email": None if to is None else _address(to),
         "contact": None if contact_id is None else ContactId(contact_id),
         "template": None if template_id is None else TemplateId(template_id),
         "state": status,
@@ -216,6 +216,13 @@ async def get_message(message_id: MessageRef, call: Reading) -> MessageWithEvent
         **_told(found),
         events=[EventOut(type=one.type, at=one.at, agent=one.agent, data=dict(one.data)) for one in events],
     )
+
+
+def _address(to: str) -> str:
+    try:
+        return audience.normalise_email(to)
+    except audience.InvalidAddress as error:
+        raise audience.InvalidAddress.at("to", error.fields[0].message) from None
 
 
 def _told(message: MessageView) -> dict[str, Any]:
