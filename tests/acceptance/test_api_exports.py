@@ -181,8 +181,8 @@ async def test_who_hangs_up_leaves_nothing_behind(api: Client, app: App) -> None
     async def copies() -> int:
         async with app.db.connection() as connection:
             return await connection.fetchval(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query LIKE 'COPY (%'"
-                " AND pid <> pg_backend_pid()"
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'"
+                " AND query LIKE 'COPY (%' AND pid <> pg_backend_pid()"
             )
 
     for _ in range(3):

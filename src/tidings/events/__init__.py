@@ -1,6 +1,7 @@
 """What happened, and how often? Facts, hourly rollups, and each delivery's firsts.
 
-Owns: events, rollups, engagements, event_sources, contact_activity, contact_receipts. Everything that happens to a message or a contact is told here.
+Owns: events, rollups, engagements, event_sources, contact_activity, contact_receipts. Everything that happens to
+a message or a contact is told here.
 """
 
 from tidings.events._hand_over import hand_over
