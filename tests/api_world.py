@@ -214,7 +214,7 @@ async def make_world(api: Client) -> World:
     await make("list_id", "/lists", {"name": "News"})
     await make("contact_id", "/contacts", {"email": "ann@example.com", "list_ids": [world.ids["list_id"]]})
     world.ids["email"] = "ann@example.com"
-    await make("field_id", "/contact-fields", {"name": "plan", "type": "text"})
+    await make("field_id", "/contact-fields", {"name": "plan", "type": "choice", "choices": ["free", "pro"]})
     await make("tag_id", "/tags", {"name": "vip"})
     world.ids["import_id"] = await upload_file(api)
     await make(

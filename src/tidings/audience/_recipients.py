@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tidings.audience._segments import Fragment, missing_segments, segment_members
+from tidings.audience._segments import Fragment, missing_segments, segment_members, settle_plans
 from tidings.core.db import Tx, sql
 from tidings.core.errors import FieldProblem
 from tidings.core.ids import ListId, SegmentId, WorkspaceId, public_id
@@ -103,11 +103,13 @@ async def recipients(tx: Tx, *, workspace: WorkspaceId, audience: Audience, firs
 async def count_recipients(tx: Tx, *, workspace: WorkspaceId, audience: Audience, now: datetime) -> AudienceCount:
     """What a launch at this moment would number: the same question, counted."""
     who = await recipients(tx, workspace=workspace, audience=audience, first=2, now=now)
-    rows = await tx.fetch(
-        f"SELECT skip_reason, count(*) AS n FROM ({who.sql}) AS r GROUP BY skip_reason ORDER BY n DESC",  # noqa: S608 - our own words
-        workspace,
-        *who.values,
-    )
+    async with tx.transaction():
+        await settle_plans(tx)
+        rows = await tx.fetch(
+            f"SELECT skip_reason, count(*) AS n FROM ({who.sql}) AS r GROUP BY skip_reason ORDER BY n DESC",  # noqa: S608 - our own words
+            workspace,
+            *who.values,
+        )
     counts = {row["skip_reason"]: row["n"] for row in rows}
     mailable = counts.pop(None, 0)
     return AudienceCount(mailable + sum(counts.values()), mailable, counts)
@@ -118,6 +120,7 @@ async def anyone(tx: Tx, *, workspace: WorkspaceId, audience: Audience, now: dat
     if not audience.segments and not audience.excluded_segments:
         return await tx.fetchval(_ANYONE_LISTED, workspace, list(audience.lists), list(audience.excluded_lists))
     who = await recipients(tx, workspace=workspace, audience=audience, first=2, now=now)
+    await settle_plans(tx)
     return await tx.fetchval(f"SELECT EXISTS ({who.sql})", workspace, *who.values)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tidings.audience import Audience, recipients
+from tidings.audience import Audience, recipients, settle_plans
 from tidings.core.db import Tx, sql
 from tidings.core.errors import NotFound, TidingsError
 from tidings.core.ids import CampaignId, ProviderId, SendId, TemplateId, WorkspaceId
@@ -135,6 +135,8 @@ async def _prepare(tx: Tx, row: Any, chunk_size: int, now: datetime) -> None:
     whom = Audience(row["list_ids"], row["exclude_list_ids"], row["segment_ids"], row["exclude_segment_ids"])
     who = await recipients(tx, workspace=workspace, audience=whom, first=4, now=now)
     launch = sql(__package__, "_launch").replace("{audience}", who.sql)
+    if whom.segments or whom.excluded_segments:
+        await settle_plans(tx)
     counts = await tx.fetchrow(launch, workspace, send, now, *who.values)
     assert counts is not None
     await tx.execute(
