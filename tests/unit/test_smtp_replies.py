@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidings.delivery.providers import Deferred, Fault, Rejected, Throttled
-from tidings.delivery.providers._smtp_replies import RULES, Stage, _match, classify, text_of
+from tidings.delivery.providers._refusals import RULES, Stage, match
+from tidings.delivery.providers._smtp_replies import classify, text_of
 
 RECIPIENT, MESSAGE, SENDER = Fault.RECIPIENT, Fault.MESSAGE, Fault.SENDER
 MAIL, RCPT, DATA, DOT = Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT
@@ -84,7 +85,7 @@ def test_every_rule_is_shown_by_an_example() -> None:
     for stage, reply, _ in EXAMPLES:
         outcome = classify(stage, reply.encode())
         text = text_of(reply.encode())
-        rule = _match(stage, text[:3], outcome.status, text)
+        rule = match(stage, text[:3], outcome.status, text)
         reached.add(RULES.index(rule))
     assert [RULES[index] for index in range(len(RULES)) if index not in reached] == []
 

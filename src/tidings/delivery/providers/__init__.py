@@ -16,11 +16,13 @@ from tidings.delivery.providers._outcomes import (
     Unknown,
     Withdrawn,
 )
+from tidings.delivery.providers._refusals import FailureClass
 
 __all__ = [
     "KINDS",
     "Accepted",
     "Deferred",
+    "FailureClass",
     "Fault",
     "HealthState",
     "Outcome",

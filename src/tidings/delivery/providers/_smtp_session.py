@@ -14,11 +14,12 @@ import re
 
 from tidings.delivery.providers._interface import Outgoing
 from tidings.delivery.providers._outcomes import Accepted, Deferred, Throttled, Unknown, Withdrawn
+from tidings.delivery.providers._refusals import Stage
 from tidings.delivery.providers._smtp_config import SmtpTimeouts
 from tidings.delivery.providers._smtp_envelope import Commands
 from tidings.delivery.providers._smtp_handshake import Capabilities
 from tidings.delivery.providers._smtp_keeper import Keeper
-from tidings.delivery.providers._smtp_replies import Stage, classify, text_of
+from tidings.delivery.providers._smtp_replies import classify, text_of
 
 _WHOLE_REPLY = re.compile(rb"[2-5]\d\d(?: |\r?\Z)").match
 _REPLY_LINE = re.compile(rb"[2-5]\d\d(?:[ -]|\r?\Z)").match
