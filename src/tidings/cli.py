@@ -272,6 +272,30 @@ def render(
             sys.stdout.buffer.flush()
 
 
+@app.command("classify")
+def classify_command(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE…", help="messages, folders of them, .mbox files; - for standard input")
+    ],
+) -> None:
+    """Say what messages that came back are: bounces, complaints, automatic replies. One JSON object a message."""
+    import orjson
+
+    from tidings.delivery.bounces import classify, split_mbox
+
+    names = (str(p) for f in files for p in (sorted(Path(f).rglob("*")) if Path(f).is_dir() else [f]))
+    for name in names:
+        if name != "-" and not Path(name).is_file():
+            if Path(name).is_dir():
+                continue
+            raise typer.BadParameter(f"there is no file {name!r}", param_hint="FILE")
+        raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        for message in split_mbox(raw) if name.endswith(".mbox") else [raw]:
+            told = {"file": os.fsencode(name).decode("utf-8", "replace"), **classify(message).as_dict()}
+            sys.stdout.buffer.write(orjson.dumps(told) + b"\n")
+    sys.stdout.buffer.flush()
+
+
 def _settings() -> Settings:
     with _in_sentences():
         settings = read_settings(os.environ)

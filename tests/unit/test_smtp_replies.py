@@ -53,6 +53,9 @@ EXAMPLES: list[tuple[Stage, str, Fault | type[Deferred] | type[Throttled]]] = [
     (RCPT, "550 No such user here", RECIPIENT),
     (RCPT, "550 5.0.0 <spam.blocked@b.test>: User unknown", RECIPIENT),
     (RCPT, "550 gone", RECIPIENT),
+    (RCPT, "550 5.4.4 Host or domain name not found", RECIPIENT),
+    (DOT, "554 5.4.6 Too many hops", MESSAGE),
+    (RCPT, "550 5.5.1 Bad sequence", SENDER),
     # the mailbox, but not for good
     (RCPT, "550 5.2.1 The user you are trying to contact is receiving mail too quickly", Deferred),
     (RCPT, "552 5.2.2 The email account that you tried to reach is over quota", Deferred),

@@ -133,6 +133,11 @@ RULES: tuple[Rule, ...] = (
     Rule(("550", "551", "553", "554"), ("-",), (), _OURS, Verdict.SENDER, _K.BLOCK, "policy or reputation, told in words only"),
     Rule(("550", "551", "553", "554"), ("-",), (), _NOBODY, Verdict.RECIPIENT, _K.HARD, "no such mailbox, told in words only"),
     Rule(("550", "551", "553"), ("-",), (_R,), "", Verdict.RECIPIENT, _K.HARD, "a bare refusal of the recipient"),
+    # The way there
+    Rule(("5",), ("5.4.4", "5.4.310", "5.4.312"), (), r"(host|domain|dns)\b.*(not found|unknown|not exist)|nxdomain",
+         Verdict.RECIPIENT, _K.HARD, "no such domain, told by a relay of ours"),
+    Rule(("5",), ("5.3.", "5.4."), (_R,), "", Verdict.SENDER, _K.SOFT, "the system or the network: RFC 3463 X.3, X.4"),
+    Rule(("5",), ("5.3.", "5.4."), (), "", Verdict.MESSAGE, _K.SOFT, "the system or the network, told later"),
     # Nothing explains it: nobody is suppressed
     Rule(("5",), (), (_R,), "", Verdict.SENDER, _K.UNKNOWN, "refused at RCPT for a reason that is not the mailbox"),
     Rule(("5",), (), (), "", Verdict.MESSAGE, _K.UNKNOWN, "refused after the recipient was accepted"),

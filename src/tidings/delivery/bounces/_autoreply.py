@@ -1,0 +1,106 @@
+"""Replies of programs in a person's name: RFC 3834, and the many that do not follow it."""
+
+from tidings.delivery.bounces._addresses import addresses, is_daemon
+from tidings.delivery.bounces._parts import Headers, Part, get
+from tidings.delivery.bounces._report import Kind, Recipient, Report
+from tidings.delivery.providers import FailureClass
+
+_HEADERS = (
+    "x-autoreply", "x-autorespond", "x-autoresponder", "x-autoreply-from", "x-auto-reply-from", "x-vacation",
+    "x-mail-autoreply", "x-mailer-autoreply", "x-exim-autoreply", "x-yahoo-autoreply", "x-facebook-notify-autoreply",
+    "auto-response", "autoreply",
+)  # fmt: skip
+_PRECEDENCES = frozenset({"auto_reply", "auto-reply", "autoreply"})
+SUBJECTS = (
+    # English
+    "out of office", "out-of-office", "out of the office", "automatic reply", "auto reply", "auto-reply",
+    "autoreply", "auto response", "auto-response", "autoresponse", "autoresponder", "automated reply",
+    "automated response", "automatic response", "away from my mail", "away from the office", "vacation reply",
+    "vacation message", "on vacation", "on holiday", "on annual leave", "on leave", "i am away", "i'm away",
+    "i am out of", "i'm out of", "maternity leave", "parental leave", "auto:", "[auto-reply]", "ooo:",
+    "we received your", "we have received your", "ticket received", "your request has been received",
+    "thank you for your email", "thank you for contacting", "thanks for contacting", "thank you for your message",
+    "no longer with", "has left the company", "is no longer employed", "vacation response", "absence",
+    # challenge and response
+    "please confirm your message", "confirm your email to", "spamarrest", "your email requires verification",
+    "verify your email to", "boxbe", "click to verify", "action required to deliver your mail",
+    "earthlink spamblocker", "please confirm (conf#", "message awaiting your confirmation", "challenge-response",
+    "waiting list: action required",
+    # German, Dutch, Scandinavian, Finnish
+    "abwesenheit", "automatische antwort", "außer haus", "ausser haus", "nicht im büro", "im urlaub",
+    "urlaubsvertretung", "automatisch antwoord", "automatisch beantwoord", "afwezig", "afwezigheid",
+    "niet op kantoor", "buiten kantoor", "autosvar", "automatiskt svar", "automatisk svar", "frånvaro", "fraværende",
+    "fravær", "ikke til stede", "poissa", "automaattinen vastaus", "poissaolo", "eingangsbestätigung",
+    "sjálfvirkt svar",
+    # Romance
+    "réponse automatique", "reponse automatique", "absence du bureau", "message d'absence", "absent du bureau",
+    "en congé", "respuesta automática", "respuesta automatica", "fuera de la oficina", "ausente", "ausencia",
+    "resposta automática", "resposta automatica", "fora do escritório", "ausência", "risposta automatica",
+    "fuori sede", "fuori ufficio", "assenza", "assente", "răspuns automat", "resposta automàtica",
+    "contestación automática",
+    # Slavic, Baltic, Hungarian, Greek, Turkish
+    "automatyczna odpowiedź", "odpowiedź automatyczna", "autoodpowiedź", "poza biurem", "nieobecno",
+    "automatická odpověď", "mimo kancelář", "automatická odpoveď", "nepřítomnost", "samodejni odgovor",
+    "automatski odgovor", "автоответ", "автоматический ответ", "вне офиса", "отсутств", "автоматична відповідь",
+    "автоматичен отговор", "automatikus válasz", "házon kívül", "automātiska atbilde", "automaatvastus",
+    "automatinis atsakymas", "αυτόματη απάντηση", "εκτός γραφείου", "otomatik yanıt", "ofis dışında",
+    "otomatik cevap",
+    # Asian and Semitic
+    "自动回复", "自動回覆", "自動返信", "不在通知", "不在のお知らせ", "自動応答", "부재중", "자동 회신", "자동회신",
+    "자동 응답", "رد تلقائي", "خارج المكتب", "תשובה אוטומטית", "מחוץ למשרד", "ตอบกลับอัตโนมัติ", "trả lời tự động",
+    "balasan otomatis",
+)  # fmt: skip
+"""In lower case, in the subject."""
+_REASON = 300
+
+
+def is_likely(headers: Headers) -> bool:
+    """Whether the headers say so: looked at before the text, whose words may be those of a bounce ("no longer works here")."""
+    sender = addresses(get(headers, "from"))
+    if sender and is_daemon(sender[0]):
+        return False
+    subject = get(headers, "subject").lower()
+    return says_so(headers) and (any(w in subject for w in SUBJECTS) or any(name in headers for name in _HEADERS))
+
+
+def says_so(headers: Headers) -> bool:
+    """Whether any header or the subject marks an automatic reply."""
+    told = get(headers, "auto-submitted").lower()
+    if told.startswith(("auto-replied", "auto replied", "auto-reply", "vacation")) or (
+        told.startswith("auto-generated") and _vacation(headers)
+    ):
+        return True
+    if any(name in headers for name in _HEADERS):
+        return get(headers, "x-autoreply").lower() not in {"no", "none", "false"} or get(headers, "x-autorespond") != ""
+    if get(headers, "precedence").lower() in _PRECEDENCES or get(headers, "x-precedence").lower() in _PRECEDENCES:
+        return True
+    if get(headers, "x-mailer").lower().startswith(("vacation", "autoresponder", "auto-responder", "auto responder")):
+        return True
+    return _vacation(headers)
+
+
+def _vacation(headers: Headers) -> bool:
+    """By the subject: it begins with the words, or has them and follows a message that asked for no answer."""
+    subject = get(headers, "subject").lower().strip(" *[(!-\"'„“")
+    if subject.startswith(SUBJECTS):
+        return True
+    if not any(w in subject for w in SUBJECTS):
+        return False
+    # A person may well write "Re: your out of office policy"; a program marks itself.
+    return bool(
+        "x-auto-response-suppress" in headers
+        or get(headers, "return-path") == "<>"
+        or get(headers, "precedence").lower() in {"bulk", "junk"}
+        or ("auto-submitted" in headers and get(headers, "auto-submitted").lower() != "no")
+    )
+
+
+def read(root: Part) -> Report | None:
+    """The automatic reply that this is; None if it is none. It never says anything against the recipient."""
+    if not says_so(root.headers) or "list-unsubscribe" in root.headers:
+        return None
+    sender = addresses(root.get("from"))[:1]
+    reason = root.get("subject")[:_REASON]
+    return Report(
+        Kind.AUTO_REPLY, tuple(Recipient(a, "replied", "", False, FailureClass.AUTO_REPLY, reason) for a in sender)
+    )

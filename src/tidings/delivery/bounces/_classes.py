@@ -1,0 +1,92 @@
+"""Which class a failure is of: the table of refusals first, then words, then what the codes leave."""
+
+import re
+
+from tidings.delivery.bounces import _words as words
+from tidings.delivery.providers import FailureClass
+from tidings.delivery.providers._refusals import Rule, Stage, match, status_in
+
+_K = FailureClass
+_CODE = re.compile(r"(?<![\d.#:/-])([45]\d\d)(?=[ \-]|$|[;:,.)#])(?!\.\d)")
+_BRACKETED = re.compile(r"(?:#|\()([45]\.\d{1,3}\.\d{1,3})\b")
+_NOISE = re.compile(r"<[^>]*>|\S+@\S+|https?:\S*|www\.\S*|\S+/[\w./?=&%-]+", re.IGNORECASE)
+_GENERIC = frozenset({"", "5.0.0", "4.0.0", "5.1.0", "4.1.0", "5.3.0", "5.5.0", "5.4.0", "4.4.0"})
+_STATUS = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})")
+_READ = 600
+
+
+def judge(status: str, reason: str, *, action: str = "failed") -> tuple[FailureClass, str, bool]:
+    """The class, the status and whether it is permanent, of a failure told with this status and these words.
+
+    The status is the more telling of the field's and the one in the reason; "" if there is none. Transient by RFC 3463,
+    whatever digit comes first: X.2.2 (mailbox full), X.3 and X.4 (the system and the way there).
+    """
+    text = reason[:_READ]
+    found = _CODE.search(text)
+    code = found[1] if found else ""
+    told = _STATUS.search(status)
+    status = told[0] if told else ""
+    digit = (status or code)[:1]
+    inner = status_in(text, code[:1] or digit or "5") or (status_in(text, "4") if not digit else "")
+    if not inner and (bracketed := _BRACKETED.search(text)):
+        inner = bracketed[1]
+    if inner and (status in _GENERIC or inner[0] == status[:1]) and inner not in {"5.0.0", "4.0.0"}:
+        status = inner
+    digit = status[:1] or code[:1]
+    if action == "delayed" and digit != "4":
+        code, digit = "4", "4"
+    elif not digit:
+        digit = "5"
+    kind = _class(code if code[:1] == digit else digit, status if status[:1] == digit else "", text)
+    if action == "delayed" and kind in {_K.HARD, _K.UNKNOWN}:
+        kind = _K.SOFT
+    permanent = action == "failed" and (kind is _K.HARD or (digit == "5" and kind not in {_K.SOFT, _K.MAILBOX_FULL}))
+    return kind, status, permanent
+
+
+def _class(code: str, status: str, text: str) -> FailureClass:
+    low = _NOISE.sub(" ", text).lower()
+    ours = status[1:3] == ".7" and status not in {"5.7.17", "5.7.18"}
+    if not ours and any(w in low for w in words.MAILBOX_FULL) and "daily" not in low and "hourly" not in low:
+        return _K.MAILBOX_FULL
+    if not ours and any(w in low for w in words.LOOPS):
+        return _K.SOFT
+    rule = match(_stage(low), code, status, text)
+    if _says_enough(rule):
+        if rule.kind in {_K.POLICY, _K.BLOCK} and not rule.words:
+            return _ours(low) or rule.kind
+        return rule.kind
+    if _nobody_there(low) and code[0] == "5" and not ours:
+        return _K.HARD
+    if mistrust := _ours(low):
+        return mistrust
+    if code[0] == "4":
+        return _K.SOFT
+    if any(w in low for w in words.HARD) and not ours:
+        return _K.HARD
+    if any(w in low for w in words.SOFT):
+        return _K.SOFT
+    # A code alone says who refused; a bare digit does not.
+    return rule.kind if len(code) == 3 or rule.kind is not _K.HARD else _K.UNKNOWN
+
+
+def _says_enough(rule: Rule) -> bool:
+    """Whether the rule rests on a telling status or on words, not on a code that servers use for anything."""
+    return bool(rule.words) or bool(rule.statuses and rule.statuses[0] not in {"-", "5.3.", "5.4."})
+
+
+def _stage(low: str) -> Stage:
+    if "end of data" in low or "data command" in low or "after data" in low or "end of message" in low:
+        return Stage.DOT
+    return Stage.MAIL if "mail from command" in low or "after mail from" in low or "to mail from" in low else Stage.RCPT
+
+
+def _nobody_there(low: str) -> bool:
+    """The plainest words for it, which outweigh a mention of policy further on."""
+    return any(w in low for w in words.NOBODY)
+
+
+def _ours(low: str) -> FailureClass | None:
+    if any(w in low for w in words.BLOCK):
+        return _K.BLOCK
+    return _K.POLICY if any(w in low for w in words.POLICY) else None

@@ -1,0 +1,142 @@
+"""From bytes to a report: each reader is asked in turn, the most certain first."""
+
+from tidings.delivery.bounces import _arf, _autoreply, _dsn, _html, _notice, _original, _receipts
+from tidings.delivery.bounces._addresses import addresses, is_daemon, same
+from tidings.delivery.bounces._classes import judge
+from tidings.delivery.bounces._parts import MAX_TEXT, Headers, Part, read
+from tidings.delivery.bounces._report import OTHER, Kind, Recipient, Report
+from tidings.delivery.providers import FailureClass
+
+_TO = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-rcpt-to", "to")
+_MAX_TEXTS = 4
+
+
+def classify(message: bytes) -> Report:
+    """What this message is and whom it concerns. Pure, never raises, and takes bounded time and memory.
+
+    LF, CRLF and CR as line ends give the same report.
+    """
+    try:
+        return _classify(message)
+    except RecursionError:  # pragma: no cover - depth is bounded; the promise holds even if a defect unbinds it
+        return OTHER
+
+
+def _classify(message: bytes) -> Report:
+    root = read(message)
+    report = _read(root, root.walk())
+    if not report.recipients and (inner := _wrapped(root)) is not None:
+        report = _read(inner, inner.walk())
+    return Report(report.kind, report.recipients, report.original_message_id, _addressed_to(root.headers))
+
+
+def _wrapped(root: Part) -> Part | None:
+    """A report that a gateway put into an envelope of its own, with no word added."""
+    leaves = root.walk()
+    if len(leaves) > 2 or leaves[0].type != "message/rfc822" or leaves[0] is root:
+        return None
+    sender = addresses(root.get("from"))
+    if root.parameters.get("report-type") or (sender and is_daemon(sender[0])):
+        return read(leaves[0].body.encode("latin-1", "replace"))
+    return None
+
+
+def _read(root: Part, leaves: list[Part]) -> Report:
+    report = _arf.read(root, leaves) or _notification(root, leaves)
+    if report is None:
+        if _autoreply.is_likely(root.headers):
+            report = _autoreply.read(root)
+        report = report or _prose(root, leaves) or _receipts.read(root, leaves) or _autoreply.read(root) or OTHER
+    return report
+
+
+def _notification(root: Part, leaves: list[Part]) -> Report | None:
+    """A report with fields for machines (RFC 3464), in a part of their own or, broken, in the text."""
+    found: list[Recipient] = []
+    for leaf in leaves:
+        if leaf.type in _dsn.TYPES:
+            found = _dsn.recipients(_dsn.groups(leaf))
+            if found:
+                break
+    text = ""
+    if not found:
+        text = _text(leaves)
+        if "final-recipient:" not in text.lower() or not _notice.is_notice(root.headers, text):
+            return None
+        start = text.lower().index("final-recipient:")
+        start = max(0, text.rfind("\n\n", 0, start))
+        found = _dsn.recipients(_dsn.groups_of(text[start:].lstrip("\n")))
+        if not found:
+            return None
+    original = _original.enclosed(root)
+    if any(not r.reason or r.kind is FailureClass.UNKNOWN for r in found if r.action in {"failed", "delayed"}):
+        notice, _ = _original.split(text or _text(leaves))
+        told = _notice.read(root.headers, notice, [])
+        found = _dsn.with_words(found, told.reasons, told.said)
+    actions = {r.action for r in found}
+    kind = Kind.BOUNCE if "failed" in actions else Kind.DELAYED if "delayed" in actions else Kind.DELIVERED
+    return Report(kind, tuple(found), _original.message_id(original))
+
+
+def _prose(root: Part, leaves: list[Part]) -> Report | None:
+    """A notice for people."""
+    text = _text(leaves)
+    notice, rest = _original.split(text)
+    if not _notice.is_notice(root.headers, notice or text):
+        return None
+    original = _original.enclosed(root) or _original.quoted(rest)
+    ours = _original.senders(original) + list(_addressed_to(root.headers)) + _original.senders(root.headers)
+    told = _notice.read(root.headers, notice, ours)
+    if not told.reasons and not told.overall and not _notice.is_notice(root.headers, "") and not original:
+        return None
+    reasons = told.reasons
+    if not reasons:
+        reasons = dict.fromkeys(_not_ours(_original.drop(_original.recipients(original), ours), root.headers), "")
+    action = "delayed" if told.delayed else "failed"
+    found: list[Recipient] = []
+    for address, own in reasons.items():
+        reason = own or told.overall
+        if any(same(address, other.address) for other in found):
+            continue
+        kind, status, permanent = judge("", reason, action=action)
+        if kind is FailureClass.UNKNOWN and told.overall and told.overall != reason:
+            both = f"{reason} {told.overall}"
+            kind, status, permanent = judge("", both, action=action)
+            if kind is not FailureClass.UNKNOWN:
+                reason = told.said or both[:500]
+        found.append(Recipient(address, action, status, permanent, kind, reason))
+    return Report(Kind.DELAYED if told.delayed else Kind.BOUNCE, tuple(found), _original.message_id(original))
+
+
+def _not_ours(found: list[str], headers: Headers) -> list[str]:
+    """Without addresses of the domain that the notice went to: those are lists of the sender's own."""
+    domains = {a.rpartition("@")[2].lower() for a in _addressed_to(headers)}
+    return [a for a in found if a.rpartition("@")[2].lower() not in domains]
+
+
+def _text(leaves: list[Part]) -> str:
+    """What the message says to people, before anything it encloses."""
+    plain: list[str] = []
+    markup: list[str] = []
+    for leaf in leaves:
+        if leaf.type in _original.ENCLOSED:
+            break
+        if leaf.type == "text/html":
+            markup.append(leaf.text())
+        elif leaf.type.startswith("text/") or (leaf.type not in _dsn.TYPES and leaf.type == "multipart/report"):
+            plain.append(leaf.text())
+        if len(plain) + len(markup) >= _MAX_TEXTS:
+            break
+    text = "\n\n".join(plain)
+    if not text.strip():
+        text = "\n\n".join(_html.text_of(m) for m in markup)
+    return text[:MAX_TEXT]
+
+
+def _addressed_to(headers: Headers) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for name in _TO:
+        for value in headers.get(name, ())[:5]:
+            for address in addresses(value[:2000])[:5]:
+                found.setdefault(address)
+    return tuple(found)
