@@ -173,6 +173,8 @@ class World:
             "put_campaign": campaign,
             "add_provider": {"name": "P", "kind": "sandbox", "config": {}, "secret": {}, "is_default": False},
             "update_provider": {"name": "P", "config": {}, "secret": {}, "is_default": False},
+            "add_domain": {"domain": "other.example", "algorithms": ["ed25519"]},
+            "rotate_domain_keys": {"algorithms": ["ed25519"]},
             "create_workspace": {"name": "W", "postal_address": "1 Road"},
             "update_workspace": {
                 "name": "W",
@@ -223,6 +225,7 @@ async def make_world(api: Client) -> World:
     await make("template_id", "/templates", {"name": "Hello", "subject": "Hi", "html_content": "<p>Hi</p>"})
     await make("block_id", "/blocks", {"name": "footer", "html_content": "<p>Acme</p>"})
     await make("provider_id", "/providers", {"name": "Sandbox", "kind": "sandbox", "is_default": True})
+    await make("domain_id", "/domains", {"domain": "example.com", "algorithms": ["ed25519"]})
     await make("key_id", "/api-keys", {"name": "other", "scopes": ["lists:read"]})
     await make(
         "campaign_id",

@@ -13,6 +13,7 @@ _OWN_AFFAIRS = {
     "create_template",
     "create_block",
     "add_provider",
+    "add_domain",
     "create_api_key",
     "update_workspace",
 }

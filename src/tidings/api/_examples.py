@@ -48,6 +48,8 @@ EXAMPLES: dict[str, Any] = {
     "ManyToDelete": {"contact_ids": ["contact_1", "contact_2"]},
     "Merge": {"from": "contact_2", "prefer": "into", "address": "into"},
     "Leaving": {"reason": "Too many messages"},
+    "NewDomain": {"domain": "example.net", "algorithms": ["rsa", "ed25519"]},
+    "Rotation": {"algorithms": ["ed25519"]},
     "NewList": {"name": "Newsletter", "description": "News, once a month"},
     "ListChanges": {"name": "Monthly newsletter"},
     "NewSubscription": {

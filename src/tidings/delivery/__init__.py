@@ -1,11 +1,26 @@
 """How does a message get there, and what became of it? Sends, chunks, the pipeline, providers, outcomes.
 
 Owns: providers, budgets, sends, send_contents, deliveries, retries, chunks, send_counters, messages, message_contents,
-message_sends.
+message_sends, sending_domains, dkim_keys.
 Emits: bounced, deferred. The path of a message: _sends → _worker → _lane → providers → _recorder → _record.
 """
 
 from tidings.delivery._content import SendContent
+from tidings.delivery._dkim_keys import DkimAlgorithm
+from tidings.delivery._domains import (
+    DkimKey,
+    DomainConflict,
+    DomainNotFound,
+    SendingDomain,
+    activate_keys,
+    add_domain,
+    clean_domain,
+    delete_domain,
+    get_domain,
+    list_domains,
+    new_keys,
+    rotate_keys,
+)
 from tidings.delivery._hand_over import hand_over
 from tidings.delivery._message_content import MessageKind
 from tidings.delivery._message_parts import Attachment
@@ -57,6 +72,10 @@ __all__ = [
     "Attachment",
     "ChunkState",
     "DeliveryState",
+    "DkimAlgorithm",
+    "DkimKey",
+    "DomainConflict",
+    "DomainNotFound",
     "Message",
     "MessageEvent",
     "MessageInvalid",
@@ -72,33 +91,42 @@ __all__ = [
     "SendNotFound",
     "SendStatus",
     "SendWorker",
+    "SendingDomain",
     "Withdrawals",
+    "activate_keys",
+    "add_domain",
     "add_provider",
     "cancel_send",
     "cancel_some",
+    "clean_domain",
     "close_cancelled",
     "count_messages",
     "create_send",
     "default_provider",
+    "delete_domain",
     "delete_provider",
     "expire_leases",
     "finish_all",
     "gather_messages",
     "gather_receipts",
+    "get_domain",
     "get_message",
     "get_provider",
     "hand_over",
+    "list_domains",
     "list_messages",
     "list_providers",
     "list_recipients",
     "message_builder",
     "message_events",
+    "new_keys",
     "pause_send",
     "prepare_next",
     "queue_message",
     "recipient",
     "requeue_due",
     "resume_send",
+    "rotate_keys",
     "sample_message",
     "send_counts",
     "send_links",

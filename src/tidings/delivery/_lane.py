@@ -179,7 +179,7 @@ class Lane:
 
     def _set_aside(self, wire: Wire, reason: str) -> None:
         """Nothing more of what this message goes to, until the worker has stopped it."""
-        for run in [run for run in self.runs if run.wire is wire]:
+        for run in [run for run in self.runs if run.wire == wire]:
             self.remove(run)
             self._unusable(run, reason)
 

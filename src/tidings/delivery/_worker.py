@@ -23,6 +23,7 @@ from tidings.core.errors import TidingsError
 from tidings.core.ids import ProviderId, SendId, WorkspaceId
 from tidings.core.loops import RETRYABLE, every, forever
 from tidings.delivery._contents import Contents
+from tidings.delivery._dkim_signing import Signing
 from tidings.delivery._ears import Ears
 from tidings.delivery._journal import Journal
 from tidings.delivery._lanes import Lanes
@@ -74,6 +75,7 @@ class SendWorker:
         self._chunk_size = chunk_size
         self._journal = Journal(folder, owner=self._owner, slots=2 * (_MAX_RUNS + _MAX_URGENT), capacity=LARGEST_CHUNK)
         self._contents = Contents(db, Tokens(keys, public_url))
+        self._signing = Signing(db, keys)
         self._runs: dict[tuple[int, int, int], ChunkRun] = {}
         self._room, self._flush = asyncio.Event(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -226,6 +228,7 @@ class SendWorker:
             if wire is None:
                 hashes = [row["content_hash"] for row in rows]
                 wire = await self._contents.of_messages(workspace=run.workspace, send=run.send, hashes=hashes)
+            wire = await self._signing.sign(wire, workspace=run.workspace)
             # Last: between this and `lane.add` nothing else happens, so that it cannot be closed for being idle.
             lane = await self._lanes.open(run.workspace, ProviderId(run.provider))
         except (*RETRYABLE, SendNotFound):
