@@ -85,5 +85,6 @@ def is_daemon(address: str) -> bool:
 _DAEMONS = (
     "mailer-daemon", "mailerdaemon", "mailer_daemon", "mail-daemon", "maildaemon", "postmaster", "post.master",
     "mdaemon", "mailadmin", "mail-admin", "microsoftexchange", "mail.delivery.system", "maildeliverysystem",
-    "mail-delivery", "delivery-subsystem", "mailer-demon", "mail_daemon", "system.administrator", "mailsystem",
+    "mail-delivery", "delivery-subsystem", "mailer-demon", "post_master", "mail_daemon", "system.administrator",
+    "mailsystem",
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """From bytes to a report: each reader is asked in turn, the most certain first."""
 
-from tidings.delivery.bounces import _arf, _autoreply, _dsn, _html, _notice, _original, _receipts
+from tidings.delivery.bounces import _arf, _autoreply, _dsn, _html, _notice, _original, _receipts, _ses
 from tidings.delivery.bounces._addresses import addresses, is_daemon, same
 from tidings.delivery.bounces._classes import judge
 from tidings.delivery.bounces._parts import MAX_TEXT, Headers, Part, read
@@ -25,29 +25,42 @@ def classify(message: bytes) -> Report:
 def _classify(message: bytes) -> Report:
     root = read(message)
     report = _read(root, root.walk())
-    if not report.recipients and (inner := _wrapped(root)) is not None:
-        report = _read(inner, inner.walk())
     return Report(report.kind, report.recipients, report.original_message_id, _addressed_to(root.headers))
 
 
-def _wrapped(root: Part) -> Part | None:
-    """A report that a gateway put into an envelope of its own, with no word added."""
-    leaves = root.walk()
-    if len(leaves) > 2 or leaves[0].type != "message/rfc822" or leaves[0] is root:
+def _wrapped(root: Part, leaves: list[Part], *, said: bool) -> Part | None:
+    """A report that a gateway enclosed in a notice of its own: with nobody named there, or (not `said`) no word at all."""
+    enclosed = next((leaf for leaf in leaves if leaf is not root and leaf.type == "message/rfc822"), None)
+    if enclosed is None:
+        return None
+    inner = read(enclosed.body.encode("latin-1", "replace"))
+    if inner.type != "multipart/report" or "delivery-status" not in inner.parameters.get("report-type", ""):
         return None
     sender = addresses(root.get("from"))
-    if root.parameters.get("report-type") or (sender and is_daemon(sender[0])):
-        return read(leaves[0].body.encode("latin-1", "replace"))
+    if said or root.parameters.get("report-type") or (sender and is_daemon(sender[0])):
+        return inner
     return None
 
 
 def _read(root: Part, leaves: list[Part]) -> Report:
-    report = _arf.read(root, leaves) or _notification(root, leaves)
+    report = _arf.read(root, leaves) or _ses.read(leaves) or _notification(root, leaves)
     if report is None:
         if _autoreply.is_likely(root.headers):
             report = _autoreply.read(root)
-        report = report or _prose(root, leaves) or _receipts.read(root, leaves) or _autoreply.read(root) or OTHER
+        report = (
+            report
+            or _prose(root, leaves)
+            or _inner(root, leaves)
+            or _receipts.read(root, leaves)
+            or _autoreply.read(root)
+            or OTHER
+        )
     return report
+
+
+def _inner(root: Part, leaves: list[Part]) -> Report | None:
+    inner = _wrapped(root, leaves, said=False)
+    return _notification(inner, inner.walk()) if inner else None
 
 
 def _notification(root: Part, leaves: list[Part]) -> Report | None:
@@ -60,7 +73,7 @@ def _notification(root: Part, leaves: list[Part]) -> Report | None:
                 break
     text = ""
     if not found:
-        text = _text(leaves)
+        text = _text(root, leaves)
         if "final-recipient:" not in text.lower() or not _notice.is_notice(root.headers, text):
             return None
         start = text.lower().index("final-recipient:")
@@ -70,7 +83,7 @@ def _notification(root: Part, leaves: list[Part]) -> Report | None:
             return None
     original = _original.enclosed(root)
     if any(not r.reason or r.kind is FailureClass.UNKNOWN for r in found if r.action in {"failed", "delayed"}):
-        notice, _ = _original.split(text or _text(leaves))
+        notice, _ = _original.split(text or _text(root, leaves))
         told = _notice.read(root.headers, notice, [])
         found = _dsn.with_words(found, told.reasons, told.said)
     actions = {r.action for r in found}
@@ -80,7 +93,7 @@ def _notification(root: Part, leaves: list[Part]) -> Report | None:
 
 def _prose(root: Part, leaves: list[Part]) -> Report | None:
     """A notice for people."""
-    text = _text(leaves)
+    text = _text(root, leaves)
     notice, rest = _original.split(text)
     if not _notice.is_notice(root.headers, notice or text):
         return None
@@ -91,6 +104,10 @@ def _prose(root: Part, leaves: list[Part]) -> Report | None:
         return None
     reasons = told.reasons
     if not reasons:
+        inner = _wrapped(root, leaves, said=True)
+        report = _notification(inner, inner.walk()) if inner else None
+        if report:
+            return report
         reasons = dict.fromkeys(_not_ours(_original.drop(_original.recipients(original), ours), root.headers), "")
     action = "delayed" if told.delayed else "failed"
     found: list[Recipient] = []
@@ -114,13 +131,15 @@ def _not_ours(found: list[str], headers: Headers) -> list[str]:
     return [a for a in found if a.rpartition("@")[2].lower() not in domains]
 
 
-def _text(leaves: list[Part]) -> str:
+def _text(root: Part, leaves: list[Part]) -> str:
     """What the message says to people, before anything it encloses."""
     plain: list[str] = []
     markup: list[str] = []
     for leaf in leaves:
-        if leaf.type in _original.ENCLOSED:
-            break
+        if leaf is not root and _original.is_original(leaf):
+            if plain or markup:
+                break
+            continue
         if leaf.type == "text/html":
             markup.append(leaf.text())
         elif leaf.type.startswith("text/") or (leaf.type not in _dsn.TYPES and leaf.type == "multipart/report"):

@@ -14,7 +14,7 @@ _ALONE = re.compile(
 )
 _THEN = re.compile(
     rf"{_BULLET}[<\[(]{{0,2}}(?:SMTP:|mailto:)?({_ADDR})[>\])]{{0,2}}[ \t]*"
-    r"(?:\.\.\.|[:;,)]|[ \t]-|[ \t]{2}|\t|[ \t]\()[ \t]*(.{1,600})",
+    r"(?:\.\.\.|[:;,)]|[ \t]-|[ \t]{2}|\t|[ \t][(\[])[ \t]*(.{1,600})",
     re.IGNORECASE,
 )
 _BRACKETED = re.compile(rf"{_BULLET}[<\[]({_ADDR})[>\]][ \t]*(.{{0,600}})", re.IGNORECASE)
@@ -79,14 +79,14 @@ def own_lines(lines: list[str], others: set[str]) -> dict[str, str]:
             rest = match[2].strip(" :-")
             add(strong, match[1], f"{rest} {following(lines, at, match[1])}")
     found = strong or weak
-    # The sender's own address fails, too, but not beside others'.
-    return {a: r for a, r in found.items() if a.lower() not in others} or found
+    # The sender's own address and a postmaster's fail, too, but not beside others'.
+    return {a: r for a, r in found.items() if a.lower() not in others and not is_daemon(a)} or found
 
 
 def add(found: dict[str, str], raw: str, reason: str) -> None:
     """Take an address up once; the first words about it stay."""
     address = tidy(raw)
-    if not address or is_daemon(address):
+    if not address:
         return
     reason = " ".join(reason.split())[:_REASON]
     known = next((a for a in found if a.lower() == address.lower()), address) if len(found) < 200 else address

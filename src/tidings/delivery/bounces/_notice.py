@@ -8,7 +8,7 @@ import re
 from typing import NamedTuple
 
 from tidings.delivery.bounces import _phrases, _words
-from tidings.delivery.bounces._addresses import addresses
+from tidings.delivery.bounces._addresses import addresses, is_daemon
 from tidings.delivery.bounces._lines import SUMMARY, add, following, own_lines
 from tidings.delivery.bounces._parts import Headers, get
 
@@ -54,12 +54,13 @@ def is_notice(headers: Headers, text: str) -> bool:
     if get(headers, "x-failed-recipients"):
         return True
     subject = get(headers, "subject").lower()
-    if subject.startswith(_ANSWERS):
+    sender = get(headers, "from").lower()
+    written = addresses(sender)
+    if subject.startswith(_ANSWERS) and not (written and is_daemon(written[0])):
         # People answer and forward notices. A program that names its notice so neither threads nor rambles.
         low = text[:300].lower()
         if "in-reply-to" in headers or "references" in headers or not any(p in low for p in _phrases.FAILED):
             return False
-    sender = get(headers, "from").lower()
     path = headers.get("return-path", [""])[0].strip().lower()
     system = (
         any(name in sender for name in _DAEMON_NAMES)
@@ -112,7 +113,7 @@ def _in_sentences(lines: list[str], others: set[str]) -> dict[str, str]:
             line for line in lines[start:end] if not SUMMARY.match(line) and not any(w in line.lower() for w in _HELP)
         )
         for address in addresses(kept)[:20]:
-            if address.lower() not in others:
+            if address.lower() not in others and not is_daemon(address):
                 add(found, address, whole)
         if found:
             break
@@ -124,7 +125,7 @@ def _in_to_lines(lines: list[str], others: set[str]) -> dict[str, str]:
     for line in lines:
         if "@" in line and (match := _TO_LINE.match(line)):
             for address in addresses(match[1])[:20]:
-                if address.lower() not in others:
+                if address.lower() not in others and not is_daemon(address):
                     add(found, address, "")
     return found if len(found) == 1 else {}
 

@@ -37,10 +37,15 @@ _ANNOUNCED = (
     "oprindelige meddelelse", "ursprungligt meddelande", "wiadomość oryginalna",
 )  # fmt: skip
 _HEADERS = re.compile(
-    r"^(?:[>|][ \t]?)?(?:Return-Path|Received|DKIM-Signature|X-Received|Delivered-To|MIME-Version|Message-ID|X-Mailer):[ \t]",
+    r"^(?:[>|][ \t]?)?(?:Return-Path|Received|DKIM-Signature|X-Received|Delivered-To|MIME-Version|Message-ID|X-Mailer):[ \t]?\S",
     re.MULTILINE | re.IGNORECASE,
 )
 _HOW_MANY_LINES = 300
+
+
+def is_original(leaf: Part) -> bool:
+    """Whether this part is a message: by its type, or because it begins with a message's own headers."""
+    return leaf.type in ENCLOSED or ("received" in leaf.headers and "from" in leaf.headers)
 
 
 def split(text: str) -> tuple[str, str]:
@@ -64,7 +69,11 @@ def split(text: str) -> tuple[str, str]:
 def enclosed(root: Part) -> Headers:
     """The headers of the message that the report gives back as a part of its own; empty if it does not."""
     for leaf in root.walk():
-        if leaf.type in ENCLOSED and leaf is not root:
+        if leaf is root or not is_original(leaf):
+            continue
+        if leaf.type not in ENCLOSED:
+            return leaf.headers
+        if leaf.body:
             encoding = leaf.get("content-transfer-encoding")
             body = (
                 decode(leaf.body, encoding, "latin-1")

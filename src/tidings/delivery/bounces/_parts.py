@@ -70,6 +70,8 @@ def read(message: bytes) -> Part:
 
 def headers_of(text: str) -> Headers:
     """The header block that `text` starts with."""
+    if text.startswith(("From ", ">From ")):
+        text = text.partition("\n")[2]
     return _headers(text[:_MAX_HEAD])[0]
 
 

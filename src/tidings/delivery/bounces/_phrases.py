@@ -5,6 +5,7 @@ looking for a hundred of them in a notice costs microseconds, and no input makes
 """
 
 SUBJECTS = (
+    "error mail report", "delivery status", "sent blocked by", "配信できま", "postmaster notify",
     # English
     "undeliver", "returned mail", "delivery fail", "delivery status notification", "delivery notification",
     "mail delivery", "failure notice", "delivery report", "returned to sender", "return to sender",
@@ -57,6 +58,8 @@ SUBJECTS = (
 """In the subject of a notice of failure or delay."""
 
 FAILED = (
+    "failure reasons", "error message below", "had delivery errors", "had delivery problems", "could not be sent",
+    "rejects mail", "failed to send", "permanent delivery errors", "non-delivered information",
     # sendmail, Postfix, Exim, qmail, Courier and their kin
     "following addresses had", "transcript of session follows", "could not be delivered", "couldn't be delivered",
     "undelivered mail returned", "this message was created automatically by mail delivery", "qmail-send program",

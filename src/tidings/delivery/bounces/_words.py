@@ -105,8 +105,8 @@ HARD = (
     "onbekend", "findes ikke", "finns inte", "okänd", "ukendt", "ukjent", "nie istnieje", "nieznany", "neexistuje",
     "nincs ilyen", "ismeretlen", "nu există", "bulunamadı", "mevcut değil", "не существует",
     "пользователь не найден", "нет такого", "не найден", "неизвестн", "недоступен", "不存在", "收件人", "用户不存在",
-    "无效", "查無此人", "無此", "見つかりません", "存在しません", "宛先不明", "不明", "없습니다", "존재하지 않",
-    "찾을 수 없", "غير موجود", "לא קיים",
+    "无效", "查無此人", "無此", "見つかりません", "ありません", "存在しません", "宛先不明", "不明", "없습니다",
+    "존재하지 않", "찾을 수 없", "غير موجود", "לא קיים",
 )  # fmt: skip
 
 LOOPS = ("too many hops", "hop count", "mail loop", "looping", "loops back", "forwarding loop", "mail forwarding loop")
