@@ -70,3 +70,7 @@ FROM (SELECT *, floor(extract(epoch FROM at))::bigint - 946684800 AS second FROM
      LATERAL (VALUES (second::integer)) AS v (s)
 WHERE type IN ('opened', 'clicked', 'bounced', 'complained', 'unsubscribed')
 GROUP BY workspace_id, contact_id;
+
+-- Who is on a list is read from the key alone, in the order of contacts.
+ALTER TABLE subscriptions DROP CONSTRAINT subscriptions_pkey;
+ALTER TABLE subscriptions ADD PRIMARY KEY (workspace_id, list_id, contact_id) INCLUDE (status);

@@ -144,8 +144,7 @@ async def _measure(db: Database, workspace: WorkspaceId, name: str, conditions: 
             members = await audience.conditions_members(
                 tx, workspace=workspace, conditions=conditions, first=2, now=utc_now()
             )
-            await audience.settle_plans(tx)
-            count = await tx.fetchval(f"SELECT count(*) FROM ({members.sql}) AS m", workspace, *members.values)  # noqa: S608
+            count = (await audience.count_segment(tx, workspace=workspace, members=members)).contacts
             times.append((time.perf_counter() - began) * 1000)
     return {
         "kind": name,

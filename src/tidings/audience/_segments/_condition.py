@@ -40,5 +40,7 @@ class Context:
     now: datetime
     lists: list[tuple[int, str]] = field(default_factory=list)
     campaigns: list[tuple[int, str]] = field(default_factory=list)
+    sending: bool = True
+    """Whether there may be sends whose receipts are not gathered yet."""
     path: str = ""
     """Of the condition that is compiled just now."""

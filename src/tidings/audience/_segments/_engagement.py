@@ -11,7 +11,7 @@ from typing import Any
 
 from tidings.audience._segments import _values
 from tidings.audience._segments._condition import Condition, Context
-from tidings.audience._segments._nodes import Members, Node, Not
+from tidings.audience._segments._nodes import Members, Node, Not, of_activity
 from tidings.audience._segments._problems import Wrong
 from tidings.audience._segments._times import OPTIONS, Times, Window, times, window
 
@@ -45,10 +45,7 @@ def engagement(told: Condition, context: Context) -> Node:
         members = _received(context, wanted, when)
     else:
         column = f"human_{told.field}" if hits and human else told.field
-        members = Members(
-            f"SELECT contact_id AS id FROM contact_activity WHERE workspace_id = $1 AND {_some(wanted, column, when, context)}",  # noqa: S608 - our own words
-            once=True,
-        )
+        members = of_activity(_some(wanted, column, when, context))
     return Not(members) if wanted.holds_for_none else members
 
 
@@ -71,7 +68,12 @@ def _second(moment: datetime) -> int:
 
 
 def _received(context: Context, wanted: Times, when: Window) -> Members:
-    """Receipts of sends that are over were gathered; those of the others are looked up where they are."""
+    """Receipts of sends that are over were gathered; those of the others, if there are any, are looked up where they are."""
+    if not context.sending:
+        return Members(
+            f"SELECT contact_id AS id FROM contact_receipts WHERE workspace_id = $1 AND {_some(wanted, 'at', when, context)}",  # noqa: S608
+            once=True,
+        )
     live = """SELECT d.contact_id, d.at FROM deliveries AS d
         JOIN sends AS s ON s.workspace_id = d.workspace_id AND s.id = d.send_id AND d.n > s.gathered_n
         WHERE d.workspace_id = $1 AND d.state IN ('sent', 'delivered') AND d.send_id = ANY (

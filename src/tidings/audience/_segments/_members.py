@@ -38,7 +38,7 @@ async def segment_members(
     """
     values = Values(first)
     known = await _segments(tx, workspace, segments)
-    compiler = Compiler(Context(values, await declared_fields(tx, workspace=workspace), now), known)
+    compiler = Compiler(await _context(tx, workspace, values, now), known)
     node = Some(tuple(compiler.segment(id_) for id_ in segments if id_ in known))
     compiler.problems.raise_any()
     return Fragment(select_ids(node), values.collected)
@@ -59,7 +59,7 @@ async def conditions_members(
     """
     values = Values(first)
     known = await _segments(tx, workspace, _named(conditions))
-    context = Context(values, await declared_fields(tx, workspace=workspace), now)
+    context = await _context(tx, workspace, values, now)
     compiler = Compiler(context, known)
     node = compiler.compile(conditions, within=tuple(within))
     for table, kind, named in (("lists", "list", context.lists), ("campaigns", "campaign", context.campaigns)):
@@ -85,12 +85,18 @@ async def missing_segments(tx: Tx, *, workspace: WorkspaceId, segments: Sequence
     return set(segments) - {SegmentId(row["id"]) for row in rows}
 
 
-async def settle_plans(tx: Tx) -> None:
-    """For the rest of the transaction, plans that do not depend on how well conditions were estimated: joins are hashed, with
-    memory for a million contacts. Call it before a statement that is made of members."""
+async def settle_plans(tx: Tx, *, merging: bool = False) -> None:
+    """For the rest of the transaction, plans that do not depend on how well conditions were estimated. Call it before a
+    statement that is made of members.
+
+    Joins are hashed, with memory for a million contacts. `merging`: or merged, where nothing but ids is joined; they come
+    from indexes in order, and two walks side by side take half the time of filling a table larger than the processor's caches.
+    """
     await tx.execute(
         "SELECT set_config(name, value, true) FROM unnest($1::text[], $2::text[]) AS s (name, value)", *_SETTINGS
     )
+    if merging:
+        await tx.execute("SET LOCAL enable_hashjoin = off")
 
 
 _SETTINGS = (
@@ -98,6 +104,19 @@ _SETTINGS = (
      "min_parallel_index_scan_size", "plan_cache_mode", "random_page_cost"],
     ["off", "off", "128MB", "100", "0.01", "4MB", "256kB", "force_custom_plan", "2"],
 )  # fmt: skip
+
+
+async def _context(tx: Tx, workspace: WorkspaceId, values: Values, now: datetime) -> Context:
+    return Context(
+        values,
+        await declared_fields(tx, workspace=workspace),
+        now,
+        sending=await tx.fetchval(
+            """SELECT EXISTS (SELECT FROM sends
+               WHERE workspace_id = $1 AND gathered_at IS NULL AND campaign_id IS NOT NULL)""",
+            workspace,
+        ),
+    )
 
 
 async def _segments(tx: Tx, workspace: WorkspaceId, ids: Iterable[SegmentId]) -> dict[SegmentId, Any]:

@@ -13,10 +13,23 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """A SELECT of one column `id`: the contacts that meet the condition. `once`: it gives each at most once."""
+    """A SELECT of one column `id`: the contacts that meet the condition. `once`: it gives each at most once.
+
+    `activity`: what is asked of a row of contact_activity, if that is where it looks; several such are asked in one scan.
+    """
 
     sql: str
     once: bool = False
+    activity: str = ""
+
+
+def of_activity(condition: str) -> Members:
+    """Those of whose activity this holds, which is never null."""
+    return Members(
+        f"SELECT contact_id AS id FROM contact_activity WHERE workspace_id = $1 AND {condition}",  # noqa: S608 - our own words
+        once=True,
+        activity=condition,
+    )
 
 
 @dataclass(frozen=True, slots=True)

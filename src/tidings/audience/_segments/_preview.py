@@ -20,17 +20,17 @@ _LIMIT_MS = 15_000
 _SAMPLED = 64  # of 1024 parts of all contacts
 _PARTS = 1024
 
+# Whoever is suppressed has a status that says so. Few have one, so that looking them up costs next to nothing.
 _COUNT = """
-SELECT count(*) AS contacts,
-       count(*) FILTER (WHERE c.status = 'active' AND NOT EXISTS (
-           SELECT FROM suppressions AS s WHERE s.workspace_id = $1 AND s.address_hash = c.address_hash)) AS mailable
-FROM contacts AS c WHERE c.workspace_id = $1 AND c.id IN ({members})
+SELECT count(*) AS contacts, count(*) - count(u.id) AS mailable
+FROM ({members}) AS m
+LEFT JOIN (SELECT o.id FROM contacts AS o WHERE o.workspace_id = $1 AND o.status <> 'active') AS u ON u.id = m.id
 """
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentCount:
-    """How many contacts a segment has, and how many of them may be mailed.
+    """How many contacts a segment has, and how many of them may be mailed, going by their status.
 
     `exact`, or else an estimate: with 95 % confidence the truth lies within `error` of `contacts`.
     """
@@ -76,7 +76,7 @@ async def sample_segment(
     values = [workspace, *members.values, 2**63 - 1 if before is None else before, offset, limit]
     try:
         async with tx.transaction():
-            await settle_plans(tx)
+            await settle_plans(tx, merging=True)
             await tx.execute(f"SET LOCAL statement_timeout = {_LIMIT_MS}")
             return [of_row(row) for row in await tx.fetch(statement, *values)]
     except asyncpg.QueryCanceledError:
@@ -100,7 +100,7 @@ async def _estimate(tx: Tx, workspace: WorkspaceId, members: Fragment) -> Segmen
 
 async def _within(tx: Tx, milliseconds: int, statement: str, *values: object) -> asyncpg.Record:
     async with tx.transaction():
-        await settle_plans(tx)
+        await settle_plans(tx, merging=True)
         await tx.execute(f"SET LOCAL statement_timeout = {milliseconds}")
         row = await tx.fetchrow(statement, *values)
         # A savepoint that is kept keeps its settings, too.

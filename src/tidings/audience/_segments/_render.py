@@ -5,7 +5,7 @@ size. Sets within `or` become left joins, never sub-plans: those are hashed only
 once a contact when they do not.
 """
 
-from tidings.audience._segments._nodes import All, Members, Node, Not, Some, Truth
+from tidings.audience._segments._nodes import All, Members, Node, Not, Some, Truth, of_activity
 
 
 def select_ids(node: Node) -> str:
@@ -23,9 +23,20 @@ def select_ids(node: Node) -> str:
 
 
 def _conjuncts(node: Node) -> list[Node]:
-    """The parts that all must hold. Unions of sets are one set."""
+    """The parts that all must hold. Unions of sets are one set, and what is asked of activity is asked at once."""
     node = simplified(node)
-    return list(node.parts) if isinstance(node, All) else [node]
+    return _one_scan(list(node.parts)) if isinstance(node, All) else [node]
+
+
+def _one_scan(parts: list[Node]) -> list[Node]:
+    """With one that asks for some activity, the others narrow it down, also those that ask for none of a kind."""
+    asked = [part for part in parts if isinstance(part, Members) and part.activity]
+    denied = [part for part in parts if isinstance(part, Not) and isinstance(part.part, Members) and part.part.activity]
+    if not asked or len(asked) + len(denied) < 2:
+        return parts
+    words = [f"({part.activity})" for part in asked]
+    words += [f"NOT ({part.part.activity})" for part in denied if isinstance(part.part, Members)]
+    return [*(part for part in parts if part not in asked and part not in denied), of_activity(" AND ".join(words))]
 
 
 def simplified(node: Node) -> Node:
@@ -54,7 +65,11 @@ def _united(parts: list[Node]) -> list[Node]:
     sets = [part for part in parts if isinstance(part, Members)]
     if len(sets) < 2:
         return parts
-    union = Members(" UNION ALL ".join(f"({part.sql})" for part in sets))
+    active = [part for part in sets if part.activity]
+    if len(active) > 1:
+        sets = [part for part in sets if not part.activity]
+        sets.append(of_activity(f"({' OR '.join(f'({part.activity})' for part in active)})"))
+    union = sets[0] if len(sets) == 1 else Members(" UNION ALL ".join(f"({part.sql})" for part in sets))
     return [*(part for part in parts if not isinstance(part, Members)), union]
 
 
