@@ -13,6 +13,7 @@ import pytest
 from tidings.core.db import Database
 from tidings.core.migrations import migrate
 from tidings.core.postgres import EmbeddedPostgres
+from tidings.delivery._domains_dns import SystemResolver, Unanswered
 
 _NUMBERS = count(1)
 
@@ -79,3 +80,13 @@ async def workspace(db: Database) -> int:
 
 def _database(url: str, name: str) -> str:
     return url.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(autouse=True)
+def no_dns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests ask no resolver: whoever needs answers brings them."""
+
+    async def unanswered(_self: SystemResolver, name: str, kind: str) -> list[str]:
+        raise Unanswered(f"{kind} {name}: no network in tests")
+
+    monkeypatch.setattr(SystemResolver, "lookup", unanswered)

@@ -16,9 +16,11 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=(__doc__ or "
 keys = typer.Typer(no_args_is_help=True, help="API keys.")
 providers = typer.Typer(no_args_is_help=True, help="Ways out: SMTP servers and other providers.")
 bench = typer.Typer(no_args_is_help=True, help="Measure this installation.")
+doctor = typer.Typer(no_args_is_help=True, help="Look whether everything is in order.")
 app.add_typer(keys, name="key")
 app.add_typer(providers, name="provider")
 app.add_typer(bench, name="bench")
+app.add_typer(doctor, name="doctor")
 
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object as the last line of standard output")]
@@ -186,6 +188,21 @@ def provider_add(
             add_smtp(_settings(), workspace=workspace, name=name, config=config, password=password, is_default=default)
         )
     )
+
+
+@doctor.command("domain")
+def doctor_domain(
+    domain: Annotated[str, typer.Argument(help="what stands after the @ of your senders")],
+    selector: Annotated[list[str] | None, typer.Option(help="of a DKIM key; may be repeated")] = None,
+    ip: Annotated[str | None, typer.Option(help="an address that mail leaves from")] = None,
+    return_path: Annotated[str | None, typer.Option(help="the envelope sender's domain, if it is another")] = None,
+    json: Json = False,
+) -> None:
+    """Ask the DNS what receivers will ask, and say what to mend. The exit status is 1 if anything fails."""
+    from tidings.doctor import run
+
+    if not _run(run(domain=domain, selectors=selector or [], ip=ip, return_path=return_path, json=json)):
+        raise typer.Exit(1)
 
 
 @bench.command("send")

@@ -1,9 +1,9 @@
-"""Sending domains over HTTP: their DKIM keys and the records to publish."""
+"""Sending domains over HTTP: their DKIM keys, the records to publish, and what receivers find."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from tidings import delivery
@@ -16,6 +16,7 @@ from tidings.delivery import DkimAlgorithm, SendingDomain
 router = APIRouter(prefix="/domains", tags=["domains"], route_class=Route)
 
 Reading = Annotated[Call, needs("providers:read")]
+Looking = Annotated[Call, needs("providers:read", tx=False)]
 Writing = Annotated[Call, needs("providers:write")]
 Algorithms = Annotated[
     list[DkimAlgorithm],
@@ -85,6 +86,23 @@ class Domains(BaseModel):
     items: list[DomainOut]
 
 
+class CheckOut(BaseModel):
+    """One thing that receivers look at."""
+
+    name: Annotated[str, Field(description="spf, dkim and the selector, dmarc, alignment, mx, ptr, mta-sts …")]
+    state: Literal["ok", "warn", "fail"]
+    found: str
+    advice: Annotated[str, Field(description="How to mend it; empty when nothing is to be done.")]
+
+
+class DomainReport(BaseModel):
+    """What the DNS says of a domain now."""
+
+    domain: str
+    ok: Annotated[bool, Field(description="Nothing failed.")]
+    checks: list[CheckOut]
+
+
 @router.post("", status_code=201)
 async def add_domain(body: NewDomain, call: Writing) -> DomainOut:
     """Add a domain. Its keys are pending: publish their records, then activate them."""
@@ -111,6 +129,30 @@ async def list_domains(call: Reading) -> Domains:
 async def get_domain(domain_id: DomainRef, call: Reading) -> DomainOut:
     """One of them, with the records to publish."""
     return DomainOut.of(await delivery.get_domain(call.tx, workspace=call.workspace, domain=DomainId(domain_id)))
+
+
+@router.get("/{domain_id}/check")
+async def check_domain(
+    domain_id: DomainRef,
+    call: Looking,
+    ip: Annotated[str | None, Query(max_length=45, description="an address that mail leaves from")] = None,
+    return_path: Annotated[str | None, Query(max_length=253, description="the envelope sender's domain")] = None,
+) -> DomainReport:
+    """Ask the DNS what receivers will: SPF, the keys, DMARC, alignment, MX, PTR, MTA-STS, TLS-RPT, BIMI."""
+    async with call.app.db.connection() as tx:
+        domain = await delivery.get_domain(tx, workspace=call.workspace, domain=DomainId(domain_id))
+    checks = await delivery.check_domain(
+        delivery.SystemResolver(),
+        domain=domain.domain,
+        keys=domain.keys,
+        ip=ip,
+        return_path=None if return_path is None else delivery.clean_domain(return_path, at="return_path"),
+    )
+    return DomainReport(
+        domain=domain.domain,
+        ok=all(one.state != "fail" for one in checks),
+        checks=[CheckOut(name=c.name, state=c.state.value, found=c.found, advice=c.advice) for c in checks],
+    )
 
 
 @router.post("/{domain_id}/rotate")

@@ -21,6 +21,8 @@ from tidings.delivery._domains import (
     new_keys,
     rotate_keys,
 )
+from tidings.delivery._domains_check import CheckState, DomainCheck, check_domain
+from tidings.delivery._domains_dns import Resolver, SystemResolver
 from tidings.delivery._hand_over import hand_over
 from tidings.delivery._message_content import MessageKind
 from tidings.delivery._message_parts import Attachment
@@ -70,10 +72,12 @@ __all__ = [
     "LEASE_SECONDS",
     "PREPARE",
     "Attachment",
+    "CheckState",
     "ChunkState",
     "DeliveryState",
     "DkimAlgorithm",
     "DkimKey",
+    "DomainCheck",
     "DomainConflict",
     "DomainNotFound",
     "Message",
@@ -86,18 +90,21 @@ __all__ = [
     "ProviderNotFound",
     "ProviderSettings",
     "Recipient",
+    "Resolver",
     "SendContent",
     "SendCounts",
     "SendNotFound",
     "SendStatus",
     "SendWorker",
     "SendingDomain",
+    "SystemResolver",
     "Withdrawals",
     "activate_keys",
     "add_domain",
     "add_provider",
     "cancel_send",
     "cancel_some",
+    "check_domain",
     "clean_domain",
     "close_cancelled",
     "count_messages",
