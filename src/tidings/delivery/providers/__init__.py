@@ -6,6 +6,8 @@ an `Outcome`.
 
 from tidings.delivery.providers._interface import HealthState, Outgoing, Provider, ProviderHealth, Source
 from tidings.delivery.providers._kinds import KINDS, check_config, open_provider
+from tidings.delivery.providers._mailgun import read_mailgun
+from tidings.delivery.providers._notifications import BadSignature, BounceClass, Happening, Notification
 from tidings.delivery.providers._outcomes import (
     Accepted,
     Deferred,
@@ -17,23 +19,38 @@ from tidings.delivery.providers._outcomes import (
     Withdrawn,
 )
 from tidings.delivery.providers._refusals import FailureClass
+from tidings.delivery.providers._sendgrid import read_sendgrid
+from tidings.delivery.providers._ses import SesAccount, SesProvider, read_ses
+from tidings.delivery.providers._sns import SnsMessage, parse_sns, verify_sns
 
 __all__ = [
     "KINDS",
     "Accepted",
+    "BadSignature",
+    "BounceClass",
     "Deferred",
     "FailureClass",
     "Fault",
+    "Happening",
     "HealthState",
+    "Notification",
     "Outcome",
     "Outgoing",
     "Provider",
     "ProviderHealth",
     "Rejected",
+    "SesAccount",
+    "SesProvider",
+    "SnsMessage",
     "Source",
     "Throttled",
     "Unknown",
     "Withdrawn",
     "check_config",
     "open_provider",
+    "parse_sns",
+    "read_mailgun",
+    "read_sendgrid",
+    "read_ses",
+    "verify_sns",
 ]

@@ -5,11 +5,14 @@ from typing import Any
 
 from tidings.core.errors import Invalid
 from tidings.delivery.providers._interface import Provider
+from tidings.delivery.providers._mailgun import MailgunConfig, MailgunProvider
 from tidings.delivery.providers._sandbox import SandboxConfig, SandboxProvider
+from tidings.delivery.providers._sendgrid import SendgridConfig, SendgridProvider
+from tidings.delivery.providers._ses import SesConfig, SesProvider
 from tidings.delivery.providers._smtp_config import SmtpConfig
 from tidings.delivery.providers._smtp_pool import SmtpProvider
 
-KINDS = ("smtp", "sandbox")
+KINDS = ("smtp", "ses", "sendgrid", "mailgun", "sandbox")
 """In the order in which they are offered."""
 
 
@@ -21,6 +24,12 @@ def open_provider(kind: str, config: Mapping[str, Any], secret: Mapping[str, Any
     match kind:
         case "smtp":
             return SmtpProvider(SmtpConfig.parse(config, secret))
+        case "ses":
+            return SesProvider(SesConfig.parse(config, secret))
+        case "sendgrid":
+            return SendgridProvider(SendgridConfig.parse(config, secret))
+        case "mailgun":
+            return MailgunProvider(MailgunConfig.parse(config, secret))
         case "sandbox":
             return SandboxProvider(SandboxConfig.parse(config, secret))
         case _:
@@ -32,6 +41,12 @@ def check_config(kind: str, config: Mapping[str, Any], secret: Mapping[str, Any]
     match kind:
         case "smtp":
             SmtpConfig.parse(config, secret)
+        case "ses":
+            SesConfig.parse(config, secret)
+        case "sendgrid":
+            SendgridConfig.parse(config, secret)
+        case "mailgun":
+            MailgunConfig.parse(config, secret)
         case "sandbox":
             SandboxConfig.parse(config, secret)
         case _:

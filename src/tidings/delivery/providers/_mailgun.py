@@ -1,0 +1,195 @@
+"""Mailgun: sends the complete message through `messages.mime`, and reads its webhooks.
+
+https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/messages/post-v3--domain-name--messages-mime
+"""
+
+import hmac
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from secrets import token_hex
+from typing import Any, Self
+
+import orjson
+
+from tidings.core.errors import Invalid
+from tidings.delivery.providers._http import Answer, HttpProvider, Locked, Request, message_id, unstuffed
+from tidings.delivery.providers._http_config import check_common, gather
+from tidings.delivery.providers._interface import Outgoing
+from tidings.delivery.providers._notifications import (
+    BadSignature,
+    BounceClass,
+    Happening,
+    Notification,
+    json_of,
+    moment,
+    part,
+    text_at,
+)
+from tidings.delivery.providers._outcomes import Deferred, Fault, Outcome, Rejected, Throttled
+
+_BASES = {"us": "https://api.mailgun.net", "eu": "https://api.eu.mailgun.net"}
+_DOMAIN = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62})?)+\Z")
+_VARIABLE = "tidings_message_id"
+_REPLAY_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailgunConfig:
+    """A sending domain of Mailgun. Raises Invalid, naming the field."""
+
+    domain: str
+    region: str = "us"
+    """Where the domain lives: us or eu."""
+    tags: tuple[str, ...] = ()
+    """`o:tag`, up to ten."""
+    test_mode: bool = False
+    """`o:testmode`: accepted and billed, not delivered."""
+    require_tls: bool = False
+    """`o:require-tls`: not delivered to a server without TLS."""
+    endpoint: str = ""
+    """Instead of the region's own URL."""
+    connections: int = 20
+    timeout_seconds: float = 120.0
+    api_key: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.domain, str) or not _DOMAIN.match(self.domain):
+            raise Invalid.at("domain", "give the sending domain, such as mg.example.com")
+        if self.region not in _BASES:
+            raise Invalid.at("region", f"must be one of: {', '.join(_BASES)}")
+        for name in ("test_mode", "require_tls"):
+            if not isinstance(getattr(self, name), bool):
+                raise Invalid.at(name, "must be true or false")
+        if len(self.tags) > 10 or not all(
+            isinstance(tag, str) and 0 < len(tag) <= 128 and tag.isascii() and tag.isprintable() for tag in self.tags
+        ):
+            raise Invalid.at("tags", "give up to ten texts of at most 128 printable ASCII characters")
+        check_common(self.connections, self.timeout_seconds, self.endpoint)
+
+    @classmethod
+    def parse(cls, config: Mapping[str, Any], secret: Mapping[str, Any] | None = None) -> Self:
+        """From JSON; the secret is `api_key`."""
+        values = gather("Mailgun", cls, config, secret, secrets=("api_key",))
+        for name, advice in (("domain", "give the sending domain"), ("api_key", "give a sending key of the domain")):
+            if name not in values:
+                raise Invalid.at(name, advice)
+        if not isinstance(values.get("tags", []), list | tuple):
+            raise Invalid.at("tags", "give a list of texts")
+        values["tags"] = tuple(values.get("tags", ()))
+        return cls(**values)
+
+
+class MailgunProvider(HttpProvider):
+    """Mailgun keeps our Message-ID, so an event finds its delivery by it, and by the variable that goes along."""
+
+    def __init__(self, config: MailgunConfig) -> None:
+        super().__init__(connections=config.connections, timeout_seconds=config.timeout_seconds)
+        base = (config.endpoint or _BASES[config.region]).rstrip("/")
+        self._url = f"{base}/v3/{config.domain}/messages.mime"
+        self._authorization = "Basic " + b64encode(f"api:{config.api_key}".encode()).decode()
+        # Opens and links are our own business: their rewriting would break signed links.
+        options = [("o:tracking", "no"), *(("o:tag", tag) for tag in config.tags)]
+        options += [("o:testmode", "yes")] if config.test_mode else []
+        options += [("o:require-tls", "yes")] if config.require_tls else []
+        self._options = options
+
+    def _request(self, job: Outgoing) -> Request:
+        boundary = token_hex(24)
+        fields = [("to", job.recipient.decode()), *self._options]
+        if ours := message_id(job.message):
+            fields.append((f"v:{_VARIABLE}", ours))
+        start = f"--{boundary}\r\nContent-Disposition: form-data; name="
+        head = "".join(f'{start}"{name}"\r\n\r\n{value}\r\n' for name, value in fields)
+        head += f'{start}"message"; filename="message.mime"\r\nContent-Type: message/rfc822\r\n\r\n'
+        body = b"".join((head.encode(), unstuffed(job.message), f"\r\n--{boundary}--\r\n".encode()))
+        headers = {"Authorization": self._authorization, "Content-Type": f"multipart/form-data; boundary={boundary}"}
+        return Request(self._url, headers, body)
+
+    def _answer(self, answer: Answer) -> Outcome | Locked:
+        reply = f"HTTP {answer.status} {answer.text}".strip()
+        match answer.status:
+            case 401 | 403 | 404:  # 404: no such domain in this account and region
+                return Locked(reply, answer.status)
+            case 402:
+                return Throttled(reply, 402, "", 300.0)  # the plan's limit is used up
+            case 408:
+                return Deferred(reply, 408, "")
+            case 413:
+                return Rejected(reply, 413, "5.3.4", Fault.MESSAGE)
+            case 400 if "'to' parameter" in answer.text:
+                # Their parser dislikes the address. That is no word about the mailbox, so nobody is suppressed.
+                return Rejected(reply, 400, "5.1.3", Fault.MESSAGE)
+            case _:
+                return Rejected(reply, answer.status, "", Fault.MESSAGE)
+
+    def _reply(self, answer: Answer) -> str:
+        try:
+            told = part(orjson.loads(answer.body))
+        except orjson.JSONDecodeError:
+            return "accepted; its id could not be read"
+        return f"{text_at(told, 'id').strip('<>')} {text_at(told, 'message')}".strip()
+
+
+def read_mailgun(body: bytes, *, signing_key: str, now: datetime) -> list[Notification]:
+    """The event of a webhook's POST. Raises Invalid, BadSignature when it is forged or older than five minutes.
+
+    A repeated token within that time is for the caller to notice: the `event_id` is the same, storing it twice is not.
+    """
+    told = part(json_of(body))
+    signature = part(told, "signature")
+    stamp, token = text_at(signature, "timestamp"), text_at(signature, "token")
+    expected = hmac.digest(signing_key.encode(), (stamp + token).encode(), "sha256").hex()
+    if not token or not hmac.compare_digest(expected.encode(), text_at(signature, "signature").encode()):
+        raise BadSignature("the notification's signature is wrong")
+    if not stamp.isascii() or not stamp.isdigit() or abs(now.timestamp() - int(stamp[:15])) > _REPLAY_SECONDS:
+        raise BadSignature("the notification is too old")
+    return [_event(part(told, "event-data"))]
+
+
+_HAPPENINGS = {
+    "delivered": Happening.DELIVERED,
+    "rejected": Happening.REJECTED,
+    "complained": Happening.COMPLAINED,
+    "unsubscribed": Happening.UNSUBSCRIBED,
+    "opened": Happening.OPENED,
+    "clicked": Happening.CLICKED,
+}
+
+
+def _event(event: dict[str, Any]) -> Notification:
+    status = part(event, "delivery-status")
+    happening = _HAPPENINGS.get(text_at(event, "event"), Happening.UNKNOWN)
+    bounce = None
+    if text_at(event, "event") == "failed":
+        happening, bounce = _failure(event, status)
+    headers = part(event, "message", "headers")
+    return Notification(
+        happening,
+        text_at(event, "recipient"),
+        (text_at(part(event, "user-variables"), _VARIABLE) or text_at(headers, "message-id")).strip("<>"),
+        text_at(headers, "message-id").strip("<>"),
+        text_at(event, "id"),
+        moment(event.get("timestamp")),
+        event,
+        bounce,
+        text_at(status, "enhanced-code"),
+        text_at(status, "message") or text_at(status, "description") or text_at(event, "reason"),
+        text_at(event, "url"),
+    )
+
+
+def _failure(event: dict[str, Any], status: dict[str, Any]) -> tuple[Happening, BounceClass | None]:
+    if text_at(event, "severity") != "permanent":
+        return Happening.DEFERRED, None
+    reason = text_at(event, "reason")
+    if reason.startswith("suppress-"):
+        return Happening.REJECTED, None  # on Mailgun's own list, not attempted
+    code = text_at(status, "enhanced-code")
+    if code.startswith("5.7"):
+        return Happening.BOUNCED, BounceClass.BLOCK
+    hard = code in {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"}
+    # "bounce" is their word for a permanent refusal of whatever reason; only a status that names the mailbox is hard.
+    return Happening.BOUNCED, BounceClass.HARD if hard else BounceClass.SOFT

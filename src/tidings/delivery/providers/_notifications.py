@@ -1,0 +1,96 @@
+"""What providers tell us after the acceptance: one closed vocabulary, whatever their own words. Pure, no database."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, cast
+
+import orjson
+
+from tidings.core.errors import Invalid
+
+
+class Happening(StrEnum):
+    """What a provider reports about one message to one recipient."""
+
+    DELIVERED = "delivered"
+    DEFERRED = "deferred"
+    BOUNCED = "bounced"
+    REJECTED = "rejected"
+    """The provider itself did not send it (a virus, its own suppression list, an invalid message)."""
+    COMPLAINED = "complained"
+    UNSUBSCRIBED = "unsubscribed"
+    OPENED = "opened"
+    CLICKED = "clicked"
+    UNKNOWN = "unknown"
+    """A kind that we do not know, or do not need; kept as it came."""
+
+
+class BounceClass(StrEnum):
+    """Of a bounce: only `hard` says that the mailbox is not there."""
+
+    HARD = "hard"
+    SOFT = "soft"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One event. `event_id` is the provider's own, equal in a repeated notification; "" if it gives none."""
+
+    happening: Happening
+    recipient: str
+    message_id: str
+    """Our Message-ID, without angle brackets; "" if it was not told."""
+    provider_message_id: str
+    event_id: str
+    at: datetime | None
+    raw: dict[str, Any] = field(repr=False)
+    bounce: BounceClass | None = None
+    status: str = ""
+    """RFC 3463."""
+    reason: str = ""
+    url: str = ""
+    """Of a click."""
+
+
+class BadSignature(Invalid):
+    """A notification that the provider did not sign, or too long ago."""
+
+    code = "bad_notification_signature"
+
+
+def json_of(body: bytes) -> Any:
+    """Parsed. Raises Invalid."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Invalid("the notification is not JSON") from None
+
+
+def part(value: object, *names: str) -> dict[str, Any]:
+    """The object that lies under these names; an empty one if any is missing or is something else."""
+    for name in names:
+        value = cast("dict[str, Any]", value).get(name) if isinstance(value, dict) else None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def text_at(value: dict[str, Any], name: str) -> str:
+    """A text or number as text, without NUL; "" if it is missing or is something else."""
+    found = value.get(name)
+    if isinstance(found, bool) or not isinstance(found, str | int | float):
+        return ""
+    return str(found).replace("\0", "")[:2000]
+
+
+def moment(seconds_or_iso: object) -> datetime | None:
+    """From seconds since 1970 or ISO 8601."""
+    try:
+        if isinstance(seconds_or_iso, int | float) and not isinstance(seconds_or_iso, bool):
+            return datetime.fromtimestamp(seconds_or_iso, UTC)
+        if isinstance(seconds_or_iso, str):
+            found = datetime.fromisoformat(seconds_or_iso)
+            return found if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    return None

@@ -1,0 +1,263 @@
+"""SendGrid, API v3: takes a message to pieces for `/mail/send`, which accepts no raw MIME, and reads its event webhook.
+
+https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send
+https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email import message_from_bytes, policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from typing import Any, Self, cast
+
+import orjson
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from tidings.core.errors import Invalid
+from tidings.delivery.providers._http import Answer, HttpProvider, Locked, Request, message_id, unstuffed
+from tidings.delivery.providers._http_config import check_common, gather
+from tidings.delivery.providers._interface import Outgoing
+from tidings.delivery.providers._notifications import (
+    BadSignature,
+    BounceClass,
+    Happening,
+    Notification,
+    json_of,
+    moment,
+    part,
+    text_at,
+)
+from tidings.delivery.providers._outcomes import Deferred, Fault, Outcome, Rejected
+
+_BASES = {"global": "https://api.sendgrid.com", "eu": "https://api.eu.sendgrid.com"}
+_ARGUMENT = "tidings_message_id"
+_THEIRS = {
+    "from", "to", "cc", "bcc", "subject", "reply-to", "content-type", "content-transfer-encoding", "mime-version", "date",
+    "dkim-signature", "received", "x-sg-id", "x-sg-eid",
+}  # fmt: skip
+"""Told in other ways, or written by SendGrid, which refuses them among `headers`."""
+_REPLAY_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendgridConfig:
+    """An account of SendGrid. Raises Invalid, naming the field."""
+
+    region: str = "global"
+    """global or eu (a subuser pinned to the EU)."""
+    categories: tuple[str, ...] = ()
+    ip_pool: str = ""
+    sandbox_mode: bool = False
+    """Checked and accepted, not delivered."""
+    endpoint: str = ""
+    """Instead of the region's own URL."""
+    connections: int = 20
+    timeout_seconds: float = 120.0
+    api_key: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.region not in _BASES:
+            raise Invalid.at("region", f"must be one of: {', '.join(_BASES)}")
+        if len(self.categories) > 10 or not all(
+            isinstance(one, str) and 0 < len(one) <= 255 for one in self.categories
+        ):
+            raise Invalid.at("categories", "give up to ten texts of at most 255 characters")
+        if not isinstance(self.ip_pool, str) or (self.ip_pool and not 2 <= len(self.ip_pool) <= 64):
+            raise Invalid.at("ip_pool", "give a name of 2 to 64 characters")
+        if not isinstance(self.sandbox_mode, bool):
+            raise Invalid.at("sandbox_mode", "must be true or false")
+        check_common(self.connections, self.timeout_seconds, self.endpoint)
+
+    @classmethod
+    def parse(cls, config: Mapping[str, Any], secret: Mapping[str, Any] | None = None) -> Self:
+        """From JSON; the secret is `api_key`."""
+        values = gather("SendGrid", cls, config, secret, secrets=("api_key",))
+        if "api_key" not in values:
+            raise Invalid.at("api_key", "give an API key that may send mail")
+        if not isinstance(values.get("categories", []), list | tuple):
+            raise Invalid.at("categories", "give a list of texts")
+        values["categories"] = tuple(values.get("categories", ()))
+        return cls(**values)
+
+
+class SendgridProvider(HttpProvider):
+    """SendGrid writes the MIME structure, the Date and the return path anew, and signs with the domain it knows."""
+
+    def __init__(self, config: SendgridConfig) -> None:
+        super().__init__(connections=config.connections, timeout_seconds=config.timeout_seconds)
+        self._url = (config.endpoint or _BASES[config.region]).rstrip("/") + "/v3/mail/send"
+        self._headers = {"Authorization": f"Bearer {config.api_key}", "Content-Type": "application/json"}
+        # Opens, links and unsubscribing are our own business: theirs would rewrite signed links and add a footer.
+        off = {"enable": False}
+        self._common: dict[str, Any] = {
+            "tracking_settings": {"click_tracking": off, "open_tracking": off, "subscription_tracking": off}
+        }
+        if config.categories:
+            self._common["categories"] = list(config.categories)
+        if config.ip_pool:
+            self._common["ip_pool_name"] = config.ip_pool
+        if config.sandbox_mode:
+            self._common["mail_settings"] = {"sandbox_mode": {"enable": True}}
+
+    def _request(self, job: Outgoing) -> Request | Rejected:
+        try:
+            asked = as_json(unstuffed(job.message), job.recipient.decode())
+        except (ValueError, LookupError, IndexError, AttributeError) as error:
+            return Rejected(f"cannot be told in SendGrid's JSON: {error}"[:300], 0, "5.6.0", Fault.MESSAGE)
+        return Request(self._url, self._headers, orjson.dumps({**asked, **self._common}))
+
+    def _answer(self, answer: Answer) -> Outcome | Locked:
+        reply = f"HTTP {answer.status} {answer.text}".strip()
+        match answer.status:
+            case 401 | 403 | 404 | 405:
+                return Locked(reply, answer.status)
+            case 408:
+                return Deferred(reply, 408, "")
+            case 413:
+                return Rejected(reply, 413, "5.3.4", Fault.MESSAGE)
+            case _:
+                return Rejected(reply, answer.status, "", Fault.MESSAGE)
+
+    def _reply(self, answer: Answer) -> str:
+        return answer.headers.get("x-message-id", "") or "accepted without an id"
+
+
+def as_json(message: bytes, recipient: str) -> dict[str, Any]:
+    """A complete message as the body of `/mail/send`. Raises ValueError for what that cannot say."""
+    parsed = message_from_bytes(message, policy=policy.default)
+    if parsed["From"] is None or not parsed["From"].addresses:
+        raise ValueError("no From")
+    named = parsed["To"].addresses[0].display_name if parsed["To"] is not None and parsed["To"].addresses else ""
+    content, attachments = _pieces(parsed)
+    if not content:
+        raise ValueError("no text")
+    ours = message_id(message)
+    told: dict[str, Any] = {
+        "personalizations": [
+            {
+                "to": [_address(recipient, named)],
+                **({"custom_args": {_ARGUMENT: ours}} if ours else {}),
+            }
+        ],
+        "from": _of(parsed["From"].addresses[0]),
+        "subject": str(parsed["Subject"] or ""),
+        "content": content,
+    }
+    if parsed["Reply-To"] is not None and parsed["Reply-To"].addresses:
+        told["reply_to_list"] = [_of(one) for one in parsed["Reply-To"].addresses]
+    headers: dict[str, str] = {}
+    for name, value in parsed.items():
+        if name.lower() in _THEIRS:
+            continue
+        if name in headers:
+            raise ValueError(f"{name} stands there twice")
+        headers[name] = " ".join(str(value).split())
+    if headers:
+        told["headers"] = headers
+    if attachments:
+        told["attachments"] = attachments
+    return told
+
+
+def _pieces(parsed: EmailMessage) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    content: list[dict[str, str]] = []
+    attachments: list[dict[str, str]] = []
+    for piece in parsed.walk():
+        if piece.is_multipart():
+            continue
+        kind = piece.get_content_type()
+        if kind in {"text/plain", "text/html"} and piece.get_content_disposition() != "attachment":
+            if any(one["type"] == kind for one in content):
+                raise ValueError(f"more than one {kind} part")
+            content.append({"type": kind, "value": piece.get_content()})
+            continue
+        one = {
+            "content": b64encode(cast("bytes", piece.get_payload(decode=True)) or b"").decode(),
+            "type": kind,
+            "filename": piece.get_filename() or "attachment",
+            "disposition": piece.get_content_disposition() or "attachment",
+        }
+        if piece["Content-ID"]:
+            one["content_id"] = str(piece["Content-ID"]).strip().strip("<>")
+        attachments.append(one)
+    # They demand plain text first.
+    return sorted(content, key=lambda one: one["type"] != "text/plain"), attachments
+
+
+def _of(address: Address) -> dict[str, str]:
+    return _address(address.addr_spec, address.display_name)
+
+
+def _address(email: str, name: str) -> dict[str, str]:
+    return {"email": email, "name": name} if name else {"email": email}
+
+
+def read_sendgrid(body: bytes, *, signature: str, timestamp: str, public_key: str, now: datetime) -> list[Notification]:
+    """The events of a webhook's POST. Raises Invalid, BadSignature.
+
+    `signature` and `timestamp` are the headers X-Twilio-Email-Event-Webhook-Signature and -Timestamp, `public_key` the
+    verification key that SendGrid shows.
+    """
+    try:
+        key = load_der_public_key(b64decode(public_key, validate=True))
+        assert isinstance(key, EllipticCurvePublicKey)
+        key.verify(b64decode(signature, validate=True), timestamp.encode() + body, ECDSA(SHA256()))
+    except (InvalidSignature, ValueError, AssertionError):
+        raise BadSignature("the notification's signature is wrong") from None
+    if (
+        not timestamp.isascii()
+        or not timestamp.isdigit()
+        or abs(now.timestamp() - int(timestamp[:15])) > _REPLAY_SECONDS
+    ):
+        raise BadSignature("the notification is too old")
+    events = json_of(body)
+    if not isinstance(events, list):
+        raise Invalid("the notification is not a list")
+    return [_event(part(event)) for event in cast("list[object]", events)]
+
+
+_HAPPENINGS = {
+    "delivered": Happening.DELIVERED,
+    "deferred": Happening.DEFERRED,
+    "bounce": Happening.BOUNCED,
+    "dropped": Happening.REJECTED,
+    "spamreport": Happening.COMPLAINED,
+    "unsubscribe": Happening.UNSUBSCRIBED,
+    "group_unsubscribe": Happening.UNSUBSCRIBED,
+    "open": Happening.OPENED,
+    "click": Happening.CLICKED,
+}
+
+
+def _event(event: dict[str, Any]) -> Notification:
+    happening = _HAPPENINGS.get(text_at(event, "event"), Happening.UNKNOWN)
+    bounce = _bounce(event) if happening is Happening.BOUNCED else None
+    return Notification(
+        happening,
+        text_at(event, "email"),
+        (text_at(event, _ARGUMENT) or text_at(event, "smtp-id")).strip("<>"),
+        text_at(event, "sg_message_id"),
+        text_at(event, "sg_event_id"),
+        moment(event.get("timestamp")),
+        event,
+        bounce,
+        text_at(event, "status"),
+        text_at(event, "reason") or text_at(event, "response"),
+        text_at(event, "url"),
+    )
+
+
+def _bounce(event: dict[str, Any]) -> BounceClass:
+    if text_at(event, "type") == "blocked":
+        return BounceClass.BLOCK
+    status, group = text_at(event, "status"), text_at(event, "bounce_classification")
+    if status.startswith("5.7") or group in {"Reputation", "Content"}:
+        return BounceClass.BLOCK
+    hard = status in {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"} or group == "Invalid Address"
+    return BounceClass.HARD if hard else BounceClass.SOFT

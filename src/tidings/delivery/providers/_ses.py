@@ -1,0 +1,306 @@
+"""Amazon SES, API v2: sends the complete message as raw content, and reads its events.
+
+https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
+"""
+
+import re
+from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Self, cast
+from urllib.parse import urlsplit
+
+import aiohttp
+import orjson
+
+from tidings.core.errors import Invalid, Unavailable
+from tidings.delivery.providers._http import Answer, HttpProvider, Locked, Request, message_id, unstuffed
+from tidings.delivery.providers._http_config import check_common, gather
+from tidings.delivery.providers._interface import Outgoing
+from tidings.delivery.providers._notifications import (
+    BounceClass,
+    Happening,
+    Notification,
+    json_of,
+    moment,
+    part,
+    text_at,
+)
+from tidings.delivery.providers._outcomes import Fault, Outcome, Rejected, Throttled
+from tidings.delivery.providers._sigv4 import authorization
+
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}\Z")
+_WORD = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_TAG = "tidings_message_id"
+_LOCKED = {
+    "AccessDeniedException",
+    "AccountSuspendedException",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MailFromDomainNotVerifiedException",
+    "MissingAuthenticationTokenException",
+    "NotFoundException",
+    "SendingPausedException",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+"""About our account, key, configuration set or domain: the same for every message, so nothing more is tried for now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SesConfig:
+    """An account of Amazon SES in one region. Raises Invalid, naming the field."""
+
+    region: str
+    configuration_set: str = ""
+    """Names where events go; without it SES tells us nothing but bounces and complaints."""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Message tags, at most 40."""
+    endpoint: str = ""
+    """Instead of the region's own URL."""
+    connections: int = 20
+    timeout_seconds: float = 120.0
+    access_key_id: str = field(repr=False)
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.region, str) or not _REGION.match(self.region):
+            raise Invalid.at("region", "give an AWS region, such as eu-west-1")
+        if not isinstance(self.configuration_set, str) or (
+            self.configuration_set and not _WORD.match(self.configuration_set)
+        ):
+            raise Invalid.at("configuration_set", "at most 64 letters, digits, hyphens and underscores")
+        for name, value in self.tags.items():
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", name) or name == _TAG:
+                raise Invalid.at("tags", "names have letters, digits, hyphens and underscores")
+            if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_.@-]{1,256}", value):
+                raise Invalid.at(f"tags.{name}", "values have letters, digits, hyphens, underscores, dots and @")
+        if len(self.tags) > 40:
+            raise Invalid.at("tags", "give at most 40")
+        check_common(self.connections, self.timeout_seconds, self.endpoint)
+
+    @classmethod
+    def parse(cls, config: Mapping[str, Any], secret: Mapping[str, Any] | None = None) -> Self:
+        """From JSON; the secret has `access_key_id`, `secret_access_key`, and `session_token` if there is one."""
+        secrets = ("access_key_id", "secret_access_key", "session_token")
+        values = gather("Amazon SES", cls, config, secret, secrets=secrets)
+        for name in ("region", *secrets[:2]):
+            if name not in values:
+                raise Invalid.at(name, "is needed")
+        if not isinstance(values.get("tags", {}), dict):
+            raise Invalid.at("tags", "give an object of names and values")
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class SesAccount:
+    """What the account may send, as SES itself says."""
+
+    most_per_day: float
+    """-1 is without limit."""
+    most_per_second: float
+    sent_last_day: float
+    production: bool
+    """False: in the sandbox, where only verified addresses are reached."""
+    enabled: bool
+
+
+class SesProvider(HttpProvider):
+    """SES replaces Message-ID and Date by its own, so ours goes along as a message tag."""
+
+    def __init__(self, config: SesConfig) -> None:
+        super().__init__(connections=config.connections, timeout_seconds=config.timeout_seconds)
+        self._config = config
+        suffix = "amazonaws.com.cn" if config.region.startswith("cn-") else "amazonaws.com"
+        self._base = (config.endpoint or f"https://email.{config.region}.{suffix}").rstrip("/")
+        self._host = urlsplit(self._base).netloc
+        self._tags = [{"Name": name, "Value": value} for name, value in config.tags.items()]
+
+    async def account(self) -> SesAccount:
+        """Quota and rate (GetAccount). Raises Unavailable. Works once the provider has been started."""
+        assert self._session is not None
+        headers = self._signed("GET", "/v2/email/account", b"", {})
+        try:
+            async with self._session.get(f"{self._base}/v2/email/account", headers=headers) as response:
+                body, status = await response.read(), response.status
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            raise Unavailable("Amazon SES did not answer") from None
+        try:
+            told = part(orjson.loads(body))
+        except orjson.JSONDecodeError:
+            told = {}
+        quota = part(told, "SendQuota")
+        numbers = [quota.get(name) for name in ("Max24HourSend", "MaxSendRate", "SentLast24Hours")]
+        if status != 200 or not all(isinstance(number, int | float) for number in numbers):
+            raise Unavailable(f"Amazon SES did not tell its quota: HTTP {status} {_error(Answer(status, {}, body))}")
+        most, rate, sent = (float(cast("float", number)) for number in numbers)
+        enabled, production = told.get("SendingEnabled") is True, told.get("ProductionAccessEnabled") is True
+        return SesAccount(most, rate, sent, production, enabled)
+
+    def _request(self, job: Outgoing) -> Request:
+        tags = self._tags
+        if (ours := message_id(job.message)) and len(
+            tag := urlsafe_b64encode(ours.encode()).decode().rstrip("=")
+        ) <= 256:
+            tags = [*tags, {"Name": _TAG, "Value": tag}]
+        asked: dict[str, Any] = {
+            "Content": {"Raw": {"Data": b64encode(unstuffed(job.message)).decode()}},
+            "Destination": {"ToAddresses": [job.recipient.decode()]},
+        }
+        if tags:
+            asked["EmailTags"] = tags
+        if self._config.configuration_set:
+            asked["ConfigurationSetName"] = self._config.configuration_set
+        body = orjson.dumps(asked)
+        path = "/v2/email/outbound-emails"
+        return Request(self._base + path, self._signed("POST", path, body, {"content-type": "application/json"}), body)
+
+    def _signed(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> dict[str, str]:
+        now = datetime.now(UTC)
+        headers = {**headers, "host": self._host, "x-amz-date": f"{now:%Y%m%dT%H%M%SZ}"}
+        if self._config.session_token:
+            headers["x-amz-security-token"] = self._config.session_token
+        headers["authorization"] = authorization(
+            method=method,
+            path=path,
+            query="",
+            headers=headers,
+            body=body,
+            key_id=self._config.access_key_id,
+            secret=self._config.secret_access_key,
+            region=self._config.region,
+            service="ses",
+            now=now,
+        )
+        return headers
+
+    def _answer(self, answer: Answer) -> Outcome | Locked:
+        kind = _error(answer)
+        reply = f"HTTP {answer.status} {kind} {answer.text}".strip()
+        if kind in {"TooManyRequestsException", "ThrottlingException", "Throttling"}:
+            return Throttled(reply, answer.status, "")
+        if kind == "LimitExceededException":
+            return Throttled(reply, answer.status, "", 300.0)
+        if kind in _LOCKED or answer.status in {401, 403, 404}:
+            return Locked(reply, answer.status)
+        if kind == "MessageRejected" and "not verified" in answer.text:
+            return Rejected(reply, answer.status, "", Fault.SENDER)
+        return Rejected(reply, answer.status, "", Fault.MESSAGE)
+
+    def _reply(self, answer: Answer) -> str:
+        try:
+            return text_at(part(orjson.loads(answer.body)), "MessageId") or "accepted without an id"
+        except orjson.JSONDecodeError:
+            return "accepted; its id could not be read"
+
+
+def _error(answer: Answer) -> str:
+    name = answer.headers.get("x-amzn-errortype", "")
+    if not name:
+        try:
+            told = part(orjson.loads(answer.body))
+        except orjson.JSONDecodeError:
+            return ""
+        name = text_at(told, "__type") or text_at(told, "code")
+    return name.partition(":")[0].rpartition("#")[2]
+
+
+_HAPPENINGS = {
+    "Delivery": (Happening.DELIVERED, "delivery"),
+    "DeliveryDelay": (Happening.DEFERRED, "deliveryDelay"),
+    "Bounce": (Happening.BOUNCED, "bounce"),
+    "Complaint": (Happening.COMPLAINED, "complaint"),
+    "Reject": (Happening.REJECTED, "reject"),
+    "Rendering Failure": (Happening.REJECTED, "failure"),
+    "Subscription": (Happening.UNSUBSCRIBED, "subscription"),
+    "Open": (Happening.OPENED, "open"),
+    "Click": (Happening.CLICKED, "click"),
+}
+
+
+def read_ses(body: bytes) -> list[Notification]:
+    """The events in an SNS message's `Message`, one a recipient: event publishing and feedback notifications alike.
+
+    Raises Invalid if it is no JSON object. The signature is SNS's: `verify_sns` first.
+    """
+    event = json_of(body)
+    if not isinstance(event, dict):
+        raise Invalid("the notification is not a JSON object")
+    event = cast("dict[str, Any]", event)
+    mail = part(event, "mail")
+    happening, key = _HAPPENINGS.get(
+        text_at(event, "eventType") or text_at(event, "notificationType"), (Happening.UNKNOWN, "send")
+    )
+    detail = part(event, key)
+    bounce = _bounce(detail) if happening is Happening.BOUNCED else None
+    if bounce is not None and text_at(detail, "bounceSubType") in {"Suppressed", "OnAccountSuppressionList"}:
+        happening, bounce = Happening.REJECTED, None  # on a list of SES, not attempted
+    provider_id = text_at(mail, "messageId")
+    return [
+        Notification(
+            happening,
+            recipient,
+            _ours(mail),
+            provider_id,
+            # SNS repeats with the same content, so the parts that identify an event stay the same.
+            ":".join(
+                (
+                    provider_id,
+                    text_at(event, "eventType") or text_at(event, "notificationType"),
+                    text_at(detail, "feedbackId") or text_at(detail, "timestamp"),
+                    recipient,
+                )
+            ),
+            moment(detail.get("timestamp") or mail.get("timestamp")),
+            event,
+            bounce,
+            text_at(told, "status"),
+            text_at(told, "diagnosticCode")
+            or text_at(detail, "reason")
+            or text_at(detail, "errorMessage")
+            or text_at(detail, "smtpResponse")
+            or text_at(detail, "complaintFeedbackType"),
+            text_at(detail, "link"),
+        )
+        for recipient, told in _recipients(mail, detail)
+    ]
+
+
+def _bounce(detail: dict[str, Any]) -> BounceClass:
+    kind, sub = text_at(detail, "bounceType"), text_at(detail, "bounceSubType")
+    if kind == "Permanent" and sub in {"General", "NoEmail"}:
+        told = [text_at(part(one), "status") for one in cast("list[object]", detail.get("bouncedRecipients") or [])]
+        return BounceClass.BLOCK if any(status.startswith("5.7") for status in told) else BounceClass.HARD
+    if sub in {"ContentRejected", "AttachmentRejected"}:
+        return BounceClass.BLOCK
+    return BounceClass.SOFT
+
+
+def _recipients(mail: dict[str, Any], detail: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    for name in ("bouncedRecipients", "complainedRecipients", "delayedRecipients"):
+        if isinstance(found := detail.get(name), list):
+            ones = [part(one) for one in cast("list[object]", found)]
+            return [(text_at(one, "emailAddress"), one) for one in ones]
+    found = detail.get("recipients") or mail.get("destination")
+    names = [one for one in cast("list[object]", found) if isinstance(one, str)] if isinstance(found, list) else []
+    return [(name, {}) for name in names or [""]]
+
+
+def _ours(mail: dict[str, Any]) -> str:
+    """Our Message-ID: from the tag, else from the original header."""
+    found = part(mail, "tags").get(_TAG)
+    tag = cast("list[object]", found)[0] if isinstance(found, list) and found else ""
+    if isinstance(tag, str) and tag:
+        try:
+            return urlsafe_b64decode(tag + "=" * (-len(tag) % 4)).decode()
+        except ValueError:
+            pass
+    headers = mail.get("headers")
+    for header in cast("list[object]", headers) if isinstance(headers, list) else []:
+        if text_at(part(header), "name").lower() == "message-id":
+            return text_at(part(header), "value").strip("<>")
+    return ""

@@ -1,0 +1,96 @@
+"""Amazon SNS, which carries the events of SES: whether a message is really theirs. Pure: the certificate is handed in.
+
+https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
+"""
+
+import re
+from base64 import b64decode
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+
+from tidings.core.errors import Invalid
+from tidings.delivery.providers._notifications import BadSignature, json_of, text_at
+
+_HOST = re.compile(r"sns\.[a-z0-9-]{3,30}\.amazonaws\.com(\.cn)?\Z")
+_SIGNED = {
+    "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
+    "SubscriptionConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
+    "UnsubscribeConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
+}
+_HASHES = {"1": SHA1, "2": SHA256}
+
+
+@dataclass(frozen=True, slots=True)
+class SnsMessage:
+    """An envelope of SNS. Trust nothing of it before `verify_sns`."""
+
+    type: str
+    message: str
+    message_id: str
+    topic: str
+    subscribe_url: str
+    """Of a SubscriptionConfirmation: to be fetched once, to begin. Always of an SNS host."""
+    certificate_url: str
+    """Always an https URL of an SNS host."""
+    fields: dict[str, Any]
+
+
+def parse_sns(body: bytes) -> SnsMessage:
+    """Raises Invalid, and BadSignature when a URL in it is not Amazon's."""
+    told = json_of(body)
+    fields = cast("dict[str, Any]", told) if isinstance(told, dict) else {}
+    kind = text_at(fields, "Type")
+    if kind not in _SIGNED or not isinstance(fields.get("Message"), str):
+        raise Invalid("not a message of Amazon SNS")
+    certificate, subscribe = text_at(fields, "SigningCertURL"), text_at(fields, "SubscribeURL")
+    if not _is_sns(certificate) or not urlsplit(certificate).path.endswith(".pem"):
+        raise BadSignature("its certificate is not Amazon SNS's")
+    if kind == "SubscriptionConfirmation" and not _is_sns(subscribe):
+        raise BadSignature("its confirmation is not at Amazon SNS")
+    return SnsMessage(
+        kind,
+        fields["Message"],
+        text_at(fields, "MessageId"),
+        text_at(fields, "TopicArn"),
+        subscribe,
+        certificate,
+        fields,
+    )
+
+
+def verify_sns(message: SnsMessage, certificate: bytes) -> None:
+    """Raise BadSignature unless the message is signed with this PEM certificate, which came from its `certificate_url`."""
+    hashed = _HASHES.get(text_at(message.fields, "SignatureVersion"))
+    lines: list[str] = []
+    for name in _SIGNED[message.type]:
+        value = message.fields.get(name)
+        if isinstance(value, str):
+            lines += [name, value]
+    try:
+        key = x509.load_pem_x509_certificate(certificate).public_key()
+        signature = b64decode(str(message.fields.get("Signature", "")), validate=True)
+        if hashed is None or not isinstance(key, RSAPublicKey):
+            raise BadSignature("signed in a way that Amazon SNS does not use")
+        key.verify(signature, ("\n".join(lines) + "\n").encode(), PKCS1v15(), hashed())
+    except (InvalidSignature, ValueError):
+        raise BadSignature("the notification's signature is wrong") from None
+
+
+def _is_sns(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme == "https"
+            and parts.port in {None, 443}
+            and "@" not in parts.netloc
+            and bool(_HOST.match(parts.hostname or ""))
+        )
+    except ValueError:
+        return False

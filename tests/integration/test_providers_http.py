@@ -1,0 +1,169 @@
+"""Every provider over HTTP, held against the same contract over real sockets."""
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import pytest
+from tests.scripted_http import CONFIGS, SECRETS, HttpWorld, Step, http_serving
+from tests.scripted_smtp import CheckingSource, Job, job, run
+
+from tidings.delivery.providers import (
+    Accepted,
+    Deferred,
+    Fault,
+    HealthState,
+    Provider,
+    Rejected,
+    Throttled,
+    Unknown,
+    Withdrawn,
+    open_provider,
+)
+
+KINDS = ("ses", "sendgrid", "mailgun")
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def letter(n: int) -> Job:
+    text = (
+        b"From: News <news@example.com>\r\nTo: =?utf-8?q?J=C3=B6?= <reader%d@reader.test>\r\nSubject: Hello\r\n"
+        b"Date: Mon, 05 Jan 2026 10:00:00 +0000\r\nMessage-ID: <1.%d.2@example.com>\r\nMIME-Version: 1.0\r\n"
+        b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nList-Unsubscribe: <https://t.example.com/u/abc>\r\n"
+        b"Content-Type: text/plain; charset=utf-8\r\n\r\n..dot\r\n" % (n, n)
+    )
+    return job(n, text=text)
+
+
+def provider_for(world: HttpWorld, **more: Any) -> Provider:
+    config = {**CONFIGS[world.kind], "endpoint": f"http://127.0.0.1:{world.port}", "connections": 4, **more}
+    return open_provider(world.kind, config, SECRETS[world.kind])
+
+
+@every_kind
+async def test_all_is_accepted_over_connections_that_are_kept(kind: str) -> None:
+    async with http_serving(HttpWorld(kind)) as world:
+        outcomes = await run(provider_for(world), CheckingSource([letter(n) for n in range(200)], withdrawn=(7,)))
+    assert isinstance(outcomes.pop(7), Withdrawn)
+    assert all(isinstance(one, Accepted) and one.reply.startswith("0102-abc") for one in outcomes.values())
+    assert world.heard == dict.fromkeys(outcomes, 1)
+    assert world.connections <= 6  # four, and one more for the withdrawn one
+
+
+@every_kind
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        ((500, {}, b"oops"), Deferred),
+        ((502, {}, b"<html>"), Deferred),
+        ((504, {}, b""), Unknown),
+        ((400, {}, b"not json"), Rejected),
+        ((413, {}, b""), Rejected),
+        ((200, {}, b"{not json"), Accepted),
+        ((302, {"Location": "http://127.0.0.1:1/"}, b""), Rejected),
+        ("close", Unknown),
+        ("reset", Unknown),
+        ("half", Unknown),
+        ("stall", Unknown),
+        ("cut", Accepted),
+    ],
+)
+async def test_what_an_answer_means(kind: str, step: Step, expected: type) -> None:
+    async with http_serving(HttpWorld(kind, {1: [step]})) as world:
+        outcomes = await run(
+            provider_for(world, timeout_seconds=0.5), CheckingSource([letter(n) for n in range(1, 4)]), seconds=5
+        )
+    assert isinstance(outcomes[1], expected), outcomes[1]
+    assert isinstance(outcomes[2], Accepted)
+    assert isinstance(outcomes[3], Accepted)
+    assert world.heard[1] == 1
+    if isinstance(outcomes[1], Rejected):
+        assert outcomes[1].fault is not Fault.RECIPIENT
+
+
+@every_kind
+@pytest.mark.parametrize("status", [429, 503])
+async def test_throttled_with_and_without_a_time(kind: str, status: int) -> None:
+    plans: dict[int, list[Step]] = {1: [(status, {"Retry-After": "1"}, b"slow")], 2: [(status, {}, b"slow")]}
+    async with http_serving(HttpWorld(kind, plans)) as world:
+        for n, least in ((1, 1.0), (2, 1.0)):
+            source = CheckingSource([letter(n), letter(3)])
+            provider = provider_for(world, connections=1)
+            provider.start(source)
+            await source.settled(1)
+            found = source.outcomes[n]
+            assert isinstance(found, Throttled)
+            assert found.retry_after_seconds == least
+            assert provider.health.state is HealthState.THROTTLED
+            await asyncio.sleep(0.1)
+            assert source.pulled == 1  # nothing more is pulled meanwhile
+            await asyncio.wait_for(source.done.wait(), 3)
+            assert isinstance(source.outcomes[3], Accepted)
+            await provider.close(grace_seconds=1)
+            assert source.broken == []
+
+
+@every_kind
+async def test_a_wrong_key_burns_nobodys_attempts_and_is_never_shown(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with http_serving(HttpWorld(kind, {1: [(403, {}, b'{"message":"bad key"}')]})) as world:
+        provider = provider_for(world, connections=1)
+        source = CheckingSource([letter(1), letter(2)])
+        provider.start(source)
+        await source.settled(1)
+        assert isinstance(source.outcomes[1], Throttled)
+        assert provider.health.state is HealthState.UNREACHABLE
+        assert source.pulled == 1
+        shown = repr(provider) + repr(vars(provider).get("_config")) + repr(provider.health) + caplog.text
+        assert "very-secret" not in shown
+        await provider.close(grace_seconds=1)
+
+
+@every_kind
+async def test_nobody_there_gives_everything_back(kind: str) -> None:
+    world = HttpWorld(kind, port=1)
+    provider, source = provider_for(world), CheckingSource([letter(1)])
+    provider.start(source)
+    while not source.given_back[1]:
+        await asyncio.sleep(0.01)
+    assert provider.health.state is HealthState.UNREACHABLE
+    assert (provider.health.retry_in_seconds or 0) > 0
+    await provider.close(grace_seconds=1)
+    assert not source.outcomes
+    assert not source.held
+    assert source.broken == []
+
+
+@every_kind
+async def test_closing_while_an_answer_is_awaited(kind: str) -> None:
+    async with http_serving(HttpWorld(kind, {1: ["stall"]})) as world:
+        provider, source = provider_for(world), CheckingSource([letter(1)])
+        provider.start(source)
+        while not world.heard[1]:
+            await asyncio.sleep(0.01)
+        await provider.close(grace_seconds=0.05)
+    assert isinstance(source.outcomes[1], Unknown)
+    assert source.broken == []
+
+
+async def test_sendgrid_is_told_all_of_the_message() -> None:
+    async with http_serving(HttpWorld("sendgrid")) as world:
+        await run(provider_for(world), CheckingSource([letter(5)]))
+    told = json.loads(world.bodies[5])
+    assert told["personalizations"] == [
+        {
+            "to": [{"email": "reader5@reader.test", "name": "Jö"}],
+            "custom_args": {"tidings_message_id": "1.5.2@example.com"},
+        }
+    ]
+    assert told["from"] == {"email": "news@example.com", "name": "News"}
+    assert told["subject"] == "Hello"
+    assert told["content"][0]["value"].strip() == ".dot"
+    assert told["headers"] == {
+        "Message-ID": "<1.5.2@example.com>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "List-Unsubscribe": "<https://t.example.com/u/abc>",
+    }
