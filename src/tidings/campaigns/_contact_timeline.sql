@@ -18,6 +18,7 @@ page AS MATERIALIZED (
             SELECT * FROM events AS e
             WHERE e.workspace_id = $1 AND e.contact_id = p.id AND e.at <= $3 AND (e.at < $3 OR (9, e.id) < ($4::integer, $5::bigint))
               AND ($7::text[] IS NULL OR e.type = ANY ($7))
+              AND e.type <> 'subscribed'  -- the subscriptions below say it, list by list
             ORDER BY e.at DESC, e.id DESC LIMIT $6
         ) AS e
     )
