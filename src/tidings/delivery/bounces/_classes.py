@@ -9,7 +9,8 @@ from tidings.delivery.providers._refusals import Rule, Stage, match, status_in
 _K = FailureClass
 _CODE = re.compile(r"(?<![\d.#:/-])([45]\d\d)(?=[ \-]|$|[;:,.)#])(?!\.\d)")
 _BRACKETED = re.compile(r"(?:#|\()([45]\.\d{1,3}\.\d{1,3})\b")
-_NOISE = re.compile(r"<[^>]*>|\S+@\S+|https?:\S*|www\.\S*|\S+/[\w./?=&%-]+", re.IGNORECASE)
+# Printable ASCII only: Chinese and Japanese put no space around an address.
+_NOISE = re.compile(r"<[^>]*>|[!-~]{1,128}@[!-~]+|https?:[!-~]*|www\.[!-~]*|[!-~]{1,80}/[\w./?=&%-]+", re.IGNORECASE)
 _GENERIC = frozenset({"", "5.0.0", "4.0.0", "5.1.0", "4.1.0", "5.3.0", "5.5.0", "5.4.0", "4.4.0"})
 _STATUS = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})")
 _READ = 600

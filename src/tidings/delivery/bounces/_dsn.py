@@ -57,7 +57,7 @@ _RANK = {"failed": 4, "delayed": 3, "expanded": 0, "relayed": 1, "delivered": 2}
 
 
 def _apart(fields: Headers) -> list[Headers]:
-    finals = fields.get("final-recipient", [])
+    finals = fields.get("final-recipient", [])[:_MAX_GROUPS]
     if len(finals) < 2:
         return [fields]
     return [{name: [values[i]] for name, values in fields.items() if i < len(values)} for i in range(len(finals))]

@@ -103,7 +103,8 @@ def following(lines: list[str], at: int, address: str) -> str:
     for line in lines[at + 1 : at + 16]:
         bare = line.strip()
         if not bare or bare.startswith(("---", "***", "===", "___")):
-            if told or (not bare and line is not lines[at + 1]):
+            # A blank line ends it, but for one right below the address, or below a line that says "because:".
+            if (told and not told[-1].endswith(":")) or (not bare and not told and line is not lines[at + 1]):
                 break
             continue
         if "@" in bare and (_ALONE.match(line) or (bare.startswith("<") and ">:" in bare)) and address not in bare:

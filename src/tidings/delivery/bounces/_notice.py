@@ -64,13 +64,16 @@ def is_notice(headers: Headers, text: str) -> bool:
     path = headers.get("return-path", [""])[0].strip().lower()
     system = (
         any(name in sender for name in _DAEMON_NAMES)
+        or any(is_daemon(a) for a in written[:1])
         or path in {"<>", '<"">'}
         or "mailer-daemon" in path
         or sender.strip() == "<>"
     )
+    if not system and "list-unsubscribe" in headers:
+        return False
     low = text[:6000].lower()
     if any(p in low for p in _phrases.PROGRAMS):
-        return system or "list-unsubscribe" not in headers or any(s in subject for s in _phrases.SUBJECTS)
+        return True
     by_subject = any(s in subject for s in _phrases.SUBJECTS)
     if not (system or by_subject):
         return False
@@ -144,6 +147,13 @@ def _paragraphs(lines: list[str]) -> list[tuple[int, int]]:
 _SAID = re.compile(r"(?:^|[^\d.#])([45]\d\d[ -][^\d]|[45]\d\d[ -][45]\.\d|[45]\.\d{1,2}\.\d{1,3}\b)")
 
 
+_WHY = re.compile(
+    r"[ \t*>-]{0,10}(?:reason|cause|error|grund|ursache|motif|raison|motivo|razón|causa|reden|powód|причина|"
+    r"(?:退信|失败|退回)?原因|理由|사유|orsak|årsag)\b[^:：]{0,30}[:：]",
+    re.IGNORECASE,
+)
+
+
 def _elsewhere(address: str, lines: list[str]) -> str:
     """The line of a transcript that names this address and has a reply in it."""
     low = address.lower()
@@ -155,6 +165,9 @@ def _said(lines: list[str]) -> str:
         if _SAID.search(line) and not line.lstrip().startswith((">>>", "Date:")):
             told = line.strip().lstrip("<> ")
             return " ".join(f"{told} {following(lines, at, '')}".split())[:_REASON]
+    for at, line in enumerate(lines):
+        if _WHY.match(line):
+            return " ".join(f"{line.strip()} {following(lines, at, '')}".split())[:_REASON]
     return ""
 
 

@@ -25,7 +25,7 @@ _ANNOUNCED = (
     "the header and top 20 lines", "first 50 lines of your original message", "begin returned message",
     "returned message follows", "returned message -", "- message follows", "unsent message below",
     "unsent message follows", "unsent message", "undelivered message follows", "- message header",
-    "message contents follow", "included is a copy of the message", "your original message", "your message follows",
+    "message contents follow", "included is a copy of the message", "your message follows",
     "the following is a copy", "here is the header", "--- end of message", "** end of message **",
     "*     end of message     *", "old message:", "message reads", "received message headers", "the message headers",
     "headers of the message", "headers of your message", "your message reads", "original headers", "message was:",

@@ -149,7 +149,7 @@ DELAYED = (
 GIVEN_UP = (
     "given up", "giving up", "failed permanently", "permanent error", "permanent fatal", "permanent failure",
     "returned to sender", "undeliverable", "retry timeout exceeded", "has failed", "delivery failed",
-    "delivery failure", "maximum delivery attempts", "too many hops", "could not be delivered for", "expired",
+    "delivery failure", "maximum delivery attempts", "too many hops", "expired",
     "after 30 attempt", "delivery time expired", "too old", "mail queue too long",
 )  # fmt: skip
 """Beside a sentence about delay: it was one, and now it is over."""
