@@ -1,11 +1,13 @@
 """DKIM signatures, verified by dkimpy, which we did not write."""
 
+from base64 import b64decode
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import dkim
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -154,3 +156,9 @@ def test_long_records_are_split_into_strings() -> None:
     assert len(record) > 255
     assert [len(one) for one in strings] == [255, len(record) - 255]
     assert "".join(strings) == record
+
+
+def test_an_ed25519_key_is_published_as_the_standard_has_it() -> None:
+    private = Ed25519PrivateKey.from_private_bytes(b64decode("nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="))
+    published = "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+    assert public_record(private) == published  # RFC 8463 §A.1 and §A.2
