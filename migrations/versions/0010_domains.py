@@ -7,7 +7,7 @@ from alembic import op
 from tidings.core.migrations import run_script
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 

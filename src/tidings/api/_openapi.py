@@ -10,6 +10,7 @@ from tidings.api._examples import EXAMPLES
 from tidings.api._idempotency import HEADER
 from tidings.api.problems import MEDIA_TYPE
 from tidings.audience import conditions_schemas
+from tidings.content import document_schemas
 
 _PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -60,6 +61,7 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     assert "Problem" not in schemas, "a model of that name would be described as an RFC 9457 problem"
     schemas["Problem"] = _PROBLEM
     schemas.update(conditions_schemas())
+    schemas.update(document_schemas())
     _refer(document)
     for name, example in EXAMPLES.items():
         schemas[name]["examples"] = [example]

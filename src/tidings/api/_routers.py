@@ -22,6 +22,7 @@ from tidings.api import (
     subscriptions,
     suppressions,
     tags,
+    template_tests,
     templates,
     workspaces,
 )
@@ -43,6 +44,7 @@ ROUTERS = (
     forms.router,
     imports.status_router,
     templates.router,
+    template_tests.router,
     blocks.router,
     audiences.router,
     campaigns.router,

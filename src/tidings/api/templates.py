@@ -3,15 +3,17 @@
 from datetime import datetime
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
-from tidings import accounts, campaigns, content
+from tidings import campaigns, content
 from tidings.api._deps import Call, needs
-from tidings.api._fields import Body, Name, TemplateRef
+from tidings.api._fields import Body, ContactRef, Name, TemplateRef
 from tidings.api._paging import Page, Paged
 from tidings.api._route import Route
-from tidings.content import Summary, Template
+from tidings.api.template_tests import filled_in
+from tidings.content import SourceType, Summary, Template
 from tidings.core.ids import TemplateId, public_id
 
 router = APIRouter(prefix="/templates", tags=["templates"], route_class=Route)
@@ -25,6 +27,12 @@ Variables = Annotated[
     list[Annotated[str, Field(max_length=255)]],
     Field(max_length=1000, description="that its author means to use; those that the Liquid uses are added"),
 ]
+Source = Annotated[
+    str | dict[str, Any],
+    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": 1_000_000}, {"x-schema": "Document"}]}),
+]
+SOURCE = "in place of html_content, which is made of it: text, or a block document"
+INLINE = "give elements the styles that the HTML's <style> has for them; nothing else of it is changed"
 Strict = Annotated[bool, Field(description="a message that would write what is undefined is not sent")]
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
@@ -34,10 +42,13 @@ class NewTemplate(Body):
 
     name: Name
     subject: Subject
-    html_content: Html
+    html_content: Html = ""
     text_content: Text = ""
     variables: Variables = Field(default_factory=list)
     strict: Strict = False
+    source_type: SourceType = SourceType.HTML
+    source: Annotated[Source | None, Field(description=SOURCE)] = None
+    inline_css: Annotated[bool, Field(description=INLINE)] = False
 
 
 class TemplateChanges(Body):
@@ -49,6 +60,9 @@ class TemplateChanges(Body):
     text_content: Text | None = None
     variables: Variables | None = None
     strict: Strict | None = None
+    source_type: SourceType | None = None
+    source: Annotated[Source | None, Field(description=SOURCE)] = None
+    inline_css: Annotated[bool | None, Field(description=INLINE)] = None
 
 
 class Samples(Body):
@@ -59,6 +73,9 @@ class Samples(Body):
         description="a contact's fields and attributes by name, or under `contact`; also `campaign` and `workspace`",
         examples=[{"first_name": "Ada", "plan": "pro", "tags": ["vip"]}],
     )
+    contact_id: Annotated[
+        ContactRef | None, Field(description="a contact whose values it is filled in with; `variables` go over them")
+    ] = None
     version: Annotated[Number | None, Field(description="null: the current one")] = None
     strict: Annotated[bool | None, Field(description="refuse what is undefined; null: as the template says")] = None
 
@@ -87,6 +104,9 @@ class TemplateOut(SummaryOut):
     html_content: str
     text_content: str
     strict: bool
+    source_type: SourceType
+    source: Source
+    inline_css: bool
 
     @classmethod
     def of(cls, template: Summary) -> "TemplateOut":
@@ -97,6 +117,9 @@ class TemplateOut(SummaryOut):
             html_content=template.html_content,
             text_content=template.text_content,
             strict=template.strict,
+            source_type=template.source_type,
+            source=_shown(template),
+            inline_css=template.inline_css,
         )
 
 
@@ -159,6 +182,9 @@ async def create_template(body: NewTemplate, call: Writing) -> TemplateOut:
             text_content=body.text_content,
             variables=body.variables,
             strict=body.strict,
+            source_type=body.source_type,
+            source="" if body.source is None else _told(body.source),
+            inline_css=body.inline_css,
             by=call.principal,
             now=call.now,
         )
@@ -193,6 +219,8 @@ async def get_template(
 async def update_template(template_id: TemplateRef, body: TemplateChanges, call: Writing) -> TemplateOut:
     """Change a template. New content makes a new version; campaigns that are going out keep the one they have."""
     changes = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
+    if "source" in changes:
+        changes["source"] = _told(changes["source"])
     return TemplateOut.of(
         await content.update_template(
             call.tx,
@@ -220,20 +248,8 @@ async def delete_template(template_id: TemplateRef, call: Writing) -> None:
 @router.post("/{template_id}/preview")
 async def preview_template(template_id: TemplateRef, body: Samples, call: Reading) -> PreviewOut:
     """What a recipient with these values would read, footer included, by the code that fills in real ones."""
-    template = await content.freeze(
-        call.tx, workspace=call.workspace, template=TemplateId(template_id), version=body.version
-    )
-    owner = await accounts.get_workspace(call.tx, workspace=call.workspace)
-    shown = await content.preview(
-        subject=template.subject,
-        html_content=template.html,
-        text_content=template.text,
-        variables=body.variables,
-        workspace_name=owner.name,
-        postal_address=owner.postal_address,
-        public_url=call.app.public_url,
-        now=call.now,
-        strict=body.strict,
+    shown = await filled_in(
+        call, TemplateId(template_id), body.version, body.contact_id, body.variables, strict=body.strict
     )
     missing = [
         MissingOut(field=one.field, block=one.block, line=one.line, column=one.column, name=one.name)
@@ -291,6 +307,16 @@ async def restore_version(template_id: TemplateRef, version: Annotated[Number, P
             now=call.now,
         )
     )
+
+
+def _told(source: str | dict[str, Any]) -> str:
+    return source if isinstance(source, str) else orjson.dumps(source).decode()
+
+
+def _shown(template: Template) -> str | dict[str, Any]:
+    if template.source_type == SourceType.BLOCKS:
+        return orjson.loads(template.source)
+    return template.source or template.html_content
 
 
 def _summary(template: Summary) -> dict[str, Any]:

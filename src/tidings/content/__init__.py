@@ -28,6 +28,7 @@ from tidings.content._parse import RenderError, TemplateInvalid, compiles_alone,
 from tidings.content._parts import Parts
 from tidings.content._plaintext import one_line, plain_text
 from tidings.content._preview import Missing, Preview, Sample, preview
+from tidings.content._sources import SourceType, as_liquid, compile_source, document_schemas
 from tidings.content._templates import (
     FrozenTemplate,
     Summary,
@@ -65,13 +66,16 @@ __all__ = [
     "RenderError",
     "Row",
     "Sample",
+    "SourceType",
     "Summary",
     "Template",
     "TemplateInUse",
     "TemplateInvalid",
     "TemplateNotFound",
     "Version",
+    "as_liquid",
     "compile_liquid",
+    "compile_source",
     "compiles_alone",
     "count_blocks",
     "count_templates",
@@ -80,6 +84,7 @@ __all__ = [
     "delete_block",
     "delete_template",
     "diff_versions",
+    "document_schemas",
     "freeze",
     "get_block",
     "get_template",

@@ -1,5 +1,6 @@
 """Templates and their versions. A version never changes; changing a template makes the next one."""
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +12,23 @@ from tidings.content._parse import TemplateInvalid, parse, wanted_variables
 from tidings.content._parts import Parts
 from tidings.content._plaintext import plain_text
 from tidings.content._shared import Shared, load_shared, names_in, with_shared
+from tidings.content._sources import SourceType, compile_source
 from tidings.core.db import Tx, sql
 from tidings.core.errors import Conflict, FieldProblem, Invalid, NotFound
 from tidings.core.ids import TemplateId, WorkspaceId, public_id
 
 MAX_CONTENT = 1_000_000
 """Characters of HTML or text."""
-_CONTENT_FIELDS = ("subject", "html_content", "text_content", "variables", "strict")
+_CONTENT_FIELDS = (
+    "subject",
+    "html_content",
+    "text_content",
+    "variables",
+    "strict",
+    "source_type",
+    "source",
+    "inline_css",
+)
 _VARIABLE = re.compile(r"[^\W\d][\w-]*(?:\.[\w-]+|\[[^\[\]]+\])*")
 
 
@@ -54,6 +65,10 @@ class Template(Summary):
     text_content: str
     strict: bool
     """Writing what is undefined is an error, and such a message is not sent."""
+    source_type: SourceType
+    source: str
+    """What `html_content` was compiled from when it was saved; '' where that is the source itself."""
+    inline_css: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +100,26 @@ async def create_template(
     workspace: WorkspaceId,
     name: str,
     subject: str,
-    html_content: str,
+    html_content: str = "",
     text_content: str = "",
     variables: Sequence[str] = (),
     strict: bool = False,
+    source_type: SourceType = SourceType.HTML,
+    source: str = "",
+    inline_css: bool = False,
     by: Principal,
     now: datetime,
 ) -> Template:
     """Create a template. `variables` are those its author means to use; what the Liquid uses is added.
 
+    It has either `html_content`, or a `source`, of which the HTML is made here and now.
     Raises TemplateInvalid for broken Liquid, naming field, line and column, and Invalid for unusable fields.
     """
     _check_name(name)
+    given = {"source_type": source_type, "inline_css": inline_css}
+    given |= {"html_content": html_content} if html_content or (source_type == SourceType.HTML and not source) else {}
+    written = await _compiled(given | ({"source": source} if source else {}), None)
+    html_content = written["html_content"]
     blocks = names_in(subject, html_content, text_content)
     shared = await load_shared(tx, workspace=workspace, names=blocks)
     used = _check(subject, html_content, text_content, variables, shared)
@@ -108,7 +131,7 @@ async def create_template(
     )
     template = TemplateId(number)
     content = {"subject": subject, "html_content": html_content, "text_content": text_content, "variables": used}
-    await _add_version(tx, workspace, template, content | {"strict": strict, "blocks": blocks}, by, now)
+    await _add_version(tx, workspace, template, content | written | {"strict": strict, "blocks": blocks}, by, now)
     await audit(tx, by=by, action="template.created", subject=public_id("template", template), now=now)
     return await get_template(tx, workspace=workspace, template=template)
 
@@ -126,7 +149,9 @@ async def get_template(
     if row is None:
         of_it = f" with a version {version}" if version is not None else ""
         raise TemplateNotFound(f"there is no {public_id('template', template)}{of_it}")
-    return Template(**dict(row.items()))
+    values: dict[str, Any] = dict(row.items())
+    values["source_type"] = SourceType(row["source_type"])
+    return Template(**values)
 
 
 async def list_templates(
@@ -145,7 +170,7 @@ async def count_templates(tx: Tx, *, workspace: WorkspaceId) -> int:
 async def update_template(
     tx: Tx, *, workspace: WorkspaceId, template: TemplateId, changes: Mapping[str, Any], by: Principal, now: datetime
 ) -> Template:
-    """Change what is named (`name`, `subject`, `html_content`, `text_content`, `variables`, `strict`); the rest stays.
+    """Change what is named (fields of `create_template`); the rest stays. With `html_content` HTML is the source.
 
     New content is a new version; a new name alone is not. Raises TemplateNotFound, TemplateInvalid, Invalid.
     """
@@ -154,6 +179,7 @@ async def update_template(
     if name != before.name:
         _check_name(name)
     content: dict[str, Any] = {field: changes.get(field, getattr(before, field)) for field in _CONTENT_FIELDS}
+    content |= await _compiled(changes, before)
     subject, html, text = (content[field] for field in _CONTENT_FIELDS[:3])
     blocks = names_in(subject, html, text)
     old_blocks = names_in(before.subject, before.html_content, before.text_content)
@@ -200,6 +226,7 @@ async def restore_version(
     await get_template(tx, workspace=workspace, template=template, lock=True)
     old = await get_template(tx, workspace=workspace, template=template, version=version)
     changes = {field: getattr(old, field) for field in _CONTENT_FIELDS}
+    del changes["html_content" if old.source else "source"]
     return await update_template(tx, workspace=workspace, template=template, changes=changes, by=by, now=now)
 
 
@@ -253,7 +280,36 @@ async def _add_version(
         now,
         content["strict"],
         content["blocks"],
+        content["source_type"],
+        content["source"],
+        content["inline_css"],
     )
+
+
+async def _compiled(changes: Mapping[str, Any], before: Template | None) -> dict[str, Any]:
+    """Source, its type and the HTML of it, after a change. Raises TemplateInvalid and Invalid."""
+    if "html_content" in changes and "source" in changes:
+        raise Invalid.at("source", "give html_content, or a source, not both")
+    kind = SourceType(changes.get("source_type", before.source_type if before else SourceType.HTML))
+    inline = bool(changes.get("inline_css", before.inline_css if before else False))
+    if "html_content" in changes:
+        if changes.get("source_type", SourceType.HTML) != SourceType.HTML:
+            raise Invalid.at("html_content", f"is made from the source: give a source of type {kind}")
+        kind, source = SourceType.HTML, changes["html_content"]
+    elif "source" in changes:
+        source = changes["source"]
+    elif before is None or kind != before.source_type:
+        raise Invalid.at("source", f"is required for the source_type {kind}")
+    else:
+        source = before.source or before.html_content
+        if inline == before.inline_css:
+            # As it was compiled when it was saved, whatever compilers do today.
+            return {field: getattr(before, field) for field in ("html_content", "source_type", "source", "inline_css")}
+    if kind == SourceType.HTML and not inline:
+        return {"html_content": source, "source_type": kind, "source": "", "inline_css": False}
+    # In a thread: a big source takes its time, and others are waiting on the loop.
+    html = await asyncio.to_thread(compile_source, kind, source, inline=inline)
+    return {"html_content": html, "source_type": kind, "source": source, "inline_css": inline}
 
 
 def _check_name(name: str) -> None:
