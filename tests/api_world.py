@@ -81,6 +81,8 @@ class World:
             "text_content": "t",
             "variables": [],
             "strict": False,
+            "source_type": "html",
+            "inline_css": False,
         }
         block = {"name": "header", "html_content": "<p>{{ first_name }}</p>", "text_content": "t"}
         campaign = {
@@ -164,7 +166,16 @@ class World:
                 "strict": False,
                 "contact_id": self.ids["contact_id"],
             },
-            "send_template_test": {"to": ["me@example.com"], "sender_email": "news@example.com"},
+            "send_template_test": {
+                "to": ["me@example.com"],
+                "contact_id": self.ids["contact_id"],
+                "variables": {"first_name": "Ann"},
+                "version": 1,
+                "subject_prefix": "Test: ",
+                "sender_email": "news@example.com",
+                "sender_name": "News",
+                "provider_id": self.ids["provider_id"],
+            },
             "create_block": block,
             "update_block": block,
             "put_block": block,

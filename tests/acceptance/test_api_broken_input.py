@@ -37,8 +37,14 @@ BROKEN_IDS = ("x", "contact_0", "contact_-1", "contact_1.0", "contact_9999999999
 ROWS = (b"[[[[]]]]", b"[null]", b"[{}]", b'["a\\u0007b", 3]')
 """Rows of an import are judged one by one when their turn comes: any may be sent."""
 
-INSTEAD = {"send_message": {"template_id"}}
-"""Fields that cannot stand beside others of a good body: of a message, a template or its own content."""
+_SOURCE = {"source"}
+INSTEAD = {
+    "send_message": {"template_id"},
+    "create_template": _SOURCE,
+    "update_template": _SOURCE,
+    "put_template": _SOURCE,
+}
+"""Fields that cannot stand beside others of a good body: of a message, a template or its own content; of a template, HTML or a source."""
 
 FREE_TEXT = {"search", "tag"}
 """Query parameters for which any text is good that can be stored."""

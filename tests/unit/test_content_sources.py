@@ -210,8 +210,8 @@ _SOUP = st.lists(
     st.sampled_from(
         re.findall(
             r"\S+| \S?|\n",
-            """<mjml> </mjml> <mj-body> </mj-body> <mj-section <mj-text> </mj-text> > " {{x}} {%if%} {%endif%} <style> </style> .a{ }
-            color:red @media( <!-- --> # - | ` [a]( ) é &amp; <table> <td class='a'> { } {% mj-raw <!--[if\xa0mso]> \x00""",
+            """<mjml> </mjml> <mj-body> </mj-body> <mj-section <mj-text> </mj-text> > " {{x}} {%if%} {%endif%} <style> </style> .a{
+            } color:red @media( <!-- --> # - | ` [a]( ) é &amp; <table> <td class='a'> { } {% mj-raw <!--[if\xa0mso]> \x00""",
         )
         or ()
     ),

@@ -10,6 +10,10 @@ from tidings.content._sources._theme import page
 _READER = MarkdownIt("commonmark", {"html": True, "maxNesting": 20}).enable(["table", "strikethrough"])
 _FRAGMENT = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable(["strikethrough"])
 
+_SPACED = dict.fromkeys(("p", "blockquote"), "margin:0 0 16px") | dict.fromkeys(
+    ("ul", "ol"), "margin:0 0 16px;padding-left:24px"
+)
+
 
 def markdown_to_html(source: str) -> str:
     """A whole HTML document. Tags of Liquid alone on a line stand between paragraphs, not in one."""
@@ -18,7 +22,10 @@ def markdown_to_html(source: str) -> str:
 
 def fragment(source: str) -> str:
     """Well-formed HTML of a piece of Markdown; HTML in it is shown, not read."""
-    return _rendered(source, _FRAGMENT)
+    html = _rendered(source, _FRAGMENT)
+    for name, style in _SPACED.items():
+        html = html.replace(f"<{name}>", f'<{name} style="{style}">')
+    return html
 
 
 def _rendered(source: str, reader: MarkdownIt) -> str:

@@ -22,7 +22,7 @@ body { margin: 0; padding: 0; background: #f3f4f6; }
 .sheet pre code { padding: 0; background: none; }
 .sheet hr { border: 0; border-top: 1px solid #e5e7eb; margin: 28px 0; }
 .sheet table { border-collapse: collapse; width: 100%; margin: 0 0 16px; }
-.sheet th, .sheet td { padding: 8px 10px; border-bottom: 1px solid #e5e7eb; vertical-align: top; }
+.sheet th, .sheet td { padding: 8px 10px; border-bottom: 1px solid #e5e7eb; vertical-align: top; text-align: left; }
 .sheet th { border-bottom: 2px solid #d1d5db; font-weight: 600; }
 @media (max-width: 480px) {
   .frame { padding: 0 !important; }
