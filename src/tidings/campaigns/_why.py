@@ -125,7 +125,10 @@ _SKIPPED = {
 def _reasons(of: Campaign, stand: Belonging, numbered: datetime | None) -> Iterator[Reason]:
     """In the order in which they count: whoever was not chosen is not judged further."""
     if of.send_id is None:
-        yield Reason(Why.NOT_LAUNCHED, f"the campaign was not sent yet (it is {of.status}): this is what would become of them now")
+        yield Reason(
+            Why.NOT_LAUNCHED,
+            f"the campaign was not sent yet (it is {of.status}): this is what would become of them now",
+        )
     elif numbered is None:
         yield Reason(Why.NUMBERING, "the campaign was launched just now, and its recipients are being numbered")
         return
