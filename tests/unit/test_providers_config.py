@@ -39,7 +39,7 @@ def test_good_settings() -> None:
     check_config("smtp", {"host": "::1", "tls": "tls", "port": 465, "rate_per_second": 14.5, "connections": 50})
     check_config("smtp", {**GOOD, "helo": "[192.0.2.1]", "verify": False, "timeouts": {"dot": 900}}, SECRET)
     check_config("sandbox", {"reject_rate": 0.1, "defer_rate": 0.9})
-    assert KINDS == ("smtp", "sandbox")
+    assert KINDS == ("smtp", "ses", "sendgrid", "mailgun", "sandbox")
 
 
 @pytest.mark.parametrize(

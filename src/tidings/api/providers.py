@@ -32,7 +32,12 @@ class NewProvider(Body):
     """A way out, and the credentials for it."""
 
     name: Name
-    kind: Annotated[str, Field(max_length=30, description="smtp or sandbox (accepts everything, sends nothing)")]
+    kind: Annotated[
+        str,
+        Field(
+            max_length=30, description="smtp, ses, sendgrid, mailgun, or sandbox (accepts everything, sends nothing)"
+        ),
+    ]
     config: Config = Field(default_factory=dict)
     secret: Secret = Field(default_factory=dict)
     is_default: bool = False

@@ -58,7 +58,7 @@ class MailgunConfig:
     def __post_init__(self) -> None:
         if not isinstance(self.domain, str) or not _DOMAIN.match(self.domain):
             raise Invalid.at("domain", "give the sending domain, such as mg.example.com")
-        if self.region not in _BASES:
+        if not isinstance(self.region, str) or self.region not in _BASES:
             raise Invalid.at("region", f"must be one of: {', '.join(_BASES)}")
         for name in ("test_mode", "require_tls"):
             if not isinstance(getattr(self, name), bool):

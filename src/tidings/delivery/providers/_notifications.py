@@ -75,6 +75,11 @@ def part(value: object, *names: str) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
+def items(value: object) -> list[object]:
+    """The list that this is; an empty one if it is something else."""
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
 def text_at(value: dict[str, Any], name: str) -> str:
     """A text or number as text, without NUL; "" if it is missing or is something else."""
     found = value.get(name)

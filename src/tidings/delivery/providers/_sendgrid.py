@@ -62,7 +62,7 @@ class SendgridConfig:
     api_key: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        if self.region not in _BASES:
+        if not isinstance(self.region, str) or self.region not in _BASES:
             raise Invalid.at("region", f"must be one of: {', '.join(_BASES)}")
         if len(self.categories) > 10 or not all(
             isinstance(one, str) and 0 < len(one) <= 255 for one in self.categories
@@ -109,7 +109,7 @@ class SendgridProvider(HttpProvider):
         try:
             asked = as_json(unstuffed(job.message), job.recipient.decode())
         except (ValueError, LookupError, IndexError, AttributeError) as error:
-            return Rejected(f"cannot be told in SendGrid's JSON: {error}"[:300], 0, "5.6.0", Fault.MESSAGE)
+            return Rejected(f"cannot be told in SendGrid's JSON: {error}"[:300], 554, "5.6.0", Fault.MESSAGE)
         return Request(self._url, self._headers, orjson.dumps({**asked, **self._common}))
 
     def _answer(self, answer: Answer) -> Outcome | Locked:

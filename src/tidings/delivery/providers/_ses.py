@@ -22,6 +22,7 @@ from tidings.delivery.providers._notifications import (
     BounceClass,
     Happening,
     Notification,
+    items,
     json_of,
     moment,
     part,
@@ -273,7 +274,7 @@ def read_ses(body: bytes) -> list[Notification]:
 def _bounce(detail: dict[str, Any]) -> BounceClass:
     kind, sub = text_at(detail, "bounceType"), text_at(detail, "bounceSubType")
     if kind == "Permanent" and sub in {"General", "NoEmail"}:
-        told = [text_at(part(one), "status") for one in cast("list[object]", detail.get("bouncedRecipients") or [])]
+        told = [text_at(part(one), "status") for one in items(detail.get("bouncedRecipients"))]
         return BounceClass.BLOCK if any(status.startswith("5.7") for status in told) else BounceClass.HARD
     if sub in {"ContentRejected", "AttachmentRejected"}:
         return BounceClass.BLOCK
@@ -282,25 +283,22 @@ def _bounce(detail: dict[str, Any]) -> BounceClass:
 
 def _recipients(mail: dict[str, Any], detail: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     for name in ("bouncedRecipients", "complainedRecipients", "delayedRecipients"):
-        if isinstance(found := detail.get(name), list):
-            ones = [part(one) for one in cast("list[object]", found)]
+        if found := items(detail.get(name)):
+            ones = [part(one) for one in found]
             return [(text_at(one, "emailAddress"), one) for one in ones]
-    found = detail.get("recipients") or mail.get("destination")
-    names = [one for one in cast("list[object]", found) if isinstance(one, str)] if isinstance(found, list) else []
+    told = items(detail.get("recipients")) or items(mail.get("destination"))
+    names = [one for one in told if isinstance(one, str)]
     return [(name, {}) for name in names or [""]]
 
 
 def _ours(mail: dict[str, Any]) -> str:
     """Our Message-ID: from the tag, else from the original header."""
-    found = part(mail, "tags").get(_TAG)
-    tag = cast("list[object]", found)[0] if isinstance(found, list) and found else ""
-    if isinstance(tag, str) and tag:
+    for tag in items(part(mail, "tags").get(_TAG)):
         try:
-            return urlsafe_b64decode(tag + "=" * (-len(tag) % 4)).decode()
+            return urlsafe_b64decode(str(tag) + "=" * (-len(str(tag)) % 4)).decode()
         except ValueError:
             pass
-    headers = mail.get("headers")
-    for header in cast("list[object]", headers) if isinstance(headers, list) else []:
+    for header in items(mail.get("headers")):
         if text_at(part(header), "name").lower() == "message-id":
             return text_at(part(header), "value").strip("<>")
     return ""
