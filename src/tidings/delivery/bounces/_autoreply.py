@@ -1,6 +1,7 @@
 """Replies of programs in a person's name: RFC 3834, and the many that do not follow it."""
 
-from tidings.delivery.bounces._addresses import addresses, is_daemon
+from tidings.delivery.bounces._addresses import addresses
+from tidings.delivery.bounces._notice import from_system, quotes_a_server
 from tidings.delivery.bounces._parts import Headers, Part, get
 from tidings.delivery.bounces._report import Kind, Recipient, Report
 from tidings.delivery.providers import FailureClass
@@ -54,13 +55,17 @@ SUBJECTS = (
 _REASON = 300
 
 
-def is_likely(headers: Headers) -> bool:
-    """Whether the headers say so: looked at before the text, whose words may be those of a bounce ("no longer works here")."""
-    sender = addresses(get(headers, "from"))
-    if sender and is_daemon(sender[0]):
+def is_likely(headers: Headers, text: str) -> bool:
+    """Whether it is one although its words are those of a bounce ("no longer works here", "was not delivered").
+
+    It is if a person's address sent it, it is marked, and it quotes no server.
+    """
+    if from_system(headers):
         return False
     subject = get(headers, "subject").lower()
-    return says_so(headers) and (any(w in subject for w in SUBJECTS) or any(name in headers for name in _HEADERS))
+    if not says_so(headers):
+        return False
+    return any(w in subject for w in SUBJECTS) or not quotes_a_server(text)
 
 
 def says_so(headers: Headers) -> bool:

@@ -45,7 +45,7 @@ def _wrapped(root: Part, leaves: list[Part], *, said: bool) -> Part | None:
 def _read(root: Part, leaves: list[Part]) -> Report:
     report = _arf.read(root, leaves) or _ses.read(leaves) or _notification(root, leaves)
     if report is None:
-        if _autoreply.is_likely(root.headers):
+        if _autoreply.is_likely(root.headers, _text(root, leaves)):
             report = _autoreply.read(root)
         report = (
             report

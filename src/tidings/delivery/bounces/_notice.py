@@ -54,21 +54,13 @@ def is_notice(headers: Headers, text: str) -> bool:
     if get(headers, "x-failed-recipients"):
         return True
     subject = get(headers, "subject").lower()
-    sender = get(headers, "from").lower()
-    written = addresses(sender)
-    if subject.startswith(_ANSWERS) and not (written and is_daemon(written[0])):
+    if subject.startswith(_ANSWERS) and not from_system(headers):
         # People answer and forward notices. A program that names its notice so neither threads nor rambles.
         low = text[:300].lower()
         if "in-reply-to" in headers or "references" in headers or not any(p in low for p in _phrases.FAILED):
             return False
     path = headers.get("return-path", [""])[0].strip().lower()
-    system = (
-        any(name in sender for name in _DAEMON_NAMES)
-        or any(is_daemon(a) for a in written[:1])
-        or path in {"<>", '<"">'}
-        or "mailer-daemon" in path
-        or sender.strip() == "<>"
-    )
+    system = from_system(headers) or path in {"<>", '<"">'} or "mailer-daemon" in path
     if not system and "list-unsubscribe" in headers:
         return False
     low = text[:6000].lower()
@@ -79,6 +71,22 @@ def is_notice(headers: Headers, text: str) -> bool:
         return False
     in_words = any(p in low for p in _phrases.FAILED) or any(p in low for p in _phrases.DELAYED)
     return (by_subject and (system or in_words)) or (system and in_words)
+
+
+def from_system(headers: Headers) -> bool:
+    """Whether the sender's name or address is a mail system's."""
+    sender = get(headers, "from").lower()
+    return (
+        any(name in sender for name in _DAEMON_NAMES)
+        or any(is_daemon(a) for a in addresses(sender)[:1])
+        or sender.strip() == "<>"
+    )
+
+
+def quotes_a_server(text: str) -> bool:
+    """Whether there is an SMTP reply in it, or a sentence that only a mail system writes."""
+    low = text[:6000].lower()
+    return bool(_SAID.search(low)) or any(p in low for p in _phrases.PROGRAMS)
 
 
 def is_delayed(headers: Headers, text: str) -> bool:

@@ -138,7 +138,8 @@ def _usable(found: list[str]) -> list[str]:
     return [a for a in found if not is_daemon(a) and not redacted(a)]
 
 
-_VERP = re.compile(r"[+-]((?:[^@=+]{1,64}))=([^@=]{1,190}\.[A-Za-z]{2,24})@")
+# Groups with digits before the recipient's name are a list's or a campaign's number.
+_VERP = re.compile(r"[+-](?:[0-9a-f]{0,12}[0-9][0-9a-f]{0,12}-){0,4}([^@=+]{1,64})=([^@=]{1,190}\.[A-Za-z]{2,24})@")
 
 
 def _from_return_path(headers: Headers) -> str:

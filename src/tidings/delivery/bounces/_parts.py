@@ -6,6 +6,7 @@ characters one to one (Latin-1), so no offset is lost, and a body becomes text w
 
 import binascii
 import codecs
+import contextlib
 import functools
 import re
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ MAX_BYTES = 4 << 20
 """What lies behind is cut off: reports come first, what they quote last."""
 MAX_TEXT = 64 << 10
 """Characters of one part that anybody reads."""
+_BLANK = " \t\n"
+# Not all that `str.strip` takes: among raw bytes, 0x85 and 0xA0 are pieces of letters.
 _MAX_HEAD = 256 << 10
 _MAX_LINE = 4096
 _MAX_DEPTH = 12
@@ -86,7 +89,9 @@ def words(value: str) -> str:
     if "=?" in value:
         value = _WORD.sub(_word, _BETWEEN.sub(r"\1\2", value))
     elif not value.isascii():
-        value = _charset(value.encode("latin-1", "replace"), "utf-8")
+        # Raw bytes, one to a character; what was decoded before has larger characters, or is Latin-1 already.
+        with contextlib.suppress(UnicodeEncodeError):
+            value = _charset(value.encode("latin-1"), "")
     return value.strip()
 
 
@@ -139,7 +144,7 @@ def _headers(text: str) -> tuple[Headers, str]:
                 return headers, "\n".join(lines[position:]) + ("\n\n" + body if end >= 0 else body)
             continue
         name, _, value = line.partition(":")
-        headers.setdefault(name.strip().lower(), []).append(value[:_MAX_LINE].strip())
+        headers.setdefault(name.strip().lower(), []).append(value[:_MAX_LINE].strip(_BLANK))
     return headers, body
 
 

@@ -79,7 +79,7 @@ _NAMED = r"\[?(TSS?|IPTS|BL|PH|AUP)[#:]?\d\d|\b(SC|DY|OU|RP)-00\d|\bS31\d0\b|spa
 _NOBODY = (
     r"(user|recipient|mailbox|account|address)( \S+)? (is )?(unknown|not found|unavailable|disabled|inactive|invalid|"
     r"not exist|does not exist|doesn.?t exist)|(no such|unknown|invalid|nonexistent) (user|recipient|mailbox|"
-    r"account|address|person)|no mailbox"
+    r"account|address|person)|no mailbox|doesn.?t have an? \S+ account"
 )
 _FULL = r"mailbox (is )?full|over.?quota|quota (is )?exceeded|exceed\w* (\w+ )*quota|storage"
 

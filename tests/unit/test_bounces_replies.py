@@ -1,0 +1,129 @@
+"""Automatic replies (RFC 3834), receipts (RFC 8098), and people, who are neither."""
+
+import pytest
+
+from tidings.delivery.bounces import Kind, classify
+
+SUBJECTS = [
+    "Automatic reply: November", "Out of Office: November", "Out of the office until Monday", "Auto: November",
+    "Autoreply: November", "Abwesenheitsnotiz: November", "Automatische Antwort: November",
+    "Réponse automatique : November", "Absence du bureau", "Respuesta automática: November", "Fuera de la oficina",
+    "Resposta automática: November", "Risposta automatica: November", "Fuori sede: November",
+    "Automatisch antwoord: November", "Afwezigheid", "Autosvar: November", "Automatisk svar: November",
+    "Automaattinen vastaus: November", "Automatyczna odpowiedź: November", "Automatická odpověď: November",
+    "Автоответ: November", "Автоматический ответ: November", "Automatikus válasz: November",
+    "Otomatik Yanıt: November", "自动回复: November", "自動回覆: November", "自動返信: November", "부재중 회신",
+    "자동 회신: November", "رد تلقائي: November", "Αυτόματη απάντηση: November",
+]  # fmt: skip
+
+
+def message(
+    *headers: str, body: str = "I am away. Ada no longer works here; this address does not exist any more."
+) -> bytes:
+    return "\n".join(("From: Ada <ada@reader.example>", "To: bounces@sender.example", *headers, "", body)).encode()
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_vacation_notices_by_subject(subject: str) -> None:
+    import base64
+
+    encoded = f"=?utf-8?B?{base64.b64encode(subject.encode()).decode()}?="
+    for spelt in (subject, encoded):
+        report = classify(message(f"Subject: {spelt}"))
+        assert report.kind is Kind.AUTO_REPLY
+        (recipient,) = report.recipients
+        assert (recipient.address, recipient.action, recipient.kind.value) == (
+            "ada@reader.example",
+            "replied",
+            "auto_reply",
+        )
+        assert not recipient.permanent
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Auto-Submitted: auto-replied",
+        "Auto-Submitted: auto-replied; owner-email=ada@reader.example",
+        "X-Autoreply: yes",
+        "X-Autorespond: November",
+        "Precedence: auto_reply",
+        "X-Mailer: vacation 1.2",
+    ],
+)
+def test_vacation_notices_by_header(header: str) -> None:
+    assert classify(message("Subject: Re: November", header)).kind is Kind.AUTO_REPLY
+    undeliverable = message(
+        "Subject: Ada has left. Your mail was not delivered", header, "X-Auto-Response-Suppress: All"
+    )
+    assert classify(undeliverable).kind is Kind.AUTO_REPLY
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ["Subject: Re: November"],
+        ["Subject: Re: our out of office policy"],
+        ["Subject: Re: automatic reply", "Auto-Submitted: no"],
+        ["Subject: Question", "X-Auto-Response-Suppress: OOF"],
+    ],
+)
+def test_people_are_no_programs(headers: list[str]) -> None:
+    assert classify(message(*headers, body="Please call me.")).kind is Kind.OTHER
+
+
+def test_bounces_that_call_themselves_automatic_are_bounces() -> None:
+    bounce = (
+        b"From: Mail Delivery System <MAILER-DAEMON@mx.example>\nTo: bounces@sender.example\nAuto-Submitted: auto-replied\n"
+        b"Subject: Undelivered Mail Returned to Sender\n\n<ada@reader.example>: 550 5.1.1 User unknown\n"
+    )
+    assert classify(bounce).kind is Kind.BOUNCE
+
+
+RECEIPT = """From: Ada <ada@reader.example>
+To: news@sender.example
+Subject: Read: November
+Content-Type: multipart/report; report-type=disposition-notification; boundary=b
+
+--b
+Content-Type: text/plain
+
+Your message was read.
+
+--b
+Content-Type: message/disposition-notification
+
+Reporting-UA: pc.reader.example; Mailer 1.0
+Final-Recipient: rfc822;ada@reader.example
+Original-Message-ID: <n1.2026@sender.example>
+Disposition: manual-action/MDN-sent-manually; {}
+
+--b--
+"""
+
+
+def test_receipts() -> None:
+    for disposition in ("displayed", "deleted"):
+        report = classify(RECEIPT.format(disposition).encode())
+        assert report.kind is Kind.RECEIPT
+        assert [(r.address, r.action, r.permanent) for r in report.recipients] == [
+            ("ada@reader.example", disposition, False)
+        ]
+        assert report.original_message_id == "<n1.2026@sender.example>"
+
+
+def test_a_mailbox_that_refuses_by_receipt() -> None:
+    """Dovecot's delivery agent says so when a mailbox is full, or a Sieve script rejects."""
+    refused = (
+        RECEIPT.format("deleted")
+        .replace("From: Ada <ada@reader.example>", "From: Mail Delivery Subsystem <postmaster@reader.example>")
+        .replace(
+            "Subject: Read: November", "Subject: Automatically rejected mail\nAuto-Submitted: auto-replied (rejected)"
+        )
+        .replace(
+            "Your message was read.", "Your message to <ada@reader.example> was automatically rejected:\nQuota exceeded"
+        )
+    )
+    report = classify(refused.encode())
+    assert report.kind is Kind.BOUNCE
+    assert [(r.address, r.kind.value) for r in report.recipients] == [("ada@reader.example", "mailbox_full")]
