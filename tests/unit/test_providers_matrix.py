@@ -1,0 +1,26 @@
+"""The table of capabilities in the documentation is what the settings really have."""
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tidings.delivery.providers._mailgun import MailgunConfig
+from tidings.delivery.providers._sendgrid import SendgridConfig
+from tidings.delivery.providers._ses import SesConfig
+
+PAGE = (Path(__file__).parents[2] / "docs/reference/http-providers.md").read_text(encoding="utf-8")
+KINDS: dict[str, type[Any]] = {"ses": SesConfig, "sendgrid": SendgridConfig, "mailgun": MailgunConfig}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_setting_and_no_other_is_in_the_matrix(kind: str) -> None:
+    part = PAGE.partition("## Which kind has what")[2].partition("## What happens")[0]
+    told: set[str] = set()
+    for row in re.findall(r"^\| `.*", part, re.MULTILINE):
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        if cells[1].strip("`") not in KINDS and cells[1 + list(KINDS).index(kind)] != "–":
+            told |= set(re.findall(r"`(\w+)`", cells[0]))
+    assert told == {item.name for item in dataclasses.fields(KINDS[kind])}
