@@ -185,6 +185,13 @@ def test_a_document_of_every_kind_of_block() -> None:
     assert content.plain_text(html)
 
 
+@pytest.mark.parametrize("kind", [SourceType.MARKDOWN, SourceType.BLOCKS])
+def test_the_text_has_what_is_seen(kind: SourceType) -> None:
+    document = {"preheader": "Before {{ x }}", "blocks": [{"type": "text", "text": "Hi {{ x }}"}]}
+    source = "Hi {{ x }}" if kind == SourceType.MARKDOWN else orjson.dumps(document).decode()
+    assert content.plain_text(compile_source(kind, source, inline=False)) == "Hi {{ x }}\n"
+
+
 def test_mistakes_in_a_document_have_a_path() -> None:
     assert _problems(
         SourceType.BLOCKS,

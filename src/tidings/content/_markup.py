@@ -16,7 +16,7 @@ from tidings.content._scan import liquid_spans
 # links.
 TOKENS = re.compile(
     r"""
-    (?P<hidden> <!--(?!\[if\b) (?: .*? (?: --> | \Z ) )
+    (?P<hidden> <!--(?!\[if\b) (?: -?> | .*? (?: --> | \Z ) )
               | <(?P<verbatim>script|style|title)\b .*? (?: </(?P=verbatim)\s*> | \Z ) )
   | <(?P<close>/?)(?P<name>[a-z][a-z0-9:]*)(?P<attributes>(?:[^<>"']|"[^"]*"|'[^']*')*+)>?
     """,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tidings.content._markup import ATTRIBUTE, TOKENS, Masked, decode_entities, mask
 from tidings.content._parts import Parts, unpack
@@ -50,6 +51,12 @@ _CELLS = frozenset({"td", "th"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _EMPTY_AT_TOP = re.compile(r"(?:[ \t]*+\r?\n)+")
 _EMPTY_LINES = re.compile(r"\n(?:[ \t]*+\r?\n){2,}")
+_MARKS = re.compile(r"<!doctype\b[\w\s\"'/.:-]{0,300}>|<!--\[if\b[\w\s!|&()]{0,200}\]>(?=\s{0,9}<!--)", re.IGNORECASE)
+"""What is neither element nor comment, and the beginning of what all but Outlook show."""
+_OUTLOOK = re.compile(r"<!--\[if\b[\w\s!|&()]{0,200}\]>(.*?)(?:-->|\Z)", re.IGNORECASE | re.DOTALL)
+"""What only Outlook shows: of that the text has no use, but for tags of Liquid."""
+_UNSEEN_DIV = re.compile(r"<div\b[^<>]{0,300}\bdisplay:\s?none\b[^<>]{0,300}>([^<]{0,3000})</div>", re.IGNORECASE)
+"""A preheader: inboxes show it beside the subject, and would show it of the text as well."""
 _FOLLOWED = re.compile(r"https?:|\{\{", re.IGNORECASE)
 """Links that are of use in print: web addresses, and those that only Liquid knows."""
 
@@ -63,6 +70,9 @@ def plain_text(html: str) -> str:
 
 def _plain_text(html: str) -> str:
     masked = mask(html)
+    masked = replace(
+        masked, text=_UNSEEN_DIV.sub(r"<!-- \1-->", _OUTLOOK.sub(r"<!-- \1-->", _MARKS.sub("", masked.text)))
+    )
     writer = _Writer(masked)
     done = 0
     for token in TOKENS.finditer(masked.text):
