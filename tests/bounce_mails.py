@@ -45,6 +45,13 @@ Content-Type: message/rfc822
 """
 
 
+GROUP = """Final-Recipient: rfc822; ada@reader.example
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1 User unknown
+"""
+
+
 def arf(
     fields: str, original: str = ORIGINAL, subject: str = "FW: November", sender: str = "abuse@provider.example"
 ) -> str:

@@ -1,0 +1,55 @@
+"""`tidings classify`: one JSON object a message, whatever the files are."""
+
+import json
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from bounce_mails import GROUP, dsn
+from bounce_notices import NOTICES
+from tidings.cli import app
+
+
+def run(*args: str, given: bytes = b"") -> list[dict[str, object]]:
+    done = CliRunner().invoke(app, ["classify", *args], input=given)
+    assert done.exit_code == 0, done.output
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_files_folders_mailboxes_and_standard_input(tmp_path: Path) -> None:
+    qmail = NOTICES["qmail"][0]
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "1.eml").write_text(dsn(GROUP))
+    (tmp_path / "new" / "2.eml").write_bytes(b"\xff\x00 nothing")
+    box = tmp_path / "in.mbox"
+    box.write_text(
+        f"From x@y.example Wed Nov 25 10:00:00 2026\n{qmail}\nFrom x@y.example Wed Nov 25 10:00:00 2026\n{dsn(GROUP)}\n"
+    )
+    told = run(str(tmp_path / "new"), str(box))
+    assert [(Path(str(t["file"])).name, t["kind"]) for t in told] == [
+        ("1.eml", "bounce"),
+        ("2.eml", "other"),
+        ("in.mbox", "bounce"),
+        ("in.mbox", "bounce"),
+    ]
+    assert told[0] == {
+        "file": str(tmp_path / "new" / "1.eml"),
+        "kind": "bounce",
+        "recipients": [
+            {
+                "address": "ada@reader.example",
+                "action": "failed",
+                "status": "5.1.1",
+                "permanent": True,
+                "class": "hard",
+                "reason": "550 5.1.1 User unknown",
+            }
+        ],
+    }
+    assert run("-", given=qmail.encode())[0]["file"] == "-"
+
+
+def test_a_file_that_is_not_there() -> None:
+    done = CliRunner().invoke(app, ["classify", "/nowhere/at/all.eml"])
+    assert done.exit_code == 2
+    assert "there is no file" in done.output
