@@ -6,9 +6,9 @@ import logging
 from typing import Any
 
 import pytest
-from tests.scripted_http import CONFIGS, SECRETS, HttpWorld, Step, http_serving
-from tests.scripted_smtp import CheckingSource, Job, job, run
 
+from scripted_http import CONFIGS, SECRETS, HttpWorld, Step, http_serving
+from scripted_smtp import CheckingSource, Job, job, run
 from tidings.delivery.providers import (
     Accepted,
     Deferred,

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.scripted_http import CONFIGS, SECRETS
 
+from scripted_http import CONFIGS, SECRETS
 from tidings.core.errors import Invalid
 from tidings.delivery.providers import check_config, open_provider
 from tidings.delivery.providers._mailgun import MailgunConfig
