@@ -18,6 +18,7 @@ def delayed(*addresses: str, of: str = "soft") -> dict[str, tuple[str, str]]:
     return dict.fromkeys(addresses, ("delayed", of))
 
 
+# fmt: off - a message a call, its name and what is expected on the line above
 notice(
     "postfix, plain",
     failed("ada@reader.example"),
@@ -396,6 +397,28 @@ Original message follows.
 
 """
     + ORIGINAL,
+)
+
+notice(
+    "dragonfly",
+    failed("ada@reader.example", of="policy"),
+    """
+X-Original-To: <ada@reader.example>
+From: MAILER-DAEMON <>
+To: bounces@sender.example
+Subject: Mail delivery failed
+
+This is the DragonFly Mail Agent v0.13 at df.sender.example.
+
+There was an error delivering your mail to <ada@reader.example>.
+
+mx.reader.example [192.0.2.99] did not like our final DATA:
+550-5.7.26 Unauthenticated email from sender.example is not accepted due to domain's
+550-5.7.26 DMARC policy.
+
+Message headers follow.
+
+""",
 )
 
 notice(

@@ -79,7 +79,9 @@ def test_what_is_about_us_is_never_the_recipients_fault(first: str, subject: int
     assert not judge("", text, action="delayed")[2]
 
 
-@given(st.text(max_size=20), st.text(max_size=700))
+@given(
+    st.text(max_size=20) | st.builds("{}.{}.{}".format, st.sampled_from("12345"), digits, digits), st.text(max_size=700)
+)
 def test_anything_has_a_class(status: str, text: str) -> None:
     kind, told, permanent = judge(status, text)
     assert isinstance(kind, FailureClass)

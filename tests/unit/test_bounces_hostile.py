@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from bounce_mails import GROUP, ORIGINAL, arf, dsn
 from bounce_notices import NOTICES
-from tidings.delivery.bounces import Report, classify
+from tidings.delivery.bounces import Kind, Report, _classify
+from tidings.delivery.bounces._classify import read_message as classify
 
 REAL = [m.encode() for m, _ in NOTICES.values()] + [dsn(GROUP).encode(), arf("Feedback-Type: abuse").encode()]
 PIECES = [
@@ -19,7 +20,8 @@ PIECES = [
     b"=?utf-8?B?", b"?=", b"\xff\xfe", b"\x00",
     b"Content-Transfer-Encoding: base64\n", b"Content-Type: text/html; charset=utf-16\n\n",
     b"charset=utf-7", b"+2AA-", b"<", b">:", b"@", b"\xe9\x80",
-    b"Final-Recipient: ", b"\\x{D800}", b"Status: 9.9.9\n",
+    b"Final-Recipient: ", b"\\x{D800}", b"Status: 9.9.9\n", b"Status: 2.0.0\n",
+    b"Action: failed\nStatus: 2.1.5\n", b"Diagnostic-Code: 250 ok\n",
     b"From ", b"(expanded from <", b'{"notificationType":"Bounce","bounce":[]}',
 ]  # fmt: skip
 
@@ -115,3 +117,14 @@ def test_a_thousand_messages_a_second_on_a_core() -> None:
 def test_what_lies_beyond_the_limit_is_cut_off_not_refused() -> None:
     report = classify(dsn(GROUP, original=ORIGINAL + "x" * (6 << 20)).encode())
     assert [r.address for r in report.recipients] == ["ada@reader.example"]
+
+
+def test_a_defect_does_not_stop_the_mail_behind_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: bytes) -> Report:
+        raise ValueError("a defect")
+
+    monkeypatch.setattr(_classify, "read_message", broken)
+    assert _classify.classify(b"x").kind is Kind.OTHER
+    assert "no reader copes with this message of 1 bytes" in caplog.text

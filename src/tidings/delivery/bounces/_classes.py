@@ -36,7 +36,7 @@ def judge(status: str, reason: str, *, action: str = "failed") -> tuple[FailureC
     digit = status[:1] or code[:1]
     if action == "delayed" and digit != "4":
         code, digit = "4", "4"
-    elif not digit:
+    elif digit not in {"4", "5"}:  # none, or a success that nevertheless failed
         digit = "5"
     kind = _class(code if code[:1] == digit else digit, status if status[:1] == digit else "", text)
     if action == "delayed" and kind in {_K.HARD, _K.UNKNOWN}:

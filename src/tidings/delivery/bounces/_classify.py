@@ -1,5 +1,7 @@
 """From bytes to a report: each reader is asked in turn, the most certain first."""
 
+import logging
+
 from tidings.delivery.bounces import _arf, _autoreply, _dsn, _html, _notice, _original, _receipts, _ses
 from tidings.delivery.bounces._addresses import addresses, is_daemon, same
 from tidings.delivery.bounces._classes import judge
@@ -7,6 +9,7 @@ from tidings.delivery.bounces._parts import MAX_TEXT, Headers, Part, read
 from tidings.delivery.bounces._report import OTHER, Kind, Recipient, Report
 from tidings.delivery.providers import FailureClass
 
+_log = logging.getLogger(__name__)
 _TO = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-rcpt-to", "to")
 _MAX_TEXTS = 4
 
@@ -17,12 +20,14 @@ def classify(message: bytes) -> Report:
     LF, CRLF and CR as line ends give the same report.
     """
     try:
-        return _classify(message)
-    except RecursionError:  # pragma: no cover - depth is bounded; the promise holds even if a defect unbinds it
+        return read_message(message)
+    except Exception:  # noqa: BLE001 - one strange message must not stop the mail behind it, whatever defect it finds
+        _log.exception("no reader copes with this message of %d bytes", len(message))
         return OTHER
 
 
-def _classify(message: bytes) -> Report:
+def read_message(message: bytes) -> Report:
+    """The same without the net below: what tests hold to never raising."""
     root = read(message)
     report = _read(root, root.walk())
     return Report(report.kind, report.recipients, report.original_message_id, _addressed_to(root.headers))
@@ -98,7 +103,12 @@ def _prose(root: Part, leaves: list[Part]) -> Report | None:
     if not _notice.is_notice(root.headers, notice or text):
         return None
     original = _original.enclosed(root) or _original.quoted(rest)
-    ours = _original.senders(original) + list(_addressed_to(root.headers)) + _original.senders(root.headers)
+    # X-Original-To is left out: some mail systems write there whom the message was for that they give back.
+    ours = [
+        *_original.senders(original),
+        *_original.senders(root.headers),
+        *_named(root.headers, ("delivered-to", "to")),
+    ]
     told = _notice.read(root.headers, notice, ours)
     if not told.reasons and not told.overall and not _notice.is_notice(root.headers, "") and not original:
         return None
@@ -153,9 +163,9 @@ def _text(root: Part, leaves: list[Part]) -> str:
 
 
 def _addressed_to(headers: Headers) -> tuple[str, ...]:
-    found: dict[str, None] = {}
-    for name in _TO:
-        for value in headers.get(name, ())[:5]:
-            for address in addresses(value[:2000])[:5]:
-                found.setdefault(address)
-    return tuple(found)
+    return tuple(_named(headers, _TO))
+
+
+def _named(headers: Headers, names: tuple[str, ...]) -> list[str]:
+    values = (value for name in names for value in headers.get(name, ())[:5])
+    return list(dict.fromkeys(a for value in values for a in addresses(value[:2000])[:5]))

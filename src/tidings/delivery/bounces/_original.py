@@ -71,8 +71,8 @@ def enclosed(root: Part) -> Headers:
     for leaf in root.walk():
         if leaf is root or not is_original(leaf):
             continue
-        if leaf.type not in ENCLOSED:
-            return leaf.headers
+        if leaf.type not in ENCLOSED or "message-id" in leaf.headers:
+            return leaf.headers  # its own headers follow those of the part without a blank line, or there are none
         if leaf.body:
             encoding = leaf.get("content-transfer-encoding")
             body = (
@@ -107,13 +107,16 @@ def senders(headers: Headers) -> list[str]:
     ]
 
 
+_ENVELOPE = (
+    "x-failed-recipients", "x-hmxmroriginalrecipient", "x-original-to", "x-envelope-to", "envelope-to", "x-rcpt-to",
+    "delivered-to", "x-delivered-to", "apparently-to", "resent-to", "x-recipient",
+)  # fmt: skip
 _RECEIVED_FOR = re.compile(r"\bfor[ \t]{1,10}<?([^\s<>;@]{1,128}@[^\s<>;]{1,255}?)>?(?=[ \t;]|$)", re.IGNORECASE)
 
 
 def recipients(headers: Headers) -> list[str]:
     """Whom it was sent to: the headers that mail systems note the envelope in, then To if it names one address."""
-    for name in ("x-failed-recipients", "x-original-to", "x-envelope-to", "envelope-to", "x-rcpt-to", "x-hmxmroriginalrecipient",
-                 "delivered-to", "x-delivered-to", "apparently-to", "resent-to", "x-recipient"):  # fmt: skip
+    for name in _ENVELOPE:
         found = _usable(addresses(" ".join(headers.get(name, ())[:3])))
         if found:
             return found[:1]

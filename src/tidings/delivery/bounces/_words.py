@@ -5,13 +5,14 @@ Yandex and QQ, and what the replies of common mail servers say.
 """
 
 MAILBOX_FULL = (
-    "mailbox full", "mailbox is full", "mailbox for user is full", "mailbox has exceeded", "mailbox size limit",
-    "mailbox exceeds", "mailbox quota", "over quota", "overquota", "over-quota", "quota exceed", "exceeded quota",
-    "exceeds quota", "exceed the quota", "over its quota", "exceeded storage", "exceeded its storage",
-    "exceeded his", "exceeded their", "out of storage", "storage limit", "over disk quota", "disk quota",
-    "exceeds allowed size", "quota full", "insufficient disk space", "insufficient user space", "user is full",
-    "account is full", "inbox is full", "inbox full", "no space left", "not enough space", "space not enough",
-    "not enough storage", "too large a mailbox", "mailbox too large", "mailfolder is full", "user has exhausted",
+    "diskspace quota", "overdrawn", "out of space", "storage space", "no space in mailbox", "mailbox full",
+    "mailbox is full", "mailbox for user is full", "mailbox has exceeded", "mailbox size limit", "mailbox exceeds",
+    "mailbox quota", "over quota", "overquota", "over-quota", "quota exceed", "exceeded quota", "exceeds quota",
+    "exceed the quota", "over its quota", "exceeded storage", "exceeded its storage", "exceeded his",
+    "exceeded their", "out of storage", "storage limit", "over disk quota", "disk quota", "exceeds allowed size",
+    "quota full", "insufficient disk space", "insufficient user space", "user is full", "account is full",
+    "inbox is full", "inbox full", "no space left", "not enough space", "space not enough", "not enough storage",
+    "too large a mailbox", "mailbox too large", "mailfolder is full", "user has exhausted",
     "is over the maximum allowed", "is over the quota", "would exceed mailbox", "maildir over", "disk space full",
     "full mailbox", "mailbox_full", "mbox full", "has too many messages on the server", "has exceeded the",
     "exceeded the quota", "disk full", "quotaexceeded", "quota violation", "above quota", "message quota",
