@@ -16,8 +16,8 @@ ALTER TABLE sends ADD COLUMN segment_ids bigint[] NOT NULL DEFAULT '{}',
                   ADD COLUMN exclude_segment_ids bigint[] NOT NULL DEFAULT '{}';
 -- In the audience by a segment, not (only) by a list: leaving no list takes them out.
 ALTER TABLE deliveries ADD COLUMN by_segment boolean NOT NULL DEFAULT false;
--- Few at any time: who asked to be on a list and has not confirmed it. No segment may bring them into an audience.
-CREATE INDEX subscriptions_pending ON subscriptions (workspace_id, contact_id) WHERE status = 'pending';
+-- Who left a list, or asked to be on one and has not confirmed it: if they are on no other, no segment brings them back.
+CREATE INDEX subscriptions_off ON subscriptions (workspace_id, status, contact_id) WHERE status <> 'subscribed';
 
 -- What each contact did with messages, of any send: the seconds since 2000 of everything of a kind, oldest first, the newest
 -- thousand. "How often between A and B" is two binary searches a contact (width_bucket), whatever the window.

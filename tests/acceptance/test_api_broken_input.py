@@ -44,7 +44,8 @@ INSTEAD = {
     "update_template": _SOURCE,
     "put_template": _SOURCE,
 }
-"""Fields that cannot stand beside others of a good body: of a message, a template or its own content; of a template, HTML or a source."""
+"""Fields that cannot stand beside others of a good body: a message has a template or its own content, a template HTML or
+another source."""
 
 FREE_TEXT = {"search", "tag"}
 """Query parameters for which any text is good that can be stored."""

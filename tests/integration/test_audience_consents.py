@@ -339,3 +339,25 @@ async def test_consents_by_state_are_what_each_says_of_itself(db: Database, work
         assert await found(list=news, state=ConsentState.PENDING, email="pending@example.com") == ["pending"]
         assert await found(form=FormId(1)) == []
         assert await found(before=everybody[1].id) == ["late", "pending"]
+
+
+@pytest.mark.parametrize("obstacle", ["deleted", "shut out"])
+async def test_with_no_list_to_come_on_nobody_comes_back(db: Database, workspace: WorkspaceId, obstacle: str) -> None:
+    async with db.transaction() as tx:
+        news, offers = await new_list(tx, workspace), await new_list(tx, workspace, "Offers")
+        ann = await new_contact(tx, workspace, "ann@example.com", news)
+        await leave(tx, workspace, ann)
+        asked = await ask(tx, workspace, "ann@example.com", offers)
+        if obstacle == "deleted":
+            await tx.execute("DELETE FROM lists WHERE id = $1", offers)
+        else:
+            await tx.execute(
+                """INSERT INTO list_suppressions (workspace_id, list_id, address_hash, reason, created_at)
+                   SELECT $1, $2, address_hash, 'manual', now() FROM contacts WHERE id = $3""",
+                workspace,
+                offers,
+                ann,
+            )
+        await confirm(tx, workspace, asked)
+        assert (await status(tx, "ann@example.com") or ("", {}))[0] == "unsubscribed"
+        assert await tx.fetchval("SELECT count(*) FROM suppressions") == 1

@@ -263,3 +263,63 @@ async def test_a_campaign_names_segments_that_exist(db: Database, tmp_path: Path
         with pytest.raises(Invalid) as caught:
             await w.campaign(list_ids=[])
         assert [problem.field for problem in caught.value.fields] == ["contact_list_ids"]
+
+
+async def test_nobody_comes_back_through_a_segment(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path) as w:
+        gone, still, none, shut = await w.contacts("gone@x.test", "still@x.test", "none@x.test", "shut@x.test")
+        other = await _list(w, "Other", still)
+        await _set(
+            w,
+            "UPDATE subscriptions SET status = 'unsubscribed', unsubscribed_at = now() WHERE list_id = $1",
+            w.newsletter,
+        )
+        await _set(w, "DELETE FROM subscriptions WHERE contact_id = ANY ($1::bigint[])", [none, shut])
+        # Kept from a list before they were anybody: no subscription says so.
+        await _set(
+            w,
+            """INSERT INTO list_suppressions (workspace_id, list_id, address_hash, reason, created_at)
+               SELECT $1, $2, address_hash, 'manual', now() FROM contacts WHERE id = $3""",
+            w.workspace,
+            other,
+            shut,
+        )
+        everyone = await _segment(w, "Everyone", _address("contains", "@"))
+        alone, beside = (
+            await w.campaign(list_ids=[], segment_ids=[everyone]),
+            await w.campaign(list_ids=[other], segment_ids=[everyone]),
+        )
+        assert (await _count(w, alone.audience)).skipped == {"left_list": 1}
+        assert (await _count(w, beside.audience)).skipped == {"left_list": 2}
+        assert await _why(w, alone, gone) == [Why.NOT_LAUNCHED, Why.LEFT_LIST]
+        await w.launch(alone)
+        await w.until(alone, CampaignStatus.SENT)
+        assert sorted(w.server.recipients) == ["none@x.test", "shut@x.test", "still@x.test"]
+        await w.launch(beside)
+        await w.until(beside, CampaignStatus.SENT)
+        assert sorted(w.server.recipients[3:]) == ["none@x.test", "still@x.test"]
+
+
+async def test_who_leaves_all_they_have_in_the_middle_is_not_mailed(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w:
+        gone, shut = await w.contacts("gone@x.test", "shut@x.test")
+        everyone = await _segment(w, "Everyone", _address("contains", "@"))
+        other = await _list(w, "Other")
+        await w.launch(await w.campaign(list_ids=[other], segment_ids=[everyone]))
+        async with db.transaction() as tx:
+            await delivery.prepare_next(tx, chunk_size=100, now=utc_now())
+        await _set(
+            w, "UPDATE subscriptions SET status = 'unsubscribed', unsubscribed_at = now() WHERE contact_id = $1", gone
+        )
+        await _set(
+            w,
+            """INSERT INTO list_suppressions (workspace_id, list_id, address_hash, reason, created_at)
+               SELECT $1, $2, address_hash, 'manual', now() FROM contacts WHERE id = $3""",
+            w.workspace,
+            other,
+            shut,
+        )
+        async with db.connection() as tx:
+            send = await tx.fetchval("SELECT id FROM sends")
+            rows = await tx.fetch(sql("tidings.delivery", "_fetch"), w.workspace, send, 1, 2, None)
+        assert [(row["contact_id"], row["skip"]) for row in rows] == [(gone, "left_list"), (shut, "left_list")]

@@ -12,8 +12,12 @@ from tidings.core.ids import ContactId, ListId, SegmentId, WorkspaceId
 
 _CONTACT = """
 SELECT c.id, c.email, c.status::text AS status, c.created_at, s.reason::text AS suppressed,
-       (SELECT bool_or(b.status = 'pending') AND NOT bool_or(b.status = 'subscribed')
-        FROM subscriptions AS b WHERE b.workspace_id = $1 AND b.contact_id = c.id) IS TRUE AS unconfirmed
+       (SELECT CASE
+                   WHEN bool_or(b.status = 'subscribed') THEN NULL
+                   WHEN bool_or(b.status = 'unsubscribed') THEN 'left_list'
+                   WHEN bool_or(b.status = 'pending') THEN 'not_confirmed'
+               END
+        FROM subscriptions AS b WHERE b.workspace_id = $1 AND b.contact_id = c.id) AS objection
 FROM contacts AS c
 LEFT JOIN suppressions AS s ON s.workspace_id = $1 AND s.address_hash = c.address_hash
 WHERE c.workspace_id = $1 AND c.id = $2
@@ -38,14 +42,14 @@ class OnList:
 class Belonging:
     """Where a contact stands: by themselves, with the lists of an audience, and in which of its segments they are.
 
-    `unconfirmed`: they asked to be on some list, never confirmed it, and are on no other.
+    `objection`: why no segment may bring them: they left some list, or never confirmed one, and are on no other.
     """
 
     contact: ContactId
     email: str
     status: ContactStatus
     suppressed: SuppressionReason | None
-    unconfirmed: bool
+    objection: str | None
     created_at: datetime
     lists: Sequence[OnList]
     excluded_lists: Sequence[ListId]
@@ -71,7 +75,7 @@ async def belonging(
         email=row["email"],
         status=ContactStatus(row["status"]),
         suppressed=None if row["suppressed"] is None else SuppressionReason(row["suppressed"]),
-        unconfirmed=row["unconfirmed"],
+        objection=row["objection"],
         created_at=row["created_at"],
         lists=[found[id_] for id_ in audience.lists if id_ in found],
         excluded_lists=[

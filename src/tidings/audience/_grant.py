@@ -22,6 +22,16 @@ from tidings.events import Event, EventType, record
 _ONE_BY_ONE = 0
 """The rollup shard of events that come one at a time."""
 
+# Those of the lists that are there, and that nobody but the person keeps them from. They stay so until the transaction ends.
+_JOINABLE = """
+SELECT l.id FROM lists AS l
+WHERE l.workspace_id = $1 AND l.id = ANY ($2::bigint[]) AND NOT EXISTS (
+    SELECT FROM list_suppressions AS s
+    WHERE s.workspace_id = $1 AND s.list_id = l.id AND s.address_hash = $3 AND s.reason NOT IN ('unsubscribed', 'bounced'))
+ORDER BY l.id
+FOR KEY SHARE OF l
+"""
+
 
 class ConsentRefused(Conflict):
     """This address may not be put on lists: its owner complained, left, or was shut out."""
@@ -180,13 +190,19 @@ async def _put_on(
     keys: Keyring,
     now: datetime,
 ) -> None:
-    """Lift what they or their server said, and subscribe them. The contact is locked."""
+    """Lift what they or their server said, and subscribe them. The contact is locked.
+
+    With no list left to come on, nothing is lifted either: they asked for those lists, not for mail as such.
+    """
+    hashed = address_hash(address_key(keys), email)
+    if not await tx.fetch(_JOINABLE, workspace, lists, hashed):
+        return
     if known.suppressed is not None:
         await tx.execute(
             """DELETE FROM suppressions
                WHERE workspace_id = $1 AND address_hash = $2 AND reason IN ('unsubscribed', 'bounced')""",
             workspace,
-            address_hash(address_key(keys), email),
+            hashed,
         )
         await tx.execute(
             """UPDATE contacts SET status = 'active', updated_at = $3
@@ -197,17 +213,12 @@ async def _put_on(
         )
     # What they or their server said of one list is lifted, too; what the workspace said of it stays.
     await tx.execute(
-        "SELECT FROM lists WHERE workspace_id = $1 AND id = ANY ($2::bigint[]) ORDER BY id FOR KEY SHARE",
-        workspace,
-        lists,
-    )
-    await tx.execute(
         """DELETE FROM list_suppressions
            WHERE workspace_id = $1 AND list_id = ANY ($2::bigint[]) AND address_hash = $3
              AND reason IN ('unsubscribed', 'bounced')""",
         workspace,
         lists,
-        address_hash(address_key(keys), email),
+        hashed,
     )
     rows = await tx.fetch(
         """INSERT INTO subscriptions AS b (workspace_id, list_id, contact_id, subscribed_at)
@@ -225,7 +236,7 @@ async def _put_on(
         contact,
         lists,
         now,
-        address_hash(address_key(keys), email),
+        hashed,
     )
     put = [ListId(row["list_id"]) for row in rows]
     if not put and known.suppressed is None:

@@ -16,6 +16,12 @@ back AS (
       AND c.id = ANY ($4::bigint[])
     RETURNING c.id, g.id AS suppression
 ),
+left_behind AS (  -- of a contact that was made while its owner left: their subscriptions must not come to life now
+    UPDATE subscriptions AS b SET status = 'unsubscribed', unsubscribed_at = $3
+    FROM gone AS g
+    JOIN contacts AS c ON c.workspace_id = $1 AND c.address_hash = g.address_hash AND c.id = ANY ($4::bigint[])
+    WHERE g.reason >= 'unsubscribed' AND b.workspace_id = $1 AND b.contact_id = c.id AND b.status <> 'unsubscribed'
+),
 stood AS (
     SELECT g.list_id, g.before, c.id AS contact_id
     FROM gone_from_lists AS g

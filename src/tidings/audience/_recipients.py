@@ -16,19 +16,14 @@ FROM subscriptions
 WHERE workspace_id = $1 AND list_id = ANY (${lists}::bigint[]) AND status = 'subscribed'
 {once}"""
 
-# Whoever is on a list or in a segment. Who left all of these lists is no less gone for being in a segment, and who asked
-# to be on some list and never confirmed it, and is on no other, has never agreed to anything.
+# Whoever is on a list or in a segment. Who left all of these lists is no less gone for being in a segment; nor is who left
+# some list and is on none (they left all they had); and who asked to be on a list, never confirmed it and is on no other
+# has never agreed to anything.
 _LISTED_OR_FOUND = """
 SELECT coalesce(l.id, m.id) AS id, l.subscribed IS NOT TRUE AS by_segment,
        CASE
-           WHEN l.subscribed IS FALSE THEN 'left_list'
-           WHEN l.id IS NULL AND m.id IN (
-               SELECT p.contact_id
-               FROM subscriptions AS p
-               WHERE p.workspace_id = $1 AND p.status = 'pending' AND NOT EXISTS (
-                   SELECT FROM subscriptions AS q
-                   WHERE q.workspace_id = $1 AND q.contact_id = p.contact_id AND q.status = 'subscribed')
-           ) THEN 'not_confirmed'
+           WHEN l.subscribed IS FALSE OR l.id IS NULL AND m.id IN ({off_unsubscribed}) THEN 'left_list'
+           WHEN l.id IS NULL AND m.id IN ({off_pending}) THEN 'not_confirmed'
        END AS objection
 FROM (SELECT contact_id AS id, bool_or(status = 'subscribed') AS subscribed
       FROM subscriptions
@@ -37,6 +32,13 @@ FROM (SELECT contact_id AS id, bool_or(status = 'subscribed') AS subscribed
 FULL JOIN ({members}) AS m ON m.id = l.id
 WHERE l.subscribed OR m.id IS NOT NULL
 """
+
+_OFF = """
+               SELECT p.contact_id
+               FROM subscriptions AS p
+               WHERE p.workspace_id = $1 AND p.status = '{status}' AND NOT EXISTS (
+                   SELECT FROM subscriptions AS q
+                   WHERE q.workspace_id = $1 AND q.contact_id = p.contact_id AND q.status = 'subscribed')"""
 
 _APART = """
   AND NOT EXISTS (SELECT FROM ({members}) AS y WHERE y.id = c.id)"""
@@ -88,6 +90,8 @@ async def recipients(tx: Tx, *, workspace: WorkspaceId, audience: Audience, firs
         )
         values += members.values
         chosen = _LISTED_OR_FOUND.replace("{members}", members.sql)
+        for status in ("unsubscribed", "pending"):
+            chosen = chosen.replace(f"{{off_{status}}}", _OFF.replace("{status}", status))
     apart = ""
     if audience.excluded_segments:
         members = await segment_members(
@@ -96,6 +100,7 @@ async def recipients(tx: Tx, *, workspace: WorkspaceId, audience: Audience, firs
         values += members.values
         apart = _APART.replace("{members}", members.sql)
     text = sql(__package__, "_recipients").replace("{excluded_lists}", numbers["excluded_lists"])
+    text = text.replace("{lists}", f"${numbers['lists']}")
     text = text.replace("{chosen}", chosen.replace("{lists}", numbers["lists"])).replace("{apart}", apart)
     return Fragment(text, values)
 

@@ -7,6 +7,10 @@ SELECT c.id AS contact_id,
        CASE
            WHEN s.reason IS NOT NULL THEN 'suppressed:' || s.reason
            WHEN c.status <> 'active' THEN 'status:' || c.status
+           WHEN chosen.by_segment AND c.address_hash IN (  -- whoever is on the list has a subscription that says it
+               SELECT k.address_hash FROM list_suppressions AS k
+               WHERE k.workspace_id = $1 AND k.list_id = ANY ({lists}::bigint[])
+           ) THEN 'left_list'
            ELSE chosen.objection
        END AS skip_reason
 FROM ({chosen}) AS chosen

@@ -146,8 +146,9 @@ def _reasons(of: Campaign, stand: Belonging, numbered: datetime | None) -> Itera
         yield Reason(Why.SUPPRESSED, _SKIPPED[f"suppressed:{stand.suppressed}"])
     elif stand.status is not audience.ContactStatus.ACTIVE:
         yield Reason(Why.STATUS, _SKIPPED[f"status:{stand.status}"])
-    elif stand.unconfirmed:
-        yield Reason(Why.NOT_CONFIRMED, _SKIPPED["not_confirmed"])
+    elif stand.objection is not None:
+        code = Why.LEFT_LIST if stand.objection == "left_list" else Why.NOT_CONFIRMED
+        yield Reason(code, _SKIPPED[stand.objection])
     else:
         yield Reason(Why.WOULD_GET_IT, "nothing stands in the way")
 

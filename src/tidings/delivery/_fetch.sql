@@ -10,10 +10,16 @@ SELECT d.n, d.contact_id, c.email, c.first_name, c.last_name, c.phone, c.languag
            ) THEN 'merged' ELSE 'erased' END
            WHEN s.address_hash IS NOT NULL THEN 'suppressed:' || s.reason
            WHEN c.status <> 'active' THEN 'status:' || c.status
-           WHEN d.by_segment THEN (
+           WHEN d.by_segment THEN (  -- as _recipients.py has it
                SELECT CASE
-                          WHEN bool_or(b.status = 'unsubscribed' AND b.list_id = ANY (o.list_ids)) THEN 'left_list'
-                          WHEN bool_or(b.status = 'pending') AND NOT bool_or(b.status = 'subscribed') THEN 'not_confirmed'
+                          WHEN bool_or(b.status = 'unsubscribed' AND b.list_id = ANY (o.list_ids)) OR EXISTS (
+                              SELECT FROM list_suppressions AS k
+                              WHERE k.workspace_id = d.workspace_id AND k.list_id = ANY (o.list_ids)
+                                AND k.address_hash = c.address_hash
+                          ) THEN 'left_list'
+                          WHEN bool_or(b.status = 'subscribed') THEN NULL
+                          WHEN bool_or(b.status = 'unsubscribed') THEN 'left_list'
+                          WHEN bool_or(b.status = 'pending') THEN 'not_confirmed'
                       END
                FROM subscriptions AS b
                WHERE b.workspace_id = d.workspace_id AND b.contact_id = d.contact_id)
