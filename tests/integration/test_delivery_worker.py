@@ -216,7 +216,7 @@ async def test_a_chunk_whose_claim_was_never_answered_is_not_kept(db: Database, 
         await eventually(lambda: asyncio.sleep(0, forgotten), bool)
         worker._begin = begin  # type: ignore[method-assign]
         await worker._renew()
-        await w.until(campaign, CampaignStatus.SENT, 5)
+        await w.until(campaign, CampaignStatus.SENT)
         assert w.server.recipients == ["a@example.com"]
 
 

@@ -238,7 +238,7 @@ def _told(message: MessageView) -> dict[str, Any]:
         "template_id": None if message.template is None else public_id("template", message.template),
         "template_version": message.template_version,
         "provider_id": public_id("provider", message.provider),
-        "headers": dict(message.headers),
+        "headers": {one[0]: one[1] for one in message.headers},
         "attachments": [AttachmentOut(**one) for one in message.attached],
         "status": "queued" if message.state == DeliveryState.PENDING else message.state.value,
         "detail": message.detail,
