@@ -28,6 +28,7 @@ _PIECE = 1024 * 1024
 _ALONE_SECONDS = 3.0
 """How long a queued import may wait for a conductor before we do the work ourselves."""
 
+_TRIED = ("rows", "new", "known", "duplicates", "rejected", "suppressed", "leaving", "problems", "whole_file", "at")
 _SHOWN = 10
 _MOVING = {ImportStatus.QUEUED, ImportStatus.RUNNING}
 
@@ -77,7 +78,7 @@ async def run(settings: Settings, wanted: Wanted) -> bool:
         except Invalid:
             await _cancel(app, workspace, uploaded)
             raise
-        done = await _follow(app, workspace, uploaded, console)
+        done = await _follow(app, workspace, uploaded, console, dry_run=wanted.dry_run)
         if wanted.rejected is not None and done.rejected:
             await _write_rejected(app, workspace, done, wanted.rejected)
         if wanted.dry_run and done.status == ImportStatus.UPLOADED:
@@ -113,7 +114,7 @@ async def _pieces(source: BinaryIO) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def _follow(app: App, workspace: WorkspaceId, import_: Import, console: Console) -> Import:
+async def _follow(app: App, workspace: WorkspaceId, import_: Import, console: Console, *, dry_run: bool) -> Import:
     """Until it waits or has ended. Ctrl-C cancels it: what was processed stays. Without a conductor we do the work."""
     loop, interrupted = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGINT, interrupted.set)
@@ -128,11 +129,17 @@ async def _follow(app: App, workspace: WorkspaceId, import_: Import, console: Co
     )
     try:
         with bar:
-            task = bar.add_task("importing", total=None, rejected=0)
+            task = bar.add_task("trying" if dry_run else "importing", total=None, rejected=0)
             while True:
                 async with app.db.connection() as connection:
                     seen = await audience.get_import(connection, workspace=workspace, import_=import_.id)
-                bar.update(task, total=seen.total or None, completed=seen.processed, rejected=seen.rejected)
+                # A dry run tells its counts at the end.
+                bar.update(
+                    task,
+                    total=None if dry_run else seen.total or None,
+                    completed=seen.processed,
+                    rejected=seen.rejected,
+                )
                 if seen.status not in _MOVING:
                     return seen
                 if interrupted.is_set():
@@ -195,7 +202,8 @@ def _told(done: Import, wanted: Wanted) -> dict[str, Any]:
     told: dict[str, Any] = {"import_id": public_id("import", done.id)} | {name: getattr(done, name) for name in names}
     told["mapping"] = {column["name"]: column["target"] for column in done.columns}
     if wanted.dry_run and done.analysis is not None:
-        told = {"import_id": told["import_id"], "dry_run": True, "mapping": told["mapping"]} | done.analysis
+        told = {"import_id": told["import_id"], "dry_run": True, "mapping": told["mapping"]}
+        told |= {name: done.analysis[name] for name in _TRIED if name in done.analysis}
     return told
 
 

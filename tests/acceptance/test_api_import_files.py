@@ -165,3 +165,31 @@ async def test_files_are_of_their_workspace_alone(api: Client, stranger: Client)
     for method, path in (("GET", ""), ("GET", "/rejected"), ("GET", "/events"), ("POST", "/cancel")):
         assert (await stranger(method, f"/imports/{id_}{path}")).status == 404
     assert (await stranger("GET", "/imports")).json["items"] == []
+
+
+async def test_exports_and_rejected_rows_come_back_as_they_were(api: Client, working: None) -> None:
+    told = [
+        {"email": "ann@example.com", "first_name": "=Ann", "phone": "+49 30 1", "tags": ["a, b", 'say "hi"', "c"]},
+        {"email": "bob@example.com", "last_name": "'=Bob", "attributes": {"Plan Name": "-gold", "state": "Bavaria"}},
+    ]
+    await api("POST", "/contacts", {"contacts": told})
+    shown = ("email", "first_name", "last_name", "phone", "tags", "attributes", "status")
+    before = [{name: one[name] for name in shown} for one in (await api("GET", "/contacts")).json["items"]]
+    export = (await api("GET", "/contacts/export")).raw
+    for one in (await api("GET", "/contacts")).json["items"]:
+        await api("DELETE", f"/contacts/{one['id']}")
+    rejected = await imported(api, export.replace(b"ann@example.com", b"nope").replace(b"bob@", b"nobody@"))
+    await imported(api, rejected.replace(b"nope", b"ann@example.com"))
+    await imported(api, export)
+    after = [{name: one[name] for name in shown} for one in (await api("GET", "/contacts")).json["items"]]
+    assert {one["email"]: one for one in after if one["email"] != "nobody@example.com"} == {
+        o["email"]: o for o in before
+    }
+
+
+async def imported(api: Client, file: bytes) -> bytes:
+    """Its rejected rows."""
+    body, kind = form(file, {"start": True})
+    id_ = (await api("POST", "/imports", body, Content_Type=kind)).json["id"]
+    assert (await until(api, id_, "done", "failed"))["status"] == "done"
+    return (await api("GET", f"/imports/{id_}/rejected")).raw

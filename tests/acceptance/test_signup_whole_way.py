@@ -53,7 +53,7 @@ async def form_path(w: World, **settings: Any) -> str:
     by = SYSTEM(w.workspace)
     async with w.app.db.transaction() as tx:
         await accounts.update_workspace(
-            tx, workspace=w.workspace, sender_email="hello@acme.example", sender_name="Acme", by=by, now=utc_now()
+            tx, workspace=w.workspace, sender_email="hello@acme.example", sender_name="Acme Shop", by=by, now=utc_now()
         )
         await audience.update_list(
             tx, workspace=w.workspace, list=w.newsletter, settings=ListSettings(**settings), by=by, now=utc_now()
@@ -83,7 +83,7 @@ async def test_from_the_form_to_a_campaign(db: Database, tmp_path: Path) -> None
         await sign_up(base, path, "ann@example.com")
         await sign_up(base, path, "never@example.com")
         mail = await received(w, "ann@example.com")
-        assert mail["From"] == "Acme <hello@acme.example>"
+        assert mail["From"] == "Acme Shop <hello@acme.example>"
         assert mail["To"].addresses[0].addr_spec == "ann@example.com"
         assert mail["Subject"] == "Ja zu Newsletter?"
         assert mail["Auto-Submitted"] == "auto-generated"
@@ -96,6 +96,9 @@ async def test_from_the_form_to_a_campaign(db: Database, tmp_path: Path) -> None
         assert "unsubscribe" not in text.lower()
         page = await ask("", link)
         assert b'value="confirm"' in page.body
+        # The form said that name, and it is kept as proof; the workspace itself is called Acme.
+        assert "asked Acme Shop to" in text
+        assert b"Acme Shop may write to" in page.body
         assert await people(db) == {}
         assert (await ask("", link, "POST", data={"act": "confirm"})).status == 200
         campaign = await w.campaign()

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidings.audience import ContactField, FieldType, clean_contact
+from tidings.audience._export_sql import STANDARD, neutralised, plain_again
 from tidings.audience._imports import _check
 from tidings.audience._imports._check import STAGED, Checked, Checker, Plan
-from tidings.audience._imports._mapping import Column, apply_mapping, source_of, suggest
+from tidings.audience._imports._mapping import Column, apply_mapping, source_of, suggest, written_here
 from tidings.audience._imports._tables import Rows
 from tidings.audience._imports._values import infer_type, read_status, split_name, split_tags, to_date, to_number
 from tidings.core.errors import Invalid
@@ -184,6 +185,11 @@ def test_values_become_what_they_look_like() -> None:
     assert split_name("Ludwig van Beethoven") == ("Ludwig", "van Beethoven")
     assert split_name("Cher") == ("Cher", "")
     assert split_tags('"VIP","Blog"') == split_tags("VIP; Blog") == split_tags('["VIP", "Blog"]') == ("VIP", "Blog")
+    # Mailchimp's, and ours: what stands between the tags may stand in one.
+    assert split_tags('"vip","news, weekly"') == split_tags('vip,"news, weekly"') == ("vip", "news, weekly")
+    assert split_tags('"a;b";c') == ("a;b", "c")
+    assert split_tags('"say ""hi""",x') == ('say "hi"', "x")
+    assert split_tags('a, "b, c') == ("a", "b", "c")
     assert [to_number(t) for t in ("7", "-1.5", "1,234.50", "1.234,5", "1 234,5", "1,5")] == [
         7,
         -1.5,
@@ -240,3 +246,37 @@ def test_any_values_are_taken_or_refused_in_words(rows: list[list[Any]], overwri
     orjson.dumps(done.rejects)
     for line in done.data.decode().split("\n")[:-1]:
         assert len(line.split("\t")) == len(STAGED)
+
+
+def test_what_we_wrote_is_read_as_it_was() -> None:
+    ours = [*STANDARD, "Plan Name", "state", "attributes.email"]
+    assert source_of(ours) == "tidings"
+    assert {c.name: c.target for c in suggest(ours, [], declared={})} == {
+        **dict.fromkeys(STANDARD, "ignore"),
+        **{name: name for name in [*NAMES[:7], "status"]},
+        "Plan Name": "field:Plan Name",
+        "state": "field:state",
+        "attributes.email": "field:original_email",
+    }
+    rejected = ["email", "x", "rejected_line", "rejected_column", "rejected_reason"]
+    assert [c.target for c in suggest(rejected, [], declared={})][2:] == ["ignore"] * 3
+    assert written_here(ours)
+    assert written_here(rejected)
+    assert not written_here(["email", "status", "x"])
+
+
+@given(st.text(max_size=6) | st.text("'=+-@\t1a", max_size=6))
+def test_apostrophes_before_formulas_go_as_they_came(text: str) -> None:
+    assert plain_again(neutralised(text)) == text
+
+
+def test_only_our_own_files_lose_apostrophes() -> None:
+    for escaped, kept in ((True, "=1"), (False, "'=1")):
+        plan = Plan(columns("email", "first_name"), "active", overwrite=False, skip=False, declared={}, escaped=escaped)
+        done = Checker(Plan.of(plan.as_json()), b"k").check(Rows([["a@x.test", "'=1"]], None, 2, {}), 0)
+        assert staged(done)[0]["first_name"] == kept
+
+
+def test_an_empty_address_is_called_empty() -> None:
+    [reject] = check([[" ", "x"]], "email", "first_name").rejects
+    assert reject[3] == "is empty; every row needs an address"

@@ -106,7 +106,7 @@ class ImportOut(BaseModel):
     rejected: int
     suppressed: int = Field(description="rows of people who are out, and stay out")
     problems: list[RowProblem]
-    source: str | None = Field(description="whose export it was recognised as: mailchimp, listmonk, mautic")
+    source: str | None = Field(description="whose export it was recognised as: mailchimp, listmonk, mautic, tidings")
     format: dict[str, Any] | None
     columns: list[ColumnOut]
     analysis: AnalysisOut | None

@@ -150,7 +150,10 @@ async def _convert(tx: Tx, workspace: WorkspaceId, field: ContactField, *, at: s
     found = await tx.fetchrow(sql(__package__, "_field_misfits"), *values)
     if found is not None and found["misfits"]:
         kind = f"one of {', '.join(field.choices[:10])}" if field.type is FieldType.CHOICE else f"a {field.type}"
-        message = f"{found['misfits']} of the {found['stored']} values that contacts have cannot become {kind}; change those first"
+        message = (
+            f"{found['misfits']} of the {found['stored']} values that contacts have cannot become {kind}, the first that of"
+            f" {public_id('contact', found['first'])}; change those first"
+        )
         raise ValuesDoNotFit(message, fields=(FieldProblem(at, message),))
     # Also what says nothing: empty text under a name that is to hold numbers.
     await tx.execute(sql(__package__, "_field_convert"), *values, now)

@@ -10,6 +10,7 @@ from typing import Any
 from tidings.core.errors import FieldProblem, Invalid
 
 _DANGEROUS = "\t\n\r+-=@\uff0b\uff0d\uff1d\uff20"
+_DANGEROUS_ONES = frozenset(_DANGEROUS)
 _STARTS = ", ".join(str(ord(character)) for character in f"{_DANGEROUS}'")
 _FORMULA = r"^'*[\t\n\r+=@\uff0b\uff0d\uff1d\uff20-]"
 _NUMBER = r"^[+-]?[0-9][0-9 ().,/-]*$"
@@ -152,6 +153,11 @@ def neutralised(text: str) -> str:
     if looks_like and looks_like in _DANGEROUS and not re.fullmatch(_NUMBER[1:-1], text, re.ASCII):
         return f"'{text}"
     return text
+
+
+def plain_again(cell: str) -> str:
+    """Text from which one apostrophe is taken away, where `neutralised` may have put it."""
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'")[:1] in _DANGEROUS_ONES else cell
 
 
 def safe_cell(cell: str) -> str:

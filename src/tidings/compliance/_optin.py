@@ -228,11 +228,12 @@ def _primary(lists: Sequence[ListTerms]) -> ListTerms:
 
 async def _sender(tx: Tx, workspace: WorkspaceId, lists: Sequence[ListTerms], *, wanted: bool) -> _Sender | None:
     owner = await accounts.get_workspace(tx, workspace=workspace)
+    known_as = owner.sender_name or owner.name  # as on the form, whose words are kept as proof
     for one in [_primary(lists), *lists]:
         if one.sender_email:
-            return _Sender(one.sender_email, one.sender_name or owner.sender_name or owner.name, owner.name)
+            return _Sender(one.sender_email, one.sender_name or known_as, known_as)
     if owner.sender_email:
-        return _Sender(owner.sender_email, _primary(lists).sender_name or owner.sender_name or owner.name, owner.name)
+        return _Sender(owner.sender_email, _primary(lists).sender_name or known_as, known_as)
     if wanted:
         raise NoSender(
             "a confirmation has to come from somebody: set sender_email of the workspace, or of "

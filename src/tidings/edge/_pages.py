@@ -28,7 +28,7 @@ label {{ display: block; font-size: .95rem; margin: 0 0 6px; }} .optional {{ col
 input, select {{ width: 100%; font: inherit; padding: 10px; border-radius: 8px; border: 1px solid var(--line);
   margin: 0 0 18px; background: var(--paper); color: var(--ink); }}
 [aria-invalid] {{ border-color: var(--wrong); margin-bottom: 4px; }}
-.error {{ color: var(--wrong); font-size: .9rem; margin: 0 0 16px; }}
+.error, .error:last-child {{ color: var(--wrong); font-size: .9rem; margin: 0 0 16px; }}
 .check {{ display: flex; gap: 10px; align-items: start; margin: 0 0 18px; }} .check label {{ margin: 0; }}
 input[type=checkbox] {{ width: 20px; height: 20px; flex: none; margin: 2px 0 0; accent-color: var(--mark); }}
 .check + .error {{ margin-top: -12px; }}

@@ -48,10 +48,11 @@ class Site:
         return await within(_LOOKUP_SECONDS, work())
 
     async def sender(self, workspace: WorkspaceId) -> str:
-        """The name of whoever writes. Raises WorkspaceNotFound."""
+        """The name by which people know whoever writes. Raises WorkspaceNotFound."""
         name = self._senders.get(workspace)
         if name is None:
-            name = (await self.lookup(partial(accounts.get_workspace, workspace=workspace))).name
+            owner = await self.lookup(partial(accounts.get_workspace, workspace=workspace))
+            name = owner.sender_name or owner.name
             remember(self._senders, workspace, name)
         return name
 

@@ -6,7 +6,7 @@ let through unchanged, which costs a tenth. Whatever is not plain is asked of it
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from operator import itemgetter
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from tidings.audience._addresses import LIMIT, plain_address
+from tidings.audience._export_sql import plain_again
 from tidings.audience._field_types import ContactField, FieldType
 from tidings.audience._fields import PHONE_LIMIT, TEXT_LIMIT, ContactFields, clean_contact
 from tidings.audience._imports._mapping import FIELDS, Column
@@ -37,13 +38,17 @@ _NEVER = frozenset({"0", "0000-00-00", "0000-00-00 00:00:00", "false", "no", "nu
 
 @dataclass(slots=True)
 class Plan:
-    """What is to be done with each column. `columns` None: rows are contacts as the API takes them, objects of fields."""
+    """What is to be done with each column. `columns` None: rows are contacts as the API takes them, objects of fields.
+
+    `escaped`: the file is of ours, with an apostrophe before what looks like a formula.
+    """
 
     columns: list[Column] | None
     status: str
     overwrite: bool
     skip: bool
     declared: dict[str, ContactField]
+    escaped: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """For the other process."""
@@ -53,6 +58,7 @@ class Plan:
             "overwrite": self.overwrite,
             "skip": self.skip,
             "declared": [[f.name, str(f.type), list(f.choices)] for f in self.declared.values()],
+            "escaped": self.escaped,
         }
 
     @classmethod
@@ -69,6 +75,7 @@ class Plan:
             told["overwrite"],
             told["skip"],
             declared,
+            told["escaped"],
         )
 
     @property
@@ -125,6 +132,9 @@ class Checker:
     def check(self, rows: Rows, first_row: int) -> Checked:
         """Check a batch whose first row is the `first_row`-th of the import, from 0."""
         done = Checked(first_row, len(rows.cells))
+        if self._plan.escaped:
+            cells = [[plain_again(c) if isinstance(c, str) else c for c in row] for row in rows.cells]
+            rows = replace(rows, cells=cells)
         read = self._objects if self._plan.columns is None else self._table
         values = read(rows, first_row, done)
         if values.emails:
@@ -218,6 +228,8 @@ class Checker:
             try:
                 if position in rows.faults:
                     raise Invalid.at("", rows.faults[position])
+                if str(cells[self._at["email"]]).strip() == "":
+                    raise Invalid.at("email", "is empty; every row needs an address")
                 fields = clean_contact(self._told(cells), fields=self._plan.declared or None)
                 if not fields.email:
                     raise Invalid.at("email", "is required")

@@ -17,7 +17,11 @@ FIELDS = ("email", "first_name", "last_name", "phone", "language", "time_zone")
 OTHERS = ("full_name", "tags", "attributes", "status", "unsubscribed_at", "bounced_at", "complained_at", "ignore")
 """full_name is split; attributes is a JSON object; a value in …_at means that the person is out."""
 
+REJECTED: tuple[str, ...] = ("rejected_line", "rejected_column", "rejected_reason")
+"""Columns behind those of the original in a file of rejected rows."""
+
 SAMPLES = 3
+_REJECTED: dict[str, str] = dict.fromkeys(REJECTED, "ignore")
 _NAME_LIMIT = 255
 _NAMELESS = re.compile(r"Column \d+")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -58,16 +62,19 @@ def suggest(names: Sequence[str], rows: Sequence[Sequence[Any]], *, declared: Ma
 
     Two columns never get the same target of a contact: the first that fits has it, the others become custom fields.
     """
-    known = SOURCES.get(source_of(names) or "", {})
+    source = source_of(names)
+    known = SOURCES.get(source or "", {})
     taken: set[str] = set()
     columns: list[Column] = []
     for position, name in enumerate(names):
         values = [str(row[position]) for row in rows if position < len(row) and row[position] != ""]
-        target = known.get(name.strip().lower()) or _by_name(name)
+        exact = source == "tidings" or name in declared  # such a header is the name of a field, not a word for one
+        target = known.get(name.strip().lower()) or _REJECTED.get(name) or (None if exact else _by_name(name))
         if not values and _NAMELESS.fullmatch(name):
             target = "ignore"  # spreadsheets leave empty columns at the end
         if (
             target is None
+            and not exact
             and values
             and sum(_EMAIL.fullmatch(v.strip()) is not None for v in values) > 0.8 * len(values)
         ):
@@ -81,7 +88,7 @@ def suggest(names: Sequence[str], rows: Sequence[Sequence[Any]], *, declared: Ma
             column.target = "ignore" if column.target == "full_name" else column.target
     for position, column in enumerate(columns):
         if not column.target:
-            _as_custom_field(column, taken)
+            _as_custom_field(column, taken, exact=source == "tidings" or column.name in declared)
             taken.add(column.target)
         if (custom := column.custom) is not None:
             _find_type(column, custom, [row[position] for row in rows if position < len(row)], declared)
@@ -89,8 +96,10 @@ def suggest(names: Sequence[str], rows: Sequence[Sequence[Any]], *, declared: Ma
 
 
 def source_of(names: Sequence[str]) -> str | None:
-    """Whose export has these columns: mailchimp, listmonk, mautic, brevo or None."""
+    """Whose export has these columns: mailchimp, listmonk, mautic, tidings or None."""
     have = {name.strip().lower() for name in names}
+    if have >= SOURCES["tidings"].keys() - {"pending_lists", "unsubscribed_lists"}:
+        return "tidings"
     if have >= {"email address", "leid", "euid"} or have >= {"email address", "member_rating"}:
         return "mailchimp"
     if have >= {"uuid", "email", "name", "attributes", "status"}:
@@ -103,6 +112,11 @@ def source_of(names: Sequence[str]) -> str | None:
     }:
         return "mautic"
     return None
+
+
+def written_here(names: Sequence[str]) -> bool:
+    """Whether a table with these columns is an export or rejected rows of ours: an apostrophe stands before formulas."""
+    return source_of(names) == "tidings" or set(names) >= _REJECTED.keys()
 
 
 def apply_mapping(
@@ -174,8 +188,9 @@ def _retarget(column: Column, target: str, declared: Mapping[str, Any]) -> None:
     column.target = f"field:{name}"
 
 
-def _as_custom_field(column: Column, taken: set[str]) -> None:
-    name = base = field_name(column.name) or "column"
+def _as_custom_field(column: Column, taken: set[str], *, exact: bool) -> None:
+    header = column.name.removeprefix("attributes.")
+    name = base = (exact and header) or field_name(header) or "column"
     if name in RESERVED:
         name = base = f"original_{name}"
     number = 2

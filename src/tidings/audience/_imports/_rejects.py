@@ -7,22 +7,24 @@ from typing import Any
 
 import orjson
 
+from tidings.audience._export_sql import neutralised
+from tidings.audience._imports._mapping import REJECTED
 from tidings.audience._imports._states import Import, get_import
 from tidings.core.db import Database
 from tidings.core.ids import ImportId, WorkspaceId
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 async def rejected_rows(db: Database, *, workspace: WorkspaceId, import_: ImportId) -> AsyncGenerator[bytes, None]:
     """A CSV file (UTF-8 with BOM, RFC 4180) in parts: the original columns, then line, column and reason.
 
-    Values that a spreadsheet would take for a formula begin with an apostrophe. Raises ImportNotFound before the first part.
+    Values that a spreadsheet would take for a formula begin with an apostrophe, which an import of the file takes away.
+    Raises ImportNotFound before the first part.
     """
     async with db.connection() as connection:
         job = await get_import(connection, workspace=workspace, import_=import_)
     names = _names(job)
-    yield b"\xef\xbb\xbf" + _csv([[*names, "rejected_line", "rejected_column", "rejected_reason"]])
+    kept = [position for position, name in enumerate(names) if name not in REJECTED]  # of a file mended once already
+    yield b"\xef\xbb\xbf" + _csv([[*(neutralised(names[position]) for position in kept), *REJECTED]])
     first = -1
     while True:
         async with db.connection() as connection:
@@ -38,25 +40,19 @@ async def rejected_rows(db: Database, *, workspace: WorkspaceId, import_: Import
         first = row["first_row"]
         rejects = orjson.loads(row["rows"])
         for start in range(0, len(rejects), 1000):
-            yield _csv(_row(reject, names, contacts=not job.columns) for reject in rejects[start : start + 1000])
+            yield _csv(_row(reject, kept, contacts=not job.columns) for reject in rejects[start : start + 1000])
 
 
 def _names(job: Import) -> list[str]:
     return [column["name"] for column in job.columns] if job.columns else ["contact"]
 
 
-def _row(reject: list[Any], names: list[str], *, contacts: bool) -> list[str]:
+def _row(reject: list[Any], kept: list[int], *, contacts: bool) -> list[str]:
     row, line, field, message, cells = reject
-    shown = [orjson.dumps(cells[0]).decode()] if contacts else [*map(str, cells), *[""] * len(names)][: len(names)]
-    return [*map(_safe, shown), str(row if line is None else line), field, message]
-
-
-def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
-
-
-def _is_number(text: str) -> bool:
-    return text[1:].replace(".", "", 1).isdecimal() and text[0] in "+-"
+    shown = (
+        [orjson.dumps(cells[0]).decode()] if contacts else [str(cells[at]) if at < len(cells) else "" for at in kept]
+    )
+    return [*map(neutralised, shown), str(row if line is None else line), field, message]
 
 
 def _csv(rows: Any) -> bytes:

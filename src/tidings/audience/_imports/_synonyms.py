@@ -137,5 +137,22 @@ SOURCES: dict[str, dict[str, str]] = {
         "attribution": "ignore",
         "attribution_date": "ignore",
     },
+    # An export of ours (_export_sql.STANDARD); every other column is a custom field.
+    "tidings": {
+        "id": "ignore",
+        "email": "email",
+        "first_name": "first_name",
+        "last_name": "last_name",
+        "phone": "phone",
+        "language": "language",
+        "time_zone": "time_zone",
+        "status": "status",
+        "tags": "tags",
+        "lists": "ignore",
+        "pending_lists": "ignore",
+        "unsubscribed_lists": "ignore",
+        "created_at": "ignore",
+        "updated_at": "ignore",
+    },
 }
 """Columns of exports that are recognised by their headers (see `mapping.source_of`)."""

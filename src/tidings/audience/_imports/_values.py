@@ -1,5 +1,7 @@
 """Values of cells: what a status word means, full names in two, tags in one cell, and custom fields by type."""
 
+import contextlib
+import csv
 import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
@@ -25,6 +27,8 @@ _ISO_DATE = re.compile(
 _DOTTED_DATE = re.compile(r"(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})", re.ASCII)
 _YEAR_FIRST = re.compile(r"(\d{4})/(\d{1,2})/(\d{1,2})", re.ASCII)
 _SLASHED_DATE = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4})", re.ASCII)
+
+_QUOTED = re.compile(r'"[^"]*"')
 
 _STATUSES = {
     "active": """subscribed active enabled confirmed true yes 1 optin opted-in opted_in subscribe aktiv angemeldet abonniert actif
@@ -78,8 +82,14 @@ def split_tags(text: str) -> tuple[str, ...]:
             text = text[1:-1]
         else:
             return tuple(dict.fromkeys(str(tag).strip() for tag in told if str(tag).strip()))
-    separator = next((s for s in (";", "|") if s in text and "," not in text), ",")
+    bare = _QUOTED.sub("", text)
+    separator = next((s for s in (";", "|") if s in bare and "," not in bare), ",")
     tags = (tag.strip().strip("\"'").strip() for tag in text.split(separator))
+    if '"' in text and '"' not in bare:
+        with contextlib.suppress(
+            csv.Error
+        ):  # as in a row of CSV: a separator between quotation marks belongs to the tag
+            tags = (tag.strip() for tag in next(csv.reader([text], delimiter=separator, skipinitialspace=True)))
     return tuple(dict.fromkeys(tag for tag in tags if tag))
 
 

@@ -17,7 +17,7 @@ from tidings.audience._declared_fields import declared_fields
 from tidings.audience._imports._check import OUT, Checked, Plan
 from tidings.audience._imports._dry_run import dry_run
 from tidings.audience._imports._formats import FileFormat
-from tidings.audience._imports._mapping import Column
+from tidings.audience._imports._mapping import Column, written_here
 from tidings.audience._imports._reader import ReaderFault, read_checked, stored_pieces
 from tidings.audience._imports._stage import PLANS, stage
 from tidings.audience._imports._states import JOB, Import, ImportStatus, get_import
@@ -107,6 +107,9 @@ async def plan_of(tx: Tx, workspace: WorkspaceId, job: Import) -> Plan:
         job.policy == "overwrite",
         job.policy == "skip",
         dict(await declared_fields(tx, workspace=workspace)),
+        job.format is not None
+        and job.format["kind"] in {"csv", "xlsx"}
+        and written_here([column["name"] for column in job.columns]),
     )
 
 

@@ -33,7 +33,8 @@ def compare(
         return f"{as_text} <> ''"
     allowed = UNDECLARED if type_ is None else DECLARED[type_]
     if told not in allowed:
-        raise refuse(told, name, _compare.with_negatives(allowed))
+        declared = name if type_ is None else f"{name} is declared as {type_}, which"
+        raise refuse(told, declared, _compare.with_negatives(allowed))
     type_ = _type(told, value) if type_ is None else type_
     if type_ is FieldType.NUMBER:
         # Any order of evaluation is allowed but within CASE: a cast of text would fail.
