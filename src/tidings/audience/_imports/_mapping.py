@@ -21,6 +21,7 @@ REJECTED: tuple[str, ...] = ("rejected_line", "rejected_column", "rejected_reaso
 """Columns behind those of the original in a file of rejected rows."""
 
 SAMPLES = 3
+_ONE_FORMAT_ONLY = {"attributes", "pending_lists", "unsubscribed_lists"}  # of our exports: JSON lines; CSV
 _REJECTED: dict[str, str] = dict.fromkeys(REJECTED, "ignore")
 _NAME_LIMIT = 255
 _NAMELESS = re.compile(r"Column \d+")
@@ -98,7 +99,7 @@ def suggest(names: Sequence[str], rows: Sequence[Sequence[Any]], *, declared: Ma
 def source_of(names: Sequence[str]) -> str | None:
     """Whose export has these columns: mailchimp, listmonk, mautic, tidings or None."""
     have = {name.strip().lower() for name in names}
-    if have >= SOURCES["tidings"].keys() - {"pending_lists", "unsubscribed_lists"}:
+    if have >= SOURCES["tidings"].keys() - _ONE_FORMAT_ONLY:
         return "tidings"
     if have >= {"email address", "leid", "euid"} or have >= {"email address", "member_rating"}:
         return "mailchimp"

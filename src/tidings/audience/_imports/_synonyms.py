@@ -148,6 +148,7 @@ SOURCES: dict[str, dict[str, str]] = {
         "time_zone": "time_zone",
         "status": "status",
         "tags": "tags",
+        "attributes": "attributes",
         "lists": "ignore",
         "pending_lists": "ignore",
         "unsubscribed_lists": "ignore",
