@@ -101,3 +101,43 @@ async def test_a_key_is_found_by_its_hash(tx: Tx) -> None:
         tx, "SELECT workspace_id, id, scopes FROM api_keys WHERE key_hash = $1 AND revoked_at IS NULL", b"x"
     )
     assert "Index Scan using api_keys_by_hash" in told, told
+
+
+@pytest.fixture
+async def just_filled(tx: Tx) -> Tx:
+    """A workspace that the statistics know nothing of, with three thousand contacts on a list."""
+    await tx.execute("INSERT INTO workspaces (id, name, created_at) VALUES (78, 'Filled just now', now())")
+    await tx.execute(
+        """INSERT INTO contacts (workspace_id, id, email, address_hash, created_at, updated_at)
+           SELECT 78, i, i || '@x.test', decode(md5(i::text), 'hex'), now(), now() FROM generate_series(90001, 93000) i"""
+    )
+    await tx.execute(
+        """INSERT INTO subscriptions (workspace_id, list_id, contact_id, subscribed_at)
+           SELECT 78, 1, i, now() FROM generate_series(90001, 93000) i"""
+    )
+    return tx
+
+
+async def test_leaving_looks_each_contact_up_whatever_the_statistics_say(just_filled: Tx) -> None:
+    from tidings.audience._imports._stage import PLANS
+
+    await just_filled.execute(PLANS)
+    values = (78, list(range(90_001, 93_001)), [""] * 3000, "unsubscribed", "import", utc_now())
+    told = await plan(just_filled, sql("tidings.audience", "_suppress"), *values)
+    assert "Join Filter" not in told, told
+    assert "Rows Removed" not in told, told
+    left = "SELECT count(*) FROM subscriptions WHERE workspace_id = 78 AND status = 'unsubscribed'"
+    assert await just_filled.fetchval(left) == 3000
+
+
+async def test_an_import_looks_suppressions_up_by_address_whatever_the_statistics_say(just_filled: Tx) -> None:
+    from tidings.audience._imports._stage import PLANS, STAGE
+
+    await just_filled.execute(STAGE)
+    await just_filled.execute(PLANS)
+    await just_filled.execute(
+        "INSERT INTO import_rows (email, address_hash) VALUES ('a@x.test', decode(md5('a'), 'hex'))"
+    )
+    told = await plan(just_filled, sql("tidings.audience._imports", "_new"), 78, utc_now(), [])
+    assert "using suppressions_pkey" in told, told
+    assert "suppressions_by_reason" not in told, told

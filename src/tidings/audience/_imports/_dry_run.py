@@ -24,7 +24,9 @@ _LOOK_UP = """
 INSERT INTO import_seen
 SELECT r.address_hash, k.status IS NOT NULL,
        coalesce(k.status <> 'active', EXISTS (
-           SELECT FROM suppressions AS s WHERE s.workspace_id = $1 AND s.address_hash = r.address_hash)),
+           SELECT FROM (SELECT address_hash FROM suppressions  -- see _new.sql
+                        WHERE workspace_id = $1 AND address_hash >= r.address_hash ORDER BY address_hash LIMIT 1) AS s
+           WHERE s.address_hash = r.address_hash)),
        coalesce(r.status, '') IN ('unsubscribed', 'bounced', 'complained')
 FROM import_rows AS r
 LEFT JOIN LATERAL (

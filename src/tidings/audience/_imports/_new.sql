@@ -1,6 +1,7 @@
 -- Who is not known yet becomes a contact, with the status that a suppression of the address gives. The next
--- address is looked for, not the same: in that order only the index by address has them, whatever the statistics say. In the order of the staged rows, which is by
--- address: two imports of the same people wait for each other instead of deadlocking.
+-- address is looked for, not the same: in that order only the index by address has them, whatever the statistics say; so
+-- with suppressions. In the order of the staged rows, which is by address: two imports of the same people wait for each
+-- other instead of deadlocking.
 -- $1 workspace, $2 now, $3 tags for everybody
 WITH fresh AS (
     INSERT INTO contacts (workspace_id, email, address_hash, first_name, last_name, phone, language, time_zone, tags,
@@ -15,7 +16,9 @@ WITH fresh AS (
            coalesce(r.attributes, '{}'),
            coalesce(
                (SELECT CASE WHEN s.reason = 'manual' THEN 'unsubscribed' ELSE s.reason::text END::contact_status
-                FROM suppressions AS s WHERE s.workspace_id = $1 AND s.address_hash = r.address_hash),
+                FROM (SELECT address_hash, reason FROM suppressions
+                      WHERE workspace_id = $1 AND address_hash >= r.address_hash ORDER BY address_hash LIMIT 1) AS s
+                WHERE s.address_hash = r.address_hash),
                'active'
            ),
            $2, $2
