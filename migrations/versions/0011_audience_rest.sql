@@ -1,0 +1,1 @@
+-- What the audience slice gained after its first form: erasure, idempotent imports, domain-wide suppression.

@@ -1,0 +1,1 @@
+-- Routes: choosing among several providers.

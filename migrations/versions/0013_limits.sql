@@ -1,0 +1,1 @@
+-- Limits by provider, period and mailbox provider; warm-up.

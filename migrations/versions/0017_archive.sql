@@ -1,0 +1,1 @@
+-- Preheaders and the web archive.
