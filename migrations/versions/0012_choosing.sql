@@ -1,1 +1,2 @@
 -- Routes: choosing among several providers.
+SELECT 1;

@@ -1,1 +1,2 @@
 -- Limits by provider, period and mailbox provider; warm-up.
+SELECT 1;

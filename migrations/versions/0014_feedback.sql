@@ -1,1 +1,2 @@
 -- What providers report back after an acceptance.
+SELECT 1;

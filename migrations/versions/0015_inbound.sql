@@ -1,1 +1,2 @@
 -- Bounces and complaints that arrive as mail.
+SELECT 1;

@@ -1,1 +1,2 @@
 -- Media and attachments.
+SELECT 1;

@@ -1,1 +1,2 @@
 -- Preheaders and the web archive.
+SELECT 1;

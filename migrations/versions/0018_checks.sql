@@ -1,1 +1,2 @@
 -- Checks before a send.
+SELECT 1;
