@@ -198,7 +198,10 @@ class World:
                 "postal_address": "1 Road",
                 "sender_email": "hello@example.com",
                 "sender_name": "W",
+                "pause_failed_percent": 30,
+                "pause_bounced_percent": 0,
             },
+            "retry_campaign": {"include_unknown": True},
             "create_api_key": {"name": "K", "scopes": ["lists:read"]},
             "send_message": {
                 "to": "eve@example.com",

@@ -39,6 +39,8 @@ async def conduct(app: App, stop: asyncio.Event) -> None:
         every(0.5, conductor.requeue),
         every(0.25, conductor.follow),
         every(2, conductor.finish),
+        every(0.5, conductor.retry_failed),
+        every(1, conductor.pause_failing),
         every(1, conductor.gather),
         every(10, conductor.tidy_messages),
         every(0.5, conductor.cancel),
@@ -95,6 +97,18 @@ class Conductor:
         """Campaigns say what their sends came to."""
         async with self._db.transaction() as tx:
             await campaigns.follow_sends(tx, now=utc_now())
+
+    async def retry_failed(self) -> None:
+        """Queue what people want tried again, a stretch a transaction."""
+        some = True
+        while some:
+            async with self._db.transaction() as tx:
+                some = await delivery.retry_some(tx)
+
+    async def pause_failing(self) -> None:
+        """Stop campaigns of which too much fails."""
+        async with self._db.transaction() as tx:
+            await delivery.pause_failing(tx)
 
     async def finish(self) -> None:
         """End sends whose last worker died just before it could."""

@@ -26,6 +26,7 @@ class Workspace:
     """A tenant. `postal_address` goes into every commercial message (CAN-SPAM, 16 CFR 316.2(p)).
 
     `sender_email` and `sender_name`: whom what belongs to no campaign comes from, such as confirmations; '' if nobody was named.
+    A campaign of which more than `pause_failed_percent` of the attempts fail, or `pause_bounced_percent` bounce, pauses; 0: never.
     """
 
     id: WorkspaceId
@@ -34,6 +35,8 @@ class Workspace:
     created_at: datetime
     sender_email: str = ""
     sender_name: str = ""
+    pause_failed_percent: int = 20
+    pause_bounced_percent: int = 10
 
 
 async def create_workspace(tx: Tx, *, name: str, postal_address: str, now: datetime) -> WorkspaceId:
@@ -66,19 +69,25 @@ async def update_workspace(
     postal_address: str | None = None,
     sender_email: str | None = None,
     sender_name: str | None = None,
+    pause_failed_percent: int | None = None,
+    pause_bounced_percent: int | None = None,
     by: Principal,
     now: datetime,
 ) -> Workspace:
     """Change what is given, leave what is None; `sender_email` is a normalised address or ''. Raises Invalid, WorkspaceNotFound."""
     row = await tx.fetchrow(
         """UPDATE workspaces SET name = coalesce($2, name), postal_address = coalesce($3, postal_address),
-                  sender_email = coalesce($4, sender_email), sender_name = coalesce($5, sender_name)
+                  sender_email = coalesce($4, sender_email), sender_name = coalesce($5, sender_name),
+                  pause_failed_percent = coalesce($6, pause_failed_percent),
+                  pause_bounced_percent = coalesce($7, pause_bounced_percent)
            WHERE id = $1 RETURNING *""",
         workspace,
         None if name is None else _name(name),
         None if postal_address is None else _address(postal_address),
         sender_email,
         None if sender_name is None else sender_name.strip()[:NAME_LIMIT],
+        None if pause_failed_percent is None else _percent("pause_failed_percent", pause_failed_percent),
+        None if pause_bounced_percent is None else _percent("pause_bounced_percent", pause_bounced_percent),
     )
     changed = _workspace(row)
     await audit(tx, by=by, action="workspace.updated", subject=public_id("workspace", workspace), now=now)
@@ -95,6 +104,8 @@ def _workspace(row: asyncpg.Record | None) -> Workspace:
         row["created_at"],
         row["sender_email"],
         row["sender_name"],
+        row["pause_failed_percent"],
+        row["pause_bounced_percent"],
     )
 
 
@@ -103,6 +114,12 @@ def _name(text: str) -> str:
     if not 1 <= len(text) <= NAME_LIMIT:
         raise Invalid.at("name", f"must have 1 to {NAME_LIMIT} characters")
     return text
+
+
+def _percent(field: str, share: int) -> int:
+    if not 0 <= share <= 100:
+        raise Invalid.at(field, "must be between 0 (never) and 100")
+    return share
 
 
 def _address(text: str) -> str:

@@ -49,6 +49,7 @@ EXAMPLES: dict[str, Any] = {
     "Merge": {"from": "contact_2", "prefer": "into", "address": "into"},
     "Leaving": {"reason": "Too many messages"},
     "NewDomain": {"domain": "example.net", "algorithms": ["rsa", "ed25519"]},
+    "Retry": {"include_unknown": False},
     "Rotation": {"algorithms": ["ed25519"]},
     "NewList": {"name": "Newsletter", "description": "News, once a month"},
     "ListChanges": {"name": "Monthly newsletter"},

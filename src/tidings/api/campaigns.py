@@ -148,6 +148,22 @@ class Analytics(BaseModel):
     rates: Rates
 
 
+class Retry(Body):
+    """Whom to try again."""
+
+    include_unknown: bool = Field(
+        default=False, description="those too whose message may have arrived: some may get it twice"
+    )
+
+
+class Retried(BaseModel):
+    """How many are tried again, in the background."""
+
+    campaign_id: str
+    status: CampaignStatus
+    retrying: int
+
+
 class Realtime(BaseModel):
     """A campaign in motion. Unless it is `sending`, its speed is 0 and `seconds_left` null."""
 
@@ -267,6 +283,23 @@ async def resume_campaign(campaign_id: CampaignRef, call: Sending) -> CampaignOu
         call.tx, workspace=call.workspace, campaign=CampaignId(campaign_id), by=call.principal, now=call.now
     )
     return await _out(call, campaign)
+
+
+@router.post("/{campaign_id}/retry")
+async def retry_campaign(campaign_id: CampaignRef, body: Retry, call: Sending) -> Retried:
+    """Try again everyone who has failed so far, after the cause is mended. Who left meanwhile is skipped.
+
+    A sent campaign is sending again; a paused one does it when it is resumed.
+    """
+    campaign, retrying = await campaigns.retry_failed(
+        call.tx,
+        workspace=call.workspace,
+        campaign=CampaignId(campaign_id),
+        include_unknown=body.include_unknown,
+        by=call.principal,
+        now=call.now,
+    )
+    return Retried(campaign_id=public_id("campaign", campaign.id), status=campaign.status, retrying=retrying)
 
 
 @router.post("/{campaign_id}/cancel")

@@ -27,6 +27,10 @@ class WorkspaceOut(BaseModel):
         description="whom confirmations come from, where a list does not say otherwise; empty: nobody"
     )
     sender_name: str
+    pause_failed_percent: int = Field(
+        description="a campaign pauses itself when more of its attempts than this fail; 0: never"
+    )
+    pause_bounced_percent: int = Field(description="likewise when more of them bounce")
     created_at: datetime
 
     @classmethod
@@ -38,6 +42,8 @@ class WorkspaceOut(BaseModel):
             postal_address=workspace.postal_address,
             sender_email=workspace.sender_email,
             sender_name=workspace.sender_name,
+            pause_failed_percent=workspace.pause_failed_percent,
+            pause_bounced_percent=workspace.pause_bounced_percent,
             created_at=workspace.created_at,
         )
 
@@ -62,6 +68,8 @@ class WorkspaceChanges(Body):
     postal_address: Prose | None = None
     sender_email: Annotated[str, Field(max_length=1000, examples=["news@example.com"])] | None = None
     sender_name: Line | None = None
+    pause_failed_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    pause_bounced_percent: Annotated[int, Field(ge=0, le=100)] | None = None
 
 
 @router.post("", status_code=201)
@@ -86,7 +94,7 @@ async def get_workspace(call: Annotated[Call, needs("workspace:read")]) -> Works
 
 @router.patch("/current")
 async def update_workspace(body: WorkspaceChanges, call: Annotated[Call, needs("workspace:write")]) -> WorkspaceOut:
-    """Change the name, the postal address or the sender."""
+    """Change the name, the postal address, the sender, or when campaigns pause themselves."""
     changed = await accounts.update_workspace(
         call.tx,
         workspace=call.workspace,
@@ -94,6 +102,8 @@ async def update_workspace(body: WorkspaceChanges, call: Annotated[Call, needs("
         postal_address=body.postal_address,
         sender_email=None if body.sender_email is None else sender_address("sender_email", body.sender_email),
         sender_name=body.sender_name,
+        pause_failed_percent=body.pause_failed_percent,
+        pause_bounced_percent=body.pause_bounced_percent,
         by=call.principal,
         now=call.now,
     )

@@ -19,7 +19,7 @@ from tidings.campaigns._campaign import (
     using_template,
 )
 from tidings.campaigns._contact_timeline import TOP, Happening, Position, TimelineKind, contact_timeline
-from tidings.campaigns._control import cancel, follow_sends, pause, resume
+from tidings.campaigns._control import cancel, follow_sends, pause, resume, retry_failed
 from tidings.campaigns._errors import CampaignNotFound, WrongState
 from tidings.campaigns._launch import launch, launch_due
 from tidings.campaigns._report import Counts, Progress, Rates, Speedometer, counts_of, of_sends, progress_of, rates_of
@@ -60,6 +60,7 @@ __all__ = [
     "progress_of",
     "rates_of",
     "resume",
+    "retry_failed",
     "update_campaign",
     "using_list",
     "using_segment",

@@ -39,6 +39,7 @@ async def resume(tx: Tx, *, workspace: WorkspaceId, campaign: CampaignId, by: Pr
     require(before, "be resumed", CampaignStatus.PAUSED)
     assert before.send_id is not None
     await delivery.resume_send(tx, workspace=workspace, send=before.send_id)
+    await delivery.forgive(tx, workspace=workspace, send=before.send_id)
     after = await _move(tx, before, workspace, CampaignStatus.SENDING, now)
     await audit(tx, by=by, action="campaign.resumed", subject=public_id("campaign", campaign), now=now)
     return after
@@ -61,6 +62,29 @@ async def cancel(tx: Tx, *, workspace: WorkspaceId, campaign: CampaignId, by: Pr
     after = await _move(tx, before, workspace, CampaignStatus.CANCELLED, now)
     await audit(tx, by=by, action="campaign.cancelled", subject=public_id("campaign", campaign), now=now)
     return after
+
+
+async def retry_failed(
+    tx: Tx, *, workspace: WorkspaceId, campaign: CampaignId, include_unknown: bool = False, by: Principal, now: datetime
+) -> tuple[Campaign, int]:
+    """Try again everyone who has failed; returns how many. A sent campaign is sending again, a paused one stays paused.
+
+    `include_unknown`: those as well whose message may have arrived. Who left or was suppressed meanwhile is skipped.
+    Raises WrongState unless it is sending, paused or sent.
+    """
+    before = await get_campaign(tx, workspace=workspace, campaign=campaign, lock=True)
+    require(before, "be tried again", CampaignStatus.SENDING, CampaignStatus.PAUSED, CampaignStatus.SENT)
+    assert before.send_id is not None
+    many = await delivery.retry_failed(
+        tx, workspace=workspace, send=before.send_id, include_unknown=include_unknown, now=now
+    )
+    if not many:
+        return before, 0
+    # A paused one keeps saying why it stands still.
+    still = before.status == CampaignStatus.PAUSED
+    after = before if still else await _move(tx, before, workspace, CampaignStatus.SENDING, now)
+    await audit(tx, by=by, action="campaign.retried", subject=public_id("campaign", campaign), now=now)
+    return after, many
 
 
 async def follow_sends(tx: Tx, *, now: datetime) -> int:

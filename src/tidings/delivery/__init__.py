@@ -1,6 +1,7 @@
 """How does a message get there, and what became of it? Sends, chunks, the pipeline, providers, outcomes.
 
-Owns: providers, budgets, sends, send_contents, deliveries, retries, chunks, send_counters, messages, message_contents,
+Owns: providers, budgets, sends, send_contents, deliveries, retries, chunks, send_counters, send_retries,
+send_baselines, messages, message_contents,
 message_sends, sending_domains, dkim_keys.
 Emits: bounced, deferred. The path of a message: _sends → _worker → _lane → providers → _recorder → _record.
 """
@@ -23,6 +24,7 @@ from tidings.delivery._domains import (
 )
 from tidings.delivery._domains_check import CheckState, DomainCheck, check_domain
 from tidings.delivery._domains_dns import Resolver, SystemResolver
+from tidings.delivery._failures import forgive, pause_failing, retry_failed, retry_some
 from tidings.delivery._hand_over import hand_over
 from tidings.delivery._message_content import MessageKind
 from tidings.delivery._message_parts import Attachment
@@ -114,6 +116,7 @@ __all__ = [
     "delete_provider",
     "expire_leases",
     "finish_all",
+    "forgive",
     "gather_messages",
     "gather_receipts",
     "get_domain",
@@ -127,12 +130,15 @@ __all__ = [
     "message_builder",
     "message_events",
     "new_keys",
+    "pause_failing",
     "pause_send",
     "prepare_next",
     "queue_message",
     "recipient",
     "requeue_due",
     "resume_send",
+    "retry_failed",
+    "retry_some",
     "rotate_keys",
     "sample_message",
     "send_counts",

@@ -7,6 +7,9 @@ WITH over AS (
       )
     RETURNING s.workspace_id, s.id
 ),
+withdrawn AS (
+    DELETE FROM send_retries AS q USING over AS o WHERE q.workspace_id = o.workspace_id AND q.send_id = o.id
+),
 forgotten AS (
     DELETE FROM retries AS r USING over AS o WHERE r.workspace_id = o.workspace_id AND r.send_id = o.id
     RETURNING r.workspace_id, r.send_id, r.n

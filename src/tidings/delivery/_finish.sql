@@ -7,4 +7,5 @@ WHERE s.workspace_id = f.workspace_id AND s.id = f.send_id AND s.status = 'runni
   AND NOT EXISTS (
       SELECT FROM chunks AS c WHERE c.workspace_id = s.workspace_id AND c.send_id = s.id AND c.state <> 'done'
   )
+  AND NOT EXISTS (SELECT FROM send_retries AS q WHERE q.workspace_id = s.workspace_id AND q.send_id = s.id)
 RETURNING s.workspace_id, s.id, pg_notify('tidings_finished', s.workspace_id || ':' || s.id)

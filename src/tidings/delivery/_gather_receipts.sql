@@ -1,12 +1,10 @@
 -- Gather the receipts of one campaign's send that is over, some thousand deliveries at once: segments ask who received what.
 -- A delivery's receipt is gathered in the transaction that moves `gathered_n` past it, so it is never counted twice.
--- $1 deliveries at once, $2 now
+-- $1 deliveries at once, $2 now, $3 workspace, $4 send: locked by a statement before this one, so that this one sees all
+-- that was recorded before the lock
 WITH one AS (
     SELECT workspace_id, id, gathered_n, least(gathered_n + $1, recipients) AS until
-    FROM sends
-    WHERE gathered_at IS NULL AND campaign_id IS NOT NULL AND status IN ('done', 'cancelled') AND finished_at IS NOT NULL
-    ORDER BY workspace_id, id LIMIT 1
-    FOR NO KEY UPDATE SKIP LOCKED
+    FROM sends WHERE workspace_id = $3 AND id = $4
 ),
 gathered AS (
     INSERT INTO contact_receipts AS r (workspace_id, contact_id, at)

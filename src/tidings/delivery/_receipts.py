@@ -6,7 +6,18 @@ from tidings.core.db import Tx, sql
 
 _AT_ONCE = 10_000
 
+_NEXT = """
+SELECT workspace_id, id FROM sends
+WHERE gathered_at IS NULL AND campaign_id IS NOT NULL AND status IN ('done', 'cancelled') AND finished_at IS NOT NULL
+ORDER BY workspace_id, id LIMIT 1
+FOR NO KEY UPDATE SKIP LOCKED
+"""
+
 
 async def gather_receipts(tx: Tx, *, now: datetime) -> bool:
     """Gather some of one send that is over; whether there was one. Any number of callers may work side by side."""
-    return await tx.fetchval(sql(__package__, "_gather_receipts"), _AT_ONCE, now) is not None
+    send = await tx.fetchrow(_NEXT)
+    if send is None:
+        return False
+    await tx.execute(sql(__package__, "_gather_receipts"), _AT_ONCE, now, send["workspace_id"], send["id"])
+    return True

@@ -92,6 +92,7 @@ async def record_accepted(
             retried.sends,
             retried.ns,
         )
+        await tx.execute(sql(__package__, "_late_receipts"), retried.workspaces, retried.sends, retried.ns)
 
 
 async def record_others(tx: Tx, *, told: Told, writer: int, now: datetime) -> None:

@@ -15,6 +15,7 @@ _ALL_DONE = """
 UPDATE sends AS s SET status = 'done', finished_at = $1
 WHERE s.status = 'running' AND s.campaign_id IS NOT NULL
   AND NOT EXISTS (SELECT FROM chunks AS c WHERE c.workspace_id = s.workspace_id AND c.send_id = s.id AND c.state <> 'done')
+  AND NOT EXISTS (SELECT FROM send_retries AS q WHERE q.workspace_id = s.workspace_id AND q.send_id = s.id)
 RETURNING pg_notify('tidings_finished', s.workspace_id || ':' || s.id)
 """
 
