@@ -76,3 +76,13 @@ CREATE INDEX consents_by_form ON consents (workspace_id, form_id, at) WHERE form
 CREATE INDEX consents_open ON consents (expires_at) WHERE confirmed_at IS NULL AND expires_at IS NOT NULL;
 CREATE INDEX consents_waiting ON consents (workspace_id, id)
     WHERE confirmed_at IS NULL AND declined_at IS NULL AND expires_at IS NOT NULL;
+
+-- Whose links in messages these were: whoever leaves by one after they were deleted is kept out all the same.
+CREATE TABLE deleted_contacts (
+    workspace_id bigint NOT NULL REFERENCES workspaces,
+    contact_id   bigint NOT NULL,
+    address_hash bytea NOT NULL,
+    at           timestamptz NOT NULL,
+    PRIMARY KEY (workspace_id, contact_id)
+);
+CREATE INDEX deleted_contacts_by_time ON deleted_contacts (at);

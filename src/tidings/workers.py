@@ -173,6 +173,10 @@ class Conductor:
         while some:
             async with self._db.transaction() as tx:
                 some = await audience.forget_unconfirmed(tx, now=utc_now()) > 0
+        some = True
+        while some:
+            async with self._db.transaction() as tx:
+                some = await audience.forget_deleted(tx, now=utc_now()) > 0
         async with self._db.transaction() as tx:
             await events.ensure_partitions(tx, now=utc_now() + timedelta(days=1))
 

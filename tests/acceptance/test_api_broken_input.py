@@ -57,6 +57,8 @@ def wrong_values(good: Any) -> Iterator[bytes]:
     yield b'"a\\u0000b"'
     yield b'"a\\ud800b"'
     yield b'["a", "\\udfff"]'
+    yield b"[" * 300 + b"]" * 300  # JSON that can be read, but not written again
+    yield b'{"a":' * 900 + b"1" + b"}" * 900
     yield b"1e999"
     yield b"9" * 4400
     yield b"Infinity"
@@ -94,6 +96,8 @@ def refused(answer: Answer, what: Any, operation: dict[str, Any], *, field: str 
             assert error["message"], what
     if field is not None and answer.status != 413:
         assert answer.status == 422, (what, answer)
+        if answer.fields == ["body"] and "nest" in answer.problem["detail"]:
+            return
         assert any(f == field or f.startswith((f"{field}.", f"{field}[")) for f in answer.fields), (what, answer.json)
 
 

@@ -42,8 +42,9 @@ class Call:
         return self._tx
 
     def enter(self, tx: Tx) -> None:
-        """The frame opened the transaction."""
+        """The frame opened a transaction; the one before it, if there was one, was undone."""
         self._tx = tx
+        self._afterwards.clear()
 
     def after_commit(self, work: Callable[[], Awaitable[object]]) -> None:
         """Run this once the transaction is committed and its connection given back, before the answer is sent."""

@@ -8,6 +8,9 @@ import orjson
 
 from tidings.core.errors import Invalid
 
+NESTING_LIMIT = 200
+"""Levels that a body may have."""
+
 _DEEP = 100
 """Levels of nesting in which the culprit is looked for."""
 
@@ -24,9 +27,22 @@ def read_json(body: bytes) -> Any:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise _explained(body, error) from None
+    if body.count(b"[") + body.count(b"{") > NESTING_LIMIT:
+        _refuse_depth(value)
     if b"\\u0000" in body:
         _refuse_nul(value, "")
     return value
+
+
+def _refuse_depth(value: Any) -> None:
+    """What is read may be nested deeper than what can be written again: orjson ends at 254 levels, those we put around it
+    counted."""
+    for _ in range(254 - NESTING_LIMIT):
+        value = [value]
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        raise Invalid.at("body", f"must not nest deeper than {NESTING_LIMIT} levels") from None
 
 
 def _explained(body: bytes, error: orjson.JSONDecodeError) -> Invalid:

@@ -5,8 +5,7 @@ known before the commit, so that it can be kept in it.
 """
 
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, ClassVar, get_type_hints
 
 import orjson
@@ -82,19 +81,28 @@ def _framed(endpoint: Callable[..., Any], status: int) -> Callable[..., Coroutin
             return _answer(await endpoint(**values), status)
         if not call.wants_tx:
             response = _answer(await endpoint(**values), status)
-        else:
-            async with _opened(call) as tx:
-                call.enter(tx)
-                once = Once.of(call)
-                if once is not None and (earlier := await once.earlier()) is not None:
-                    return earlier
+        elif call.request.method == "GET":
+            async with call.app.db.connection() as connection:
+                call.enter(connection)
                 response = _answer(await endpoint(**values), status)
-                if once is not None:
-                    await once.remember(response)
+        else:
+            response = await call.app.db.transact(partial(_worked, endpoint, values, status, call))
         await call.afterwards()
         return response
 
     return framed
+
+
+async def _worked(endpoint: Callable[..., Any], values: dict[str, Any], status: int, call: Call, tx: Tx) -> Response:
+    """The endpoint's answer inside a transaction, or that of the first request with its Idempotency-Key."""
+    call.enter(tx)
+    once = Once.of(call)
+    if once is not None and (earlier := await once.earlier()) is not None:
+        return earlier
+    response = _answer(await endpoint(**values), status)
+    if once is not None:
+        await once.remember(response)
+    return response
 
 
 def _scope(endpoint: Callable[..., Any]) -> str | None:
@@ -104,11 +112,6 @@ def _scope(endpoint: Callable[..., Any]) -> str | None:
             if (scope := getattr(getattr(mark, "dependency", None), "scope", None)) is not None:
                 return scope
     return None
-
-
-def _opened(call: Call) -> AbstractAsyncContextManager[Tx]:
-    db = call.app.db
-    return db.connection() if call.request.method == "GET" else db.transaction()
 
 
 def _answer(result: Any, status: int) -> Response:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
@@ -76,7 +76,8 @@ class NewMessage(Body):
         default_factory=list
     )
     kind: Annotated[
-        MessageKind,
+        # Not `confirmation`: those go to addresses that bounced, too, and only signing up sends any.
+        Literal[MessageKind.TRANSACTIONAL, MessageKind.MARKETING],
         Field(description="`marketing` goes to contacts who never left, with a way to leave in it"),
     ] = MessageKind.TRANSACTIONAL
     track_opens: bool = False

@@ -61,6 +61,7 @@ from tidings.audience._custom_events import (
     tell_events,
 )
 from tidings.audience._declared_fields import declare_fields, declared_fields
+from tidings.audience._deleting import forget_deleted
 from tidings.audience._export import (
     ExportAs,
     ExportFormat,
@@ -334,6 +335,7 @@ __all__ = [
     "export_suppressions",
     "find_contact",
     "forget_addresses",
+    "forget_deleted",
     "forget_unconfirmed",
     "forms_using_list",
     "get_consent",

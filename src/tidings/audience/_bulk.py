@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tidings.accounts import Principal, audit_each
+from tidings.audience._deleting import delete_people
 from tidings.audience._fields import ContactFields
 from tidings.audience._leaving import announce_withdrawn
 from tidings.audience._tags import register_tags
@@ -52,21 +53,14 @@ async def update_contacts(
 async def delete_contacts(
     tx: Tx, *, workspace: WorkspaceId, contacts: Sequence[ContactId], by: Principal, now: datetime
 ) -> None:
-    """Delete many contacts; suppressions of their addresses stay. The caller waits at `compliance.withdraw_barrier`.
+    """Delete many contacts; suppressions of their addresses stay, also from lists that they left.
+
+    The caller waits at `compliance.withdraw_barrier` afterwards.
 
     Raises Invalid naming contacts that do not exist.
     """
-    found = await tx.fetch(
-        "SELECT id FROM contacts WHERE workspace_id = $1 AND id = ANY ($2::bigint[]) ORDER BY id FOR UPDATE",
-        workspace,
-        contacts,
-    )
-    gone = [ContactId(row["id"]) for row in found]
+    gone = await delete_people(tx, workspace=workspace, contacts=contacts, now=now)
     _require_all(contacts, set(gone))
-    await tx.execute("DELETE FROM contacts WHERE workspace_id = $1 AND id = ANY ($2::bigint[])", workspace, gone)
-    await tx.execute(
-        "DELETE FROM contact_merges WHERE workspace_id = $1 AND into_id = ANY ($2::bigint[])", workspace, gone
-    )
     await announce_withdrawn(tx, workspace=workspace, contacts=gone)
     subjects = [public_id("contact", contact) for contact in gone]
     await audit_each(tx, by=by, action="contact.deleted", subjects=subjects, now=now)

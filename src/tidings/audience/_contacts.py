@@ -9,6 +9,7 @@ import asyncpg
 
 from tidings.accounts import Principal, audit
 from tidings.audience._addresses import address_hash, address_key
+from tidings.audience._deleting import delete_people
 from tidings.audience._fields import ContactFields
 from tidings.audience._leaving import announce_withdrawn
 from tidings.audience._lists import require_lists
@@ -200,6 +201,8 @@ async def put_contact(
     """
     if fields.email is None:
         raise Invalid.at("email", "is required")
+    # Lists before people, as whoever suppresses addresses on a list locks them.
+    await require_lists(tx, workspace=workspace, lists=lists, field="list_ids")
     find = "SELECT id FROM contacts WHERE workspace_id = $1 AND email = $2 FOR NO KEY UPDATE"
     found = await tx.fetchval(find, workspace, fields.email)
     if found is None:
@@ -211,7 +214,6 @@ async def put_contact(
             if found is None:
                 raise
     contact = ContactId(found)
-    await require_lists(tx, workspace=workspace, lists=lists, field="list_ids")
     if lists:
         await tx.execute(_PUT_ON_LISTS, workspace, contact, lists, now)
     changed, _ = await update_contact(
@@ -221,16 +223,14 @@ async def put_contact(
 
 
 async def delete_contact(tx: Tx, *, workspace: WorkspaceId, contact: ContactId, by: Principal, now: datetime) -> None:
-    """Delete a contact; a suppression of the address stays. The caller waits at `compliance.withdraw_barrier` afterwards.
+    """Delete a contact; a suppression of the address stays, also from lists that they left.
+
+    The caller waits at `compliance.withdraw_barrier` afterwards.
 
     Raises ContactNotFound.
     """
-    found = await tx.fetchval(
-        "DELETE FROM contacts WHERE workspace_id = $1 AND id = $2 RETURNING id", workspace, contact
-    )
-    if found is None:
+    if not await delete_people(tx, workspace=workspace, contacts=[contact], now=now):
         raise await unknown(tx, workspace, contact)
-    await tx.execute("DELETE FROM contact_merges WHERE workspace_id = $1 AND into_id = $2", workspace, contact)
     await announce_withdrawn(tx, workspace=workspace, contacts=[contact])
     await audit(tx, by=by, action="contact.deleted", subject=public_id("contact", contact), now=now)
 

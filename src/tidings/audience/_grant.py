@@ -22,6 +22,8 @@ from tidings.events import Event, EventType, record
 _ONE_BY_ONE = 0
 """The rollup shard of events that come one at a time."""
 
+_LOCK_LISTS = "SELECT FROM lists WHERE workspace_id = $1 AND id = ANY ($2::bigint[]) ORDER BY id FOR KEY SHARE"
+
 # Those of the lists that are there, and that nobody but the person keeps them from. They stay so until the transaction ends.
 _JOINABLE = """
 SELECT l.id FROM lists AS l
@@ -75,13 +77,16 @@ async def confirm_consent(
     Makes the contact or brings it back, puts it on the lists that are still there, and keeps the answers. Any number of
     presses at once count once; with leaving at the same moment, the later of the two counts.
     """
+    asked = await get_consent(tx, workspace=workspace, consent=consent)
+    # Lists, then the person, then what is known of them: the order of whoever suppresses on a list, merges or deletes.
+    await tx.execute(_LOCK_LISTS, workspace, asked.list_ids)
+    known = await standing(tx, workspace=workspace, email=asked.email, lists=asked.list_ids, keys=keys)
     asked = await get_consent(tx, workspace=workspace, consent=consent, lock=True)
     state = asked.state(now)
     if state is ConsentState.GIVEN:
         return Confirmation(Verdict.ALREADY, asked)
     if state is not ConsentState.PENDING:
         return Confirmation(Verdict.EXPIRED, asked)
-    known = await standing(tx, workspace=workspace, email=asked.email, lists=asked.list_ids, keys=keys)
     if known.forbidden:
         return Confirmation(Verdict.REFUSED, asked)
     contact = await _contact(

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from tidings.audience._deleting import deleted_hashes
 from tidings.audience._states import SuppressionReason
+from tidings.audience._suppress_hashes import suppress_hashes
 from tidings.audience._survivors import LOCK, lock_survivors
 from tidings.core.db import Tx, sql
 from tidings.core.ids import ContactId, SendId, WorkspaceId
@@ -110,6 +112,10 @@ async def _take_out(
     ids = list(told)
     details = [_storable(detail) for detail in told.values()]
     rows = await tx.fetch(sql(__package__, "_suppress"), workspace, ids, details, reason, source, now)
+    # Links in messages work on for whoever was deleted meanwhile, and nobody may bring that address back by importing it.
+    if hashes := await deleted_hashes(tx, workspace=workspace, contacts=ids):
+        addresses = [(hashed, "") for hashed in hashes.values()]
+        await suppress_hashes(tx, workspace=workspace, addresses=addresses, reason=reason, source=source, now=now)
     await announce_withdrawn(tx, workspace=workspace, contacts=ids)
     return [ContactId(row["id"]) for row in rows]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tidings import audience
-from tidings.core.db import Database
+from tidings.core.db import Database, Tx
 from tidings.core.ids import ContactId, SendId, WorkspaceId
 from tidings.delivery import Withdrawals
 
@@ -26,11 +26,14 @@ async def leave(
     `reason` is the person's own words, `source` where it came from (one_click, page, api …); `send` and `n` say which
     message they left from. True if it changed something; repeating it is harmless. (RFC 8058; GDPR art. 7(3), 21(3).)
     """
-    async with db.transaction() as tx:
-        changed = await audience.unsubscribe(
+
+    async def out(tx: Tx) -> tuple[list[ContactId], dict[ContactId, ContactId]]:
+        left = await audience.unsubscribe(
             tx, workspace=workspace, contacts=[contact], reason=reason, source=source, send=send, n=n, now=now
         )
-        merged = await audience.survivor(tx, workspace=workspace, contacts=[contact])
+        return left, await audience.survivor(tx, workspace=workspace, contacts=[contact])
+
+    changed, merged = await db.transact(out)
     await withdrawals.settled(workspace=workspace, contacts=[contact, *merged.values()])
     return bool(changed)
 

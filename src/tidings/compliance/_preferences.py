@@ -88,10 +88,11 @@ async def choose(
 
     Returns once nothing of a send to a list that they left can reach them any more. Whoever complained or was shut out stays so.
     """
-    async with db.transaction() as tx:
+
+    async def switch(tx: Tx) -> tuple[ContactId | None, list[ListId], list[ListId]]:
         stands = await preferences(tx, workspace=workspace, contact=contact, keys=keys)
         if stands is None or stands.access is Access.CLOSED:
-            return False
+            return None, [], []
         offered = [choice for choice in stands.choices if choice.id in shown]
         joined = [choice.id for choice in offered if choice.id in on and not choice.on]
         left = await audience.leave_lists(
@@ -125,8 +126,11 @@ async def choose(
                 contact=stands.contact,
                 now=now,
             )
-    if left:
-        await withdrawals.settled(workspace=workspace, contacts=[stands.contact])
+        return stands.contact, left, joined
+
+    person, left, joined = await db.transact(switch)
+    if person is not None and left:
+        await withdrawals.settled(workspace=workspace, contacts=[person])
     return bool(left or joined)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import BinaryIO
 
 from tidings import audience
@@ -60,10 +61,17 @@ async def import_suppressions(
                 raise Invalid.at("list_id", f"there is no list {public_id('list', list)}")
     try:
         while (some := await asyncio.to_thread(_next, rows)) is not None:
-            async with db.transaction() as tx:
-                became = await audience.suppress_addresses(
-                    tx, workspace=workspace, addresses=some.addresses, list=list, source=source, keys=keys, now=now
+            became = await db.transact(
+                partial(
+                    audience.suppress_addresses,
+                    workspace=workspace,
+                    addresses=some.addresses,
+                    list=list,
+                    source=source,
+                    keys=keys,
+                    now=now,
                 )
+            )
             await withdrawals.settled(workspace=workspace, contacts=became.withdrawn)
             done.total += some.size
             done.added += became.added

@@ -1,11 +1,12 @@
 """PostgreSQL through asyncpg: pools, transactions, notifications, and SQL kept in files."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import asyncpg
 import orjson
@@ -30,6 +31,12 @@ LOST = (
 )
 """What a query raises when the server is gone or going: the work can be tried again on a new connection."""
 
+UNDONE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+"""What PostgreSQL raises for a transaction that it undid for the sake of another: nothing of it happened."""
+
+_ATTEMPTS = 8
+
+T = TypeVar("T")
 
 _SESSION = {
     "application_name": "tidings",
@@ -82,6 +89,23 @@ class Database:
         """One transaction: commits when the block ends, rolls back when it raises."""
         async with self._pool.acquire() as connection, connection.transaction():
             yield connection
+
+    async def transact(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """What `work` returns, in one transaction; done anew when PostgreSQL undid it for the sake of another.
+
+        Two transactions that wait for each other are nobody's fault, and whoever is in the middle of leaving must not be
+        told to come back later. `work` may be called several times; what it does outside of the transaction must bear that.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                async with self.transaction() as tx:
+                    return await work(tx)
+            except UNDONE:
+                if attempt == _ATTEMPTS:
+                    raise
+                # Not in step with the other, which may try again, too.
+                await asyncio.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311 - no secret
+        raise AssertionError("unreachable")
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Tx, None]:

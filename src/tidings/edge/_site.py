@@ -40,12 +40,7 @@ class Site:
 
     async def change(self, do: Callable[[Tx], Awaitable[T]]) -> T:
         """One transaction. Raises TimeoutError."""
-
-        async def work() -> T:
-            async with self.app.db.transaction() as tx:
-                return await do(tx)
-
-        return await within(_LOOKUP_SECONDS, work())
+        return await within(_LOOKUP_SECONDS, self.app.db.transact(do))
 
     async def sender(self, workspace: WorkspaceId) -> str:
         """The name by which people know whoever writes. Raises WorkspaceNotFound."""

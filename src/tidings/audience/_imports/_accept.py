@@ -1,5 +1,6 @@
 """Accepting imports: contacts as JSON in one transaction, or a file that streams in, is looked at, and waits for its start."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -154,9 +155,10 @@ class Upload:
         format_ = _reading(sniff(self._head, filename=filename, encoding=self._scan.encoding), reading)
         pieces = stored_pieces(self._db, self._workspace, self.id)
         found = await look(pieces, format_, size=self.size)
+        async with self._db.connection() as connection:
+            declared = await declared_fields(connection, workspace=self._workspace)
+        columns = await asyncio.to_thread(suggest, found["columns"], found["rows"], declared=declared)
         async with self._db.transaction() as tx:
-            declared = await declared_fields(tx, workspace=self._workspace)
-            columns = suggest(found["columns"], found["rows"], declared=declared)
             estimate = max(len(found["rows"]), self._scan.lines - format_.header if format_.kind == "csv" else 0)
             kept = format_.as_json() | {"source": source_of(found["columns"])}
             await tx.execute(

@@ -24,6 +24,9 @@ from tidings.core.errors import Invalid
 
 _MEMORY_LIMIT = 2 * 1024**3
 _LOOKED_AT = 1000
+_CELLS_LOOKED_AT = 50_000
+_CELL_LOOKED_AT = 300
+"""Characters: what is longer is text in any case."""
 
 
 class _Input(io.RawIOBase):
@@ -52,11 +55,17 @@ def checked_batches(table: Table, checker: Checker, *, skip: int, size: int) -> 
 
 
 def look_at(table: Table) -> dict[str, Any]:
-    """Columns, and the cells of the first rows."""
+    """Columns, and the cells of the first rows: cut short, and no more of them than another process can easily hold."""
     rows = next(table.batches(_LOOKED_AT), None)
     cells = [] if rows is None else [r for i, r in enumerate(rows.cells) if i not in rows.faults]
-    shown = [[storable(cell) if isinstance(cell, str) else cell for cell in row] for row in cells]
-    return {"columns": table.columns, "rows": shown}
+    most = max(1, _CELLS_LOOKED_AT // max(1, len(table.columns)))
+    return {"columns": table.columns, "rows": [[_shown(cell) for cell in row] for row in cells[:most]]}
+
+
+def _shown(cell: Any) -> Any:
+    if isinstance(cell, (dict, list)):
+        cell = orjson.dumps(cell).decode()
+    return storable(cell[:_CELL_LOOKED_AT]) if isinstance(cell, str) else cell
 
 
 def _drop(rows: Rows, count: int) -> None:

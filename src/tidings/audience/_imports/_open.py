@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
 from tidings.audience._imports._formats import HEAD, FileFormat, Utf8Scan, sniff
-from tidings.audience._imports._tables import BrokenFile, ContactLines, CsvTable, JsonLinesTable, Rows, Table
+from tidings.audience._imports._tables import (
+    COLUMNS_LIMIT,
+    BrokenFile,
+    ContactLines,
+    CsvTable,
+    JsonLinesTable,
+    Rows,
+    Table,
+)
 from tidings.audience._imports._xlsx import XlsxTable
 from tidings.audience._imports._zip import Archive, Member
 
@@ -58,12 +66,18 @@ class _Unpacked:
         self._formats = {name: self._look(name, format_) for name in tables}
         headers = {name: self._open(name).columns for name in tables}
         self.columns = list(dict.fromkeys(itertools.chain.from_iterable(headers.values())))
+        if len(self.columns) > COLUMNS_LIMIT:
+            message = (
+                f"has {len(self.columns)} different columns in its tables, more than the {COLUMNS_LIMIT} that are read"
+            )
+            raise BrokenFile.at("file", f"{message}; send them apart")
 
     def batches(self, size: int) -> Iterator[Rows]:
         """The rows of the first file, then of the second …"""
         for name in self._formats:
             table = self._open(name)
-            places = [table.columns.index(c) if c in table.columns else None for c in self.columns]
+            at = {column: place for place, column in enumerate(table.columns)}
+            places = [at.get(column) for column in self.columns]
             same = places == list(range(len(table.columns)))
             for rows in table.batches(size):
                 if not same:

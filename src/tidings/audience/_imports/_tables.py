@@ -22,6 +22,7 @@ CELL_LIMIT = 256 * 1024
 
 COLUMNS_LIMIT = 1000
 LINE_LIMIT = 4 * 1024 * 1024
+NESTING_LIMIT = 200
 _LINE_BREAK = re.compile("\r\n|\r|\n")
 
 
@@ -72,16 +73,17 @@ def storable(text: str) -> str:
 
 def name_columns(header: Iterable[Any]) -> list[str]:
     """Names for columns: what the header says, made unique; nameless ones get their number."""
-    names: list[str] = []
+    names: dict[str, None] = {}
+    numbers: dict[str, int] = {}
     for position, cell in enumerate(header, 1):
-        name = base = storable(" ".join(str(cell).split())[:200]) or f"Column {position}"
-        number = 2
+        if position > COLUMNS_LIMIT:
+            raise BrokenFile.at("file", f"has more than {COLUMNS_LIMIT} columns, which is as many as are read")
+        name = base = storable(" ".join(str(cell)[:10_000].split())[:200]) or f"Column {position}"
         while name in names:
-            name, number = f"{base} ({number})", number + 1
-        names.append(name)
-    if len(names) > COLUMNS_LIMIT:
-        raise BrokenFile.at("file", f"has {len(names)} columns; at most {COLUMNS_LIMIT} are read")
-    return names
+            numbers[base] = number = numbers.get(base, 1) + 1
+            name = f"{base} ({number})"
+        names[name] = None
+    return list(names)
 
 
 class CsvTable:
@@ -270,15 +272,32 @@ class _Fault(str):
     __slots__ = ()
 
 
+_TOO_DEEP = _Fault(f"nests deeper than {NESTING_LIMIT} levels")
+
+
+def _deep(raw: str, value: Any) -> bool:
+    """Whether a value could be read but not written again: orjson ends at 254 levels, those we put around it counted."""
+    if raw.count("[") + raw.count("{") <= NESTING_LIMIT:
+        return False
+    for _ in range(254 - NESTING_LIMIT):
+        value = [value]
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return True
+    return False
+
+
 def _lines(text: _Text) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(iter(lambda: text.readline(LINE_LIMIT), ""), 1):
         if len(line) >= LINE_LIMIT:
             raise BrokenFile.at("file", f"line {number}: is longer than {LINE_LIMIT} characters")
         if not line.isspace():
             try:
-                yield number, orjson.loads(line.encode("utf-8", "surrogateescape"))
+                value = orjson.loads(line.encode("utf-8", "surrogateescape"))
             except (orjson.JSONDecodeError, UnicodeEncodeError) as error:
-                yield number, _Fault(f"is not JSON: {error}"[:300])
+                value = _Fault(f"is not JSON: {error}"[:300])
+            yield number, _TOO_DEEP if _deep(line, value) else value
 
 
 def _array(text: _Text) -> Iterator[tuple[int, Any]]:
@@ -292,9 +311,10 @@ def _array(text: _Text) -> Iterator[tuple[int, Any]]:
     while True:
         line, raw = scanner.element()
         try:
-            yield line, orjson.loads(raw.encode("utf-8", "surrogateescape"))
+            value = orjson.loads(raw.encode("utf-8", "surrogateescape"))
         except (orjson.JSONDecodeError, UnicodeEncodeError) as error:
             raise BrokenFile.at("file", f"line {line}: is not JSON: {error}"[:300]) from None
+        yield line, _TOO_DEEP if _deep(raw, value) else value
         after = scanner.skip()
         scanner.take()
         if after == "]":

@@ -19,6 +19,7 @@ from tidings.audience._imports._values import excel_date
 from tidings.audience._imports._zip import Archive
 
 _PIECE = 64 * 1024
+_TAG_LIMIT = 1024 * 1024
 _CELL = re.compile(r"([A-Z]{1,3})(\d{1,7})")
 # ECMA-376 18.8.30: number formats that every workbook has without saying so.
 _BUILT_IN_DATES = frozenset({*range(14, 23), *range(27, 37), 45, 46, 47, *range(50, 59)})
@@ -138,12 +139,14 @@ class XlsxTable:
         sheet = _Sheet(self._texts, self._dates, from_1904=self._from_1904)
         parser = _parser(sheet.start, sheet.end, sheet.text)
         with self._archive.open(path) as stream:
+            fed = 0
             while piece := stream.read(_PIECE):
-                _feed(parser, piece, path)
+                fed += len(piece)
+                _feed(parser, piece, path, fed)
                 if sheet.done:
                     yield from sheet.done
                     sheet.done = []
-            _feed(parser, b"", path, last=True)
+            _feed(parser, b"", path, fed, last=True)
         yield from sheet.done
 
 
@@ -280,9 +283,11 @@ def _parse(
         raise BrokenFile.at("file", f"is no workbook: {path} is missing; save it as .xlsx or CSV")
     parser = _parser(start, end, text)
     with archive.open(path) as stream:
+        fed = 0
         while piece := stream.read(_PIECE):
-            _feed(parser, piece, path)
-        _feed(parser, b"", path, last=True)
+            fed += len(piece)
+            _feed(parser, piece, path, fed)
+        _feed(parser, b"", path, fed, last=True)
 
 
 def _parser(
@@ -300,11 +305,15 @@ def _parser(
     return parser
 
 
-def _feed(parser: expat.XMLParserType, piece: bytes, path: str, *, last: bool = False) -> None:
+def _feed(parser: expat.XMLParserType, piece: bytes, path: str, fed: int, *, last: bool = False) -> None:
+    """The next piece, with which `fed` bytes were."""
     try:
         parser.Parse(piece, last)
     except expat.ExpatError as error:
         raise BrokenFile.at("file", f"{path}: is broken XML ({error}); save the workbook anew") from None
+    # Of a tag that does not end expat reads everything anew with each piece (CVE-2023-52425).
+    if not last and fed - parser.CurrentByteIndex > _TAG_LIMIT:
+        raise BrokenFile.at("file", f"{path}: has a tag of more than {_TAG_LIMIT} bytes; save the workbook anew")
 
 
 def _whole(text: str | None, otherwise: int = 0) -> int:

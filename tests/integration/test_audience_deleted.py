@@ -1,0 +1,106 @@
+"""Whoever left stays out, also when they are deleted, made anew, and put on everything."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tidings import audience, compliance
+from tidings.accounts import SYSTEM
+from tidings.audience import Audience, ContactFields, SuppressionReason, ToSuppress
+from tidings.core.crypto import Keyring
+from tidings.core.db import Database, Tx
+from tidings.core.ids import ContactId, ListId, WorkspaceId
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+KEYS = Keyring("for tests only")
+ANN = "ann@example.com"
+
+
+class NoWorkers:
+    """Nobody sends."""
+
+    async def settled(self, **_: object) -> None:
+        return
+
+
+async def make(tx: Tx, workspace: WorkspaceId, *lists: ListId, email: str = ANN) -> ContactId:
+    fields, by = ContactFields(email=email), SYSTEM(workspace)
+    made = await audience.create_contact(tx, workspace=workspace, fields=fields, lists=lists, keys=KEYS, by=by, now=NOW)
+    return made.id
+
+
+async def new_list(tx: Tx, workspace: WorkspaceId, name: str) -> ListId:
+    return (await audience.create_list(tx, workspace=workspace, name=name, by=SYSTEM(workspace), now=NOW)).id
+
+
+async def mailable(tx: Tx, workspace: WorkspaceId, *lists: ListId) -> int:
+    count = await audience.count_recipients(tx, workspace=workspace, audience=Audience(lists=lists), now=NOW)
+    return count.mailable
+
+
+@pytest.mark.parametrize("many", [False, True])
+async def test_who_left_a_list_is_off_it_when_they_are_made_anew(db: Database, workspace: int, many: bool) -> None:
+    who, by = WorkspaceId(workspace), SYSTEM(WorkspaceId(workspace))
+    async with db.transaction() as tx:
+        news, offers = await new_list(tx, who, "News"), await new_list(tx, who, "Offers")
+        ann = await make(tx, who, news, offers)
+        await audience.leave_lists(tx, workspace=who, contact=ann, lists=[news], source="preferences", now=NOW)
+        if many:
+            await audience.delete_contacts(tx, workspace=who, contacts=[ann], by=by, now=NOW)
+        else:
+            await audience.delete_contact(tx, workspace=who, contact=ann, by=by, now=NOW)
+        kept = await tx.fetch("SELECT address, reason::text FROM list_suppressions WHERE workspace_id = $1", who)
+        assert [tuple(row) for row in kept] == [(None, "unsubscribed")]
+        again = await make(tx, who, news, offers)
+        assert await mailable(tx, who, news) == 0
+        assert await mailable(tx, who, offers) == 1
+        done = await audience.subscribe(tx, workspace=who, list=news, contacts=[again], now=NOW)
+        assert done.refused == [again]
+        fields = ContactFields(email=ANN)
+        await audience.put_contact(tx, workspace=who, fields=fields, lists=[news], keys=KEYS, by=by, now=NOW)
+        assert await mailable(tx, who, news) == 0
+
+
+async def test_who_was_kept_off_a_list_by_the_workspace_did_not_leave_it(db: Database, workspace: int) -> None:
+    who, by = WorkspaceId(workspace), SYSTEM(WorkspaceId(workspace))
+    async with db.transaction() as tx:
+        news = await new_list(tx, who, "News")
+        ann = await make(tx, who, news)
+        told = [ToSuppress(ANN, SuppressionReason.MANUAL)]
+        await audience.suppress_addresses(
+            tx, workspace=who, addresses=told, list=news, source="api", keys=KEYS, now=NOW
+        )
+        await audience.delete_contact(tx, workspace=who, contact=ann, by=by, now=NOW)
+        assert await tx.fetchval("SELECT reason::text FROM list_suppressions") == "manual"
+
+
+@pytest.mark.parametrize("merged", [False, True])
+async def test_leaving_by_a_link_from_before_the_deletion(db: Database, workspace: int, merged: bool) -> None:
+    who, by = WorkspaceId(workspace), SYSTEM(WorkspaceId(workspace))
+    workers: Any = NoWorkers()
+    async with db.transaction() as tx:
+        news = await new_list(tx, who, "News")
+        ann = await make(tx, who, news)
+        link = ann
+        if merged:
+            link = await make(tx, who, news, email="ann@old.example")
+            await compliance.merge_contacts(tx, workspace=who, into=ann, merged=link, keys=KEYS, by=by, now=NOW)
+        await audience.delete_contact(tx, workspace=who, contact=ann, by=by, now=NOW)
+    await compliance.leave(db, workers, workspace=who, contact=link, reason="", source="one_click", now=NOW)
+    async with db.transaction() as tx:
+        await make(tx, who, news)
+        assert await mailable(tx, who, news) == 0
+        row = await tx.fetchrow("SELECT address, reason::text FROM suppressions WHERE workspace_id = $1", who)
+        assert row is not None
+        assert tuple(row) == (None, "unsubscribed")
+
+
+async def test_links_of_the_deleted_are_forgotten_in_the_end(db: Database, workspace: int) -> None:
+    who, by = WorkspaceId(workspace), SYSTEM(WorkspaceId(workspace))
+    async with db.transaction() as tx:
+        ann = await make(tx, who)
+        await audience.delete_contact(tx, workspace=who, contact=ann, by=by, now=NOW)
+        assert await audience.forget_deleted(tx, now=NOW + timedelta(days=179)) == 0
+        assert await audience.forget_deleted(tx, now=NOW + timedelta(days=181)) == 1
+        assert await tx.fetchval("SELECT count(*) FROM deleted_contacts") == 0
