@@ -6,6 +6,12 @@ from typing import Any
 from api_client import Client
 from tidings.bootstrap import App
 
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c63680000008200"
+    "8177cd72b60000000049454e44ae426082"
+)
+"""A PNG of one pixel."""
+
 Operation = tuple[str, str, str, dict[str, Any]]
 """Method, path below /api/v1, operation id, and the operation in the OpenAPI document."""
 
@@ -176,6 +182,7 @@ class World:
                 "sender_name": "News",
                 "provider_id": self.ids["provider_id"],
             },
+            "update_media": {"name": "logo.png", "alt_text": "Our logo"},
             "create_block": block,
             "update_block": block,
             "put_block": block,
@@ -244,6 +251,9 @@ async def make_world(api: Client) -> World:
     )
     await make("template_id", "/templates", {"name": "Hello", "subject": "Hi", "html_content": "<p>Hi</p>"})
     await make("block_id", "/blocks", {"name": "footer", "html_content": "<p>Acme</p>"})
+    image = await api("POST", "/media", PIXEL, Content_Type="image/png")
+    assert image.status == 201, image
+    world.ids["media_id"] = image.json["id"]
     await make("provider_id", "/providers", {"name": "Sandbox", "kind": "sandbox", "is_default": True})
     await make("domain_id", "/domains", {"domain": "example.com", "algorithms": ["ed25519"]})
     await make("key_id", "/api-keys", {"name": "other", "scopes": ["lists:read"]})

@@ -17,6 +17,7 @@ from tidings.core.clock import utc_now
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database
 from tidings.core.ids import CampaignId, ContactId, ListId, WorkspaceId
+from tidings.core.objects import FolderObjects
 
 _MESSAGE_ID = re.compile(rb"^Message-ID: (<[^>]+>)", re.MULTILINE)
 
@@ -246,6 +247,9 @@ async def world(
         db=db,
         keys=keys,
         withdrawals=delivery.Withdrawals(db),
+        media=content.MediaLibrary(
+            FolderObjects(folder / "media"), keys=keys, base_url="http://127.0.0.1:9/m", limit=1
+        ),
         data_dir=folder,
         public_url="http://127.0.0.1:9",
         writer=1,

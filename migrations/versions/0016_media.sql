@@ -1,2 +1,30 @@
 -- Media and attachments.
-SELECT 1;
+
+CREATE TABLE media (                               -- images for templates; their bytes are in the store of files
+    workspace_id bigint NOT NULL REFERENCES workspaces ON DELETE CASCADE,
+    id           bigint GENERATED ALWAYS AS IDENTITY,
+    hash         bytea NOT NULL,                   -- SHA-256 of the bytes
+    path         text NOT NULL,                    -- the key in the store, and what follows the base in the URL; never changes
+    name         text NOT NULL,
+    alt_text     text NOT NULL,
+    content_type text NOT NULL,
+    size         integer NOT NULL,                 -- bytes
+    width        integer NOT NULL,                 -- pixels, as it is shown
+    height       integer NOT NULL,
+    frames       integer NOT NULL,                 -- more than one: it moves
+    created_by   text NOT NULL,
+    created_at   timestamptz NOT NULL,
+    updated_at   timestamptz NOT NULL,
+    deleted_at   timestamptz,                      -- not in the library any more; mails that show it still do
+    PRIMARY KEY (workspace_id, id),
+    UNIQUE (workspace_id, hash)
+);
+
+CREATE TABLE media_doubts (                        -- files that may be in the store without a row in media
+    workspace_id bigint NOT NULL,
+    path         text NOT NULL,
+    since        timestamptz NOT NULL,
+    sweeping_at  timestamptz,                      -- somebody is about to delete the file
+    PRIMARY KEY (workspace_id, path)
+);
+CREATE INDEX media_doubts_since ON media_doubts (since);

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidings import accounts, delivery
+from tidings.content import MediaLibrary
 from tidings.core.client_address import NO_PROXIES, Proxies, read_proxies
 from tidings.core.clock import utc_now
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database
-from tidings.core.errors import Unavailable
+from tidings.core.errors import Invalid, Unavailable
+from tidings.core.objects import Credentials, Objects, open_objects
 from tidings.core.settings import Settings
 
 
@@ -24,6 +26,7 @@ class App:
     db: Database
     keys: Keyring
     withdrawals: delivery.Withdrawals
+    media: MediaLibrary
     data_dir: Path
     public_url: str
     writer: int
@@ -42,15 +45,24 @@ async def open_app(
     if settings.database_url is None:
         raise Unavailable("this needs TIDINGS_DATABASE_URL; `tidings up` sets it for its own roles")
     proxies = read_proxies(settings.trusted_proxies, settings.forwarded_header)
+    objects = media_objects(settings)
     db = await Database.open(settings.database_url, size=pool_size, wait_seconds=wait_seconds)
     withdrawals = delivery.Withdrawals(db)
     try:
+        keys = Keyring(settings.secret or secret_of(settings.data_dir))
+        public_url = settings.public_url.rstrip("/")
         yield App(
             db=db,
-            keys=Keyring(settings.secret or secret_of(settings.data_dir)),
+            keys=keys,
             withdrawals=withdrawals,
+            media=MediaLibrary(
+                objects,
+                keys=keys,
+                base_url=settings.media_public_url.rstrip("/") or f"{public_url}/m",
+                limit=settings.media_limit_mb * 2**20,
+            ),
             data_dir=settings.data_dir,
-            public_url=settings.public_url.rstrip("/"),
+            public_url=public_url,
             writer=writer,
             chunk_size=settings.chunk_size,
             send_workers=settings.send_workers,
@@ -58,8 +70,20 @@ async def open_app(
             import_limit=settings.import_limit_mb * 2**20,
         )
     finally:
+        await objects.close()
         await withdrawals.close()
         await db.close()
+
+
+def media_objects(settings: Settings) -> Objects:
+    """The store of images that the settings name. Raises Invalid."""
+    url = settings.media_url or (settings.data_dir.resolve() / "media").as_uri()
+    credentials = Credentials(settings.media_access_key, settings.media_secret_key, settings.media_session_token)
+    try:
+        return open_objects(url, credentials)
+    except Invalid as error:
+        hint = ": TIDINGS_MEDIA_ACCESS_KEY and TIDINGS_MEDIA_SECRET_KEY" if "access key" in error.message else ""
+        raise Invalid.at("TIDINGS_MEDIA_URL", f"{error.fields[0].message}{hint}") from None
 
 
 def secret_of(data_dir: Path) -> str:

@@ -2,13 +2,17 @@
 
 import asyncio
 import contextlib
+import logging
 from datetime import timedelta
 
-from tidings import accounts, audience, campaigns, delivery, events
+from tidings import accounts, audience, campaigns, content, delivery, events
 from tidings.bootstrap import App
 from tidings.core.clock import steady, utc_now
+from tidings.core.errors import Unavailable
 from tidings.core.jobs import run_jobs
 from tidings.core.loops import every, forever, run_until
+
+_log = logging.getLogger(__name__)
 
 _GAP_SECONDS = 10.0
 _AT_ONCE = 2  # audiences numbered side by side: a small one need not wait for a large one
@@ -47,6 +51,7 @@ async def conduct(app: App, stop: asyncio.Event) -> None:
         every(5, conductor.gather_receipts),
         forever(conductor.expire),
         every(3600, conductor.tidy),
+        every(60, conductor.sweep_media),
         run_jobs(app.db, stop, jobs=audience.jobs(app.db, app.keys)),
     )
 
@@ -179,6 +184,15 @@ class Conductor:
                 some = await audience.forget_deleted(tx, now=utc_now()) > 0
         async with self._db.transaction() as tx:
             await events.ensure_partitions(tx, now=utc_now() + timedelta(days=1))
+
+    async def sweep_media(self) -> None:
+        """Delete the files of images that were erased, and what died uploads left."""
+        try:
+            while await content.sweep_media(self._db, self._app.media, now=utc_now()):
+                pass
+            await self._app.media.objects.tidy()
+        except Unavailable as error:
+            _log.warning("images: sweeping is tried again in a minute: %s", error)
 
     async def _wake(self) -> None:
         async with self._launched:

@@ -27,6 +27,8 @@ SCOPES: dict[str, str] = {
     "messages:send": "send transactional messages",
     "templates:read": "read and preview templates",
     "templates:write": "create, change and delete templates",
+    "media:read": "list images",
+    "media:write": "upload, describe and delete images",
     "campaigns:read": "read campaigns and their reports",
     "campaigns:write": "create, change and delete campaigns",
     "campaigns:send": "send, pause, resume and cancel campaigns",

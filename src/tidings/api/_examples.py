@@ -80,6 +80,7 @@ EXAMPLES: dict[str, Any] = {
         "html_content": '<p>Have a look: <a href="https://example.com/sale">everything on sale</a>.</p>',
     },
     "TemplateChanges": {"subject": "Two days left"},
+    "MediaChanges": {"alt_text": "Our shop in spring"},
     "NewBlock": {"name": "footer", "html_content": "<p>Example Shop, {{ workspace.postal_address }}</p>"},
     "BlockChanges": {"html_content": "<p>Example Shop since 1999, {{ workspace.postal_address }}</p>"},
     "TestSend": {"to": ["me@example.com"], "sender_email": "news@example.com"},

@@ -22,6 +22,7 @@ _MISSING = {
     "consent_id": "consent_not_found",
     "field_id": "contact_field_not_found",
     "tag_id": "tag_not_found",
+    "media_id": "media_not_found",
 }
 
 _SAVING = {
@@ -74,6 +75,8 @@ _OF_OPERATION: dict[str, tuple[str, ...]] = {
     "list_messages": ("invalid_address",),
     "unsubscribe": ("rate_limited", "unavailable"),
     "ready": ("unavailable",),
+    "upload_media": ("invalid_image", "media_busy"),
+    "delete_media": ("media_in_use", "media_busy"),
     "upload_import": ("broken_file",),
     "start_import": ("import_state", "contact_field_values_do_not_fit"),
     "dry_run_import": ("import_state",),

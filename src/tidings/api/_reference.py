@@ -130,8 +130,8 @@ def _curl(method: str, path: str, operation: dict[str, Any], body: Schema) -> st
         lines.append('-H "Authorization: Bearer $KEY"')
     if body:
         lines += ["-H 'Content-Type: application/json'", f"-d {shlex.quote(json_text(body['examples'][0]))}"]
-    elif "multipart/form-data" in operation.get("requestBody", {}).get("content", {}):
-        lines.append("-F file=@contacts.csv")
+    elif form := operation.get("requestBody", {}).get("content", {}).get("multipart/form-data"):
+        lines.append(f"-F file=@{form['schema']['properties']['file'].get('examples', ['contacts.csv'])[0]}")
     return " \\\n  ".join(lines)
 
 

@@ -185,6 +185,7 @@ async def create_template(body: NewTemplate, call: Writing) -> TemplateOut:
             source_type=body.source_type,
             source="" if body.source is None else _told(body.source),
             inline_css=body.inline_css,
+            library=call.app.media,
             by=call.principal,
             now=call.now,
         )
@@ -227,6 +228,7 @@ async def update_template(template_id: TemplateRef, body: TemplateChanges, call:
             workspace=call.workspace,
             template=TemplateId(template_id),
             changes=changes,
+            library=call.app.media,
             by=call.principal,
             now=call.now,
         )
@@ -303,6 +305,7 @@ async def restore_version(template_id: TemplateRef, version: Annotated[Number, P
             workspace=call.workspace,
             template=TemplateId(template_id),
             version=version,
+            library=call.app.media,
             by=call.principal,
             now=call.now,
         )

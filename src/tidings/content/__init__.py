@@ -1,6 +1,6 @@
 """What is said? Templates and their versions, Liquid compiled to run at full speed, previews.
 
-Owns: templates, template_versions, blocks. Emits nothing.
+Owns: templates, template_versions, blocks, media, media_doubts. Emits nothing.
 """
 
 from tidings.content._anything import render_line, render_liquid
@@ -24,8 +24,23 @@ from tidings.content._environment import RecipientUrls
 from tidings.content._footer import with_footer
 from tidings.content._limits import LimitExceeded
 from tidings.content._links import replace_html_links, replace_text_links
+from tidings.content._media import (
+    Media,
+    MediaBusy,
+    MediaInUse,
+    MediaNotFound,
+    add_media,
+    count_media,
+    delete_media,
+    get_media,
+    list_media,
+    sweep_media,
+    update_media,
+)
+from tidings.content._media_library import MediaLibrary, MediaTooLarge, MediaUpload, Received
 from tidings.content._parse import RenderError, TemplateInvalid, compiles_alone, uses_variable
 from tidings.content._parts import Parts
+from tidings.content._pictures import ImageInvalid
 from tidings.content._plaintext import one_line, plain_text
 from tidings.content._preview import Missing, Preview, Sample, preview
 from tidings.content._sources import SourceType, as_liquid, compile_source, document_schemas
@@ -57,11 +72,20 @@ __all__ = [
     "Difference",
     "Encoding",
     "FrozenTemplate",
+    "ImageInvalid",
     "LimitExceeded",
+    "Media",
+    "MediaBusy",
+    "MediaInUse",
+    "MediaLibrary",
+    "MediaNotFound",
+    "MediaTooLarge",
+    "MediaUpload",
     "Missing",
     "Occasion",
     "Parts",
     "Preview",
+    "Received",
     "RecipientUrls",
     "RenderError",
     "Row",
@@ -73,22 +97,27 @@ __all__ = [
     "TemplateInvalid",
     "TemplateNotFound",
     "Version",
+    "add_media",
     "as_liquid",
     "compile_liquid",
     "compile_source",
     "compiles_alone",
     "count_blocks",
+    "count_media",
     "count_templates",
     "create_block",
     "create_template",
     "delete_block",
+    "delete_media",
     "delete_template",
     "diff_versions",
     "document_schemas",
     "freeze",
     "get_block",
+    "get_media",
     "get_template",
     "list_blocks",
+    "list_media",
     "list_templates",
     "list_versions",
     "one_line",
@@ -100,7 +129,9 @@ __all__ = [
     "replace_html_links",
     "replace_text_links",
     "restore_version",
+    "sweep_media",
     "update_block",
+    "update_media",
     "update_template",
     "uses_variable",
     "with_footer",

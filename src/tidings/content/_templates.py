@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from tidings.accounts import Principal, audit
+from tidings.content._media_library import MediaLibrary
+from tidings.content._media_shown import NO_IMAGES, load_images
 from tidings.content._parse import TemplateInvalid, parse, wanted_variables
 from tidings.content._parts import Parts
 from tidings.content._plaintext import plain_text
@@ -107,18 +109,19 @@ async def create_template(
     source_type: SourceType = SourceType.HTML,
     source: str = "",
     inline_css: bool = False,
+    library: MediaLibrary | None = None,
     by: Principal,
     now: datetime,
 ) -> Template:
     """Create a template. `variables` are those its author means to use; what the Liquid uses is added.
 
-    It has either `html_content`, or a `source`, of which the HTML is made here and now.
+    It has either `html_content`, or a `source`, of which the HTML is made here and now, with images of the `library`.
     Raises TemplateInvalid for broken Liquid, naming field, line and column, and Invalid for unusable fields.
     """
     _check_name(name)
     given = {"source_type": source_type, "inline_css": inline_css}
     given |= {"html_content": html_content} if html_content or (source_type == SourceType.HTML and not source) else {}
-    written = await _compiled(given | ({"source": source} if source else {}), None)
+    written = await _compiled(tx, workspace, given | ({"source": source} if source else {}), None, library)
     html_content = written["html_content"]
     blocks = names_in(subject, html_content, text_content)
     shared = await load_shared(tx, workspace=workspace, names=blocks)
@@ -168,7 +171,14 @@ async def count_templates(tx: Tx, *, workspace: WorkspaceId) -> int:
 
 
 async def update_template(
-    tx: Tx, *, workspace: WorkspaceId, template: TemplateId, changes: Mapping[str, Any], by: Principal, now: datetime
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    template: TemplateId,
+    changes: Mapping[str, Any],
+    library: MediaLibrary | None = None,
+    by: Principal,
+    now: datetime,
 ) -> Template:
     """Change what is named (fields of `create_template`); the rest stays. With `html_content` HTML is the source.
 
@@ -179,7 +189,7 @@ async def update_template(
     if name != before.name:
         _check_name(name)
     content: dict[str, Any] = {field: changes.get(field, getattr(before, field)) for field in _CONTENT_FIELDS}
-    content |= await _compiled(changes, before)
+    content |= await _compiled(tx, workspace, changes, before, library)
     subject, html, text = (content[field] for field in _CONTENT_FIELDS[:3])
     blocks = names_in(subject, html, text)
     old_blocks = names_in(before.subject, before.html_content, before.text_content)
@@ -220,14 +230,23 @@ async def list_versions(tx: Tx, *, workspace: WorkspaceId, template: TemplateId)
 
 
 async def restore_version(
-    tx: Tx, *, workspace: WorkspaceId, template: TemplateId, version: int, by: Principal, now: datetime
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    template: TemplateId,
+    version: int,
+    library: MediaLibrary | None = None,
+    by: Principal,
+    now: datetime,
 ) -> Template:
     """Make an older version's content the newest version. Raises TemplateNotFound."""
     await get_template(tx, workspace=workspace, template=template, lock=True)
     old = await get_template(tx, workspace=workspace, template=template, version=version)
     changes = {field: getattr(old, field) for field in _CONTENT_FIELDS}
     del changes["html_content" if old.source else "source"]
-    return await update_template(tx, workspace=workspace, template=template, changes=changes, by=by, now=now)
+    return await update_template(
+        tx, workspace=workspace, template=template, changes=changes, library=library, by=by, now=now
+    )
 
 
 async def delete_template(
@@ -286,7 +305,13 @@ async def _add_version(
     )
 
 
-async def _compiled(changes: Mapping[str, Any], before: Template | None) -> dict[str, Any]:
+async def _compiled(
+    tx: Tx,
+    workspace: WorkspaceId,
+    changes: Mapping[str, Any],
+    before: Template | None,
+    library: MediaLibrary | None,
+) -> dict[str, Any]:
     """Source, its type and the HTML of it, after a change. Raises TemplateInvalid and Invalid."""
     if "html_content" in changes and "source" in changes:
         raise Invalid.at("source", "give html_content, or a source, not both")
@@ -308,7 +333,10 @@ async def _compiled(changes: Mapping[str, Any], before: Template | None) -> dict
     if kind == SourceType.HTML and not inline:
         return {"html_content": source, "source_type": kind, "source": "", "inline_css": False}
     # In a thread: a big source takes its time, and others are waiting on the loop.
-    html = await asyncio.to_thread(compile_source, kind, source, inline=inline)
+    images = NO_IMAGES
+    if kind == SourceType.BLOCKS:
+        images = await load_images(tx, workspace=workspace, source=source, library=library)
+    html = await asyncio.to_thread(compile_source, kind, source, inline=inline, images=images)
     return {"html_content": html, "source_type": kind, "source": source, "inline_css": inline}
 
 

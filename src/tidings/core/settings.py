@@ -38,6 +38,16 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
     send_workers: int = Field(default=1, ge=1, le=64, description="send processes on this host")
     import_limit_mb: int = Field(default=1024, ge=1, le=100_000, description="largest file that may be uploaded")
+    media_url: str = Field(
+        default="", description="where images are kept: file:///… or s3://bucket/prefix?…; empty: in data_dir"
+    )
+    media_access_key: str = Field(default="", repr=False, description="of the bucket")
+    media_secret_key: str = Field(default="", repr=False)
+    media_session_token: str = Field(default="", repr=False)
+    media_public_url: str = Field(
+        default="", description="where everybody sees images: of a CDN before the edge; empty: public_url/m"
+    )
+    media_limit_mb: int = Field(default=10, ge=1, le=200, description="largest image that may be uploaded")
     chunk_size: int = Field(default=1000, ge=10, le=10_000, description="recipients a lease")
 
 

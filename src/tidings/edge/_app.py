@@ -19,6 +19,7 @@ from tidings.edge._choosing import Choosing
 from tidings.edge._confirming import Confirming
 from tidings.edge._hits import AWAY, Hits, Overloaded
 from tidings.edge._leaving import Leaving
+from tidings.edge._media import Pictures
 from tidings.edge._signing_up import SigningUp
 from tidings.edge._site import Site, language, remember
 from tidings.events import Event, EventType
@@ -45,6 +46,7 @@ class Edge:
             "/p/": Choosing(self._site),
             "/f/": SigningUp(self._site),
             "/s/": Confirming(self._site),
+            "/m/": Pictures(app.media),
         }
 
     async def __call__(self, scope: Any, proto: Any) -> None:

@@ -1,10 +1,12 @@
 """What a template is written in, and the HTML that it is compiled to when it is saved; sending knows the HTML only."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
 import orjson
 
+from tidings.content._media_shown import NO_IMAGES, Shown
 from tidings.content._parse import parse
 from tidings.content._sources._blocks import document_to_mjml
 from tidings.content._sources._document import document_schemas, read_document
@@ -28,9 +30,12 @@ class SourceType(StrEnum):
     BLOCKS = "blocks"
 
 
-def compile_source(source_type: SourceType, source: str, *, inline: bool) -> str:
+def compile_source(
+    source_type: SourceType, source: str, *, inline: bool, images: Mapping[str, Shown] = NO_IMAGES
+) -> str:
     """The HTML of a source; a block document is given as JSON. HTML comes back as it is, but for styles if `inline`.
 
+    `images` are uploaded ones by id (`load_images`), which block documents may show.
     Raises TemplateInvalid with line and column, or the path in a block document.
     """
     if len(source) > _LONGEST:
@@ -49,9 +54,8 @@ def compile_source(source_type: SourceType, source: str, *, inline: bool) -> str
             # Our theme is written as rules, for people; mail wants them inline.
             return inline_css(markdown_to_html(source), field="source")
         case SourceType.BLOCKS:
-            html = mjml_to_html(
-                document_to_mjml(read_document(_json(source), field="source"), field="source"), field="source"
-            )
+            document = read_document(_json(source), field="source")
+            html = mjml_to_html(document_to_mjml(document, images=images, field="source"), field="source")
     return inline_css(html, field="source") if inline else html
 
 

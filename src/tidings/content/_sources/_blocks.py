@@ -1,10 +1,11 @@
 """A block document as MJML."""
 
 import html
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tidings.content._markup import mask
+from tidings.content._media_shown import Shown
 from tidings.content._parse import TemplateInvalid, parse
 from tidings.content._sources._document import (
     Block,
@@ -42,11 +43,14 @@ a { color: ACCENT; }
 """
 
 
-def document_to_mjml(document: Document, *, field: str) -> str:
-    """MJML of a document. Raises TemplateInvalid naming the paths of texts whose Liquid is wrong."""
-    _check_liquid(document, field)
+def document_to_mjml(document: Document, *, images: Mapping[str, Shown], field: str) -> str:
+    """MJML of a document; `images` are the uploaded ones by id.
+
+    Raises TemplateInvalid naming the paths of texts whose Liquid is wrong, and of images that there are none of.
+    """
+    _check(document, images, field)
     theme = document.theme
-    body = "\n".join(_Writer(theme.sheet, theme.accent, theme.text).block(one) for one in document.blocks)
+    body = "\n".join(_Writer(theme.sheet, theme.accent, theme.text, images).block(one) for one in document.blocks)
     preview = f"<mj-preview>{_text(document.preheader)}{_PADDING}</mj-preview>" if document.preheader else ""
     return f"""<mjml>
 <mj-head>{preview}
@@ -69,8 +73,8 @@ def document_to_mjml(document: Document, *, field: str) -> str:
 
 
 class _Writer:
-    def __init__(self, sheet: str, accent: str, text: str) -> None:
-        self._sheet, self._accent, self._color = sheet, accent, text
+    def __init__(self, sheet: str, accent: str, text: str, images: Mapping[str, Shown]) -> None:
+        self._sheet, self._accent, self._color, self._images = sheet, accent, text, images
 
     def block(self, block: Block) -> str:
         match block:
@@ -134,8 +138,14 @@ class _Writer:
             case Text():
                 return f"<mj-text{_attributes(align=leaf.align, color=leaf.color)}>{fragment(leaf.text)}</mj-text>"
             case Image():
-                width = f"{leaf.width}px" if leaf.width else None
-                return f"<mj-image{_attributes(src=leaf.src, alt=leaf.alt, href=leaf.href, width=width, align=leaf.align)} />"
+                shown = self._images[leaf.media_id] if leaf.media_id else Shown(leaf.src or "")
+                # Never wider than it is: it would be blurred.
+                pixels = leaf.width or (min(shown.width, 600) if shown.width else None)
+                width = f"{pixels}px" if pixels else None
+                alt = leaf.alt or shown.alt_text
+                return (
+                    f"<mj-image{_attributes(src=shown.url, alt=alt, href=leaf.href, width=width, align=leaf.align)} />"
+                )
             case Button():
                 given = {"background-color": leaf.color or self._accent, "color": leaf.text_color}
                 return (
@@ -162,8 +172,12 @@ def _text(text: str) -> str:
     return masked.restore(html.escape(masked.text), 0)
 
 
-def _check_liquid(document: Document, field: str) -> None:
-    problems: list[FieldProblem] = []
+def _check(document: Document, images: Mapping[str, Shown], field: str) -> None:
+    problems = [
+        FieldProblem(path, f"there is no image {media_id}")
+        for path, media_id in _images(document.blocks, f"{field}.blocks")
+        if media_id not in images
+    ]
     for path, text, is_condition in _texts(document, field):
         if is_condition and ("%}" in text or "{%" in text or "\n" in text):
             problems.append(FieldProblem(path, "must be the condition alone, without {% and %}"))
@@ -202,5 +216,22 @@ def _of_blocks(blocks: Iterable[Any], path: str) -> Iterator[tuple[str, str, boo
                 yield f"{at}.condition", block.condition, True
                 yield from _of_blocks(block.blocks, f"{at}.blocks")
                 yield from _of_blocks(block.otherwise, f"{at}.otherwise")
+            case _:
+                pass
+
+
+def _images(blocks: Iterable[Any], path: str) -> Iterator[tuple[str, str]]:
+    """(path, id) of all uploaded images that are shown."""
+    for index, block in enumerate(blocks):
+        at = f"{path}[{index}]"
+        match block:
+            case Image(media_id=str(media_id)):
+                yield f"{at}.media_id", media_id
+            case Columns():
+                for number, column in enumerate(block.columns):
+                    yield from _images(column.blocks, f"{at}.columns[{number}].blocks")
+            case Conditional():
+                yield from _images(block.blocks, f"{at}.blocks")
+                yield from _images(block.otherwise, f"{at}.otherwise")
             case _:
                 pass

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from tidings.content._parse import TemplateInvalid
 from tidings.core.errors import FieldProblem
@@ -41,14 +41,27 @@ class Text(_Strict):
 
 
 class Image(_Strict):
-    """A picture."""
+    """A picture: one that was uploaded, or one from elsewhere."""
 
     type: Literal["image"]
-    src: Url
+    media_id: Annotated[
+        str | None,
+        Field(pattern=r"^media_[1-9][0-9]{0,17}$", description="an uploaded image: its address, size and alt text"),
+    ] = None
+    src: Annotated[Url | None, Field(validate_default=True, description="Liquid, in place of media_id")] = None
     alt: Line = ""
     href: Url | None = None
-    width: Annotated[int | None, Field(ge=1, le=600, description="pixels; null: as wide as there is room")] = None
+    width: Annotated[
+        int | None, Field(ge=1, le=600, description="pixels; null: as wide as it is, or as there is room")
+    ] = None
     align: Align = "center"
+
+    @field_validator("src")
+    @classmethod
+    def _one_source(cls, src: str | None, told: ValidationInfo) -> str | None:
+        if "media_id" in told.data and (src is None) == (told.data["media_id"] is None):
+            raise ValueError("give either src, or media_id of an uploaded image")
+        return src
 
 
 class Button(_Strict):
@@ -205,4 +218,5 @@ def _message(message: str) -> str:
         .replace(" found using 'type'", "")
         .replace("the expected tags", "the types of block here")
     )
+    message = message.removeprefix("Value error, ")
     return message[:1].lower() + message[1:].replace("dictionary or instance of ", "object, a ")

@@ -8,6 +8,7 @@ from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ import aiohttp
 import orjson
 
 from tidings.core.errors import Invalid, Unavailable
+from tidings.core.sigv4 import authorization
 from tidings.delivery.providers._http import Answer, HttpProvider, Locked, Request, message_id, unstuffed
 from tidings.delivery.providers._http_config import check_common, gather
 from tidings.delivery.providers._interface import Outgoing
@@ -29,7 +31,6 @@ from tidings.delivery.providers._notifications import (
     text_at,
 )
 from tidings.delivery.providers._outcomes import Fault, Outcome, Rejected, Throttled
-from tidings.delivery.providers._sigv4 import authorization
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}\Z")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -170,7 +171,7 @@ class SesProvider(HttpProvider):
             path=path,
             query="",
             headers=headers,
-            body=body,
+            payload_hash=sha256(body).hexdigest(),
             key_id=self._config.access_key_id,
             secret=self._config.secret_access_key,
             region=self._config.region,

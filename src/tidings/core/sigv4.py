@@ -13,7 +13,7 @@ def authorization(
     path: str,
     query: str,
     headers: Mapping[str, str],
-    body: bytes,
+    payload_hash: str,
     key_id: str,
     secret: str,
     region: str,
@@ -22,12 +22,13 @@ def authorization(
 ) -> str:
     """The Authorization header's value. `headers` are all to be signed, among them host and x-amz-date, names in lower case.
 
-    `path` and `query` are canonical already: escaped, the query's parameters sorted. `now` is UTC, as in x-amz-date.
+    `path` and `query` are canonical already: escaped, the query's parameters sorted. `payload_hash` is the body's SHA-256
+    in hexadecimal. `now` is UTC, as in x-amz-date.
     """
     names = sorted(headers)
     signed = ";".join(names)
     lines = "".join(f"{name}:{' '.join(headers[name].split())}\n" for name in names)
-    canonical = f"{method}\n{path}\n{query}\n{lines}\n{signed}\n{hashlib.sha256(body).hexdigest()}"
+    canonical = f"{method}\n{path}\n{query}\n{lines}\n{signed}\n{payload_hash}"
     moment, day = f"{now:%Y%m%dT%H%M%SZ}", f"{now:%Y%m%d}"
     scope = f"{day}/{region}/{service}/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
