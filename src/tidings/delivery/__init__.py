@@ -2,8 +2,10 @@
 
 Owns: providers, budgets, sends, send_contents, deliveries, retries, chunks, send_counters, send_retries,
 send_baselines, messages, message_contents,
-message_sends, sending_domains, dkim_keys.
-Emits: bounced, deferred. The path of a message: _sends → _worker → _lane → providers → _recorder → _record.
+message_sends, sending_domains, dkim_keys, notification_inbox, notification_nonces, feedback, feedback_keys,
+delivery_feedback, soft_bounces.
+Emits: bounced, deferred, complained, unsubscribed. What comes back: _feedback.
+The path of a message: _sends → _worker → _lane → providers → _recorder → _record.
 """
 
 from tidings.delivery._content import SendContent
@@ -25,8 +27,12 @@ from tidings.delivery._domains import (
 from tidings.delivery._domains_check import CheckState, DomainCheck, check_domain
 from tidings.delivery._domains_dns import Resolver, SystemResolver
 from tidings.delivery._failures import forgive, pause_failing, retry_failed, retry_some
+from tidings.delivery._feedback import apply_feedback
+from tidings.delivery._feedback_report import Feedback, FeedbackCounts
+from tidings.delivery._feedback_store import ensure_feedback_partitions, tidy_feedback
 from tidings.delivery._hand_over import hand_over
 from tidings.delivery._message_content import MessageKind
+from tidings.delivery._message_ids import MessageIds, MessageRef
 from tidings.delivery._message_parts import Attachment
 from tidings.delivery._message_upkeep import gather_messages, tidy_messages
 from tidings.delivery._message_views import (
@@ -82,11 +88,15 @@ __all__ = [
     "DomainCheck",
     "DomainConflict",
     "DomainNotFound",
+    "Feedback",
+    "FeedbackCounts",
     "Message",
     "MessageEvent",
+    "MessageIds",
     "MessageInvalid",
     "MessageKind",
     "MessageNotFound",
+    "MessageRef",
     "MessageView",
     "ProviderInUse",
     "ProviderNotFound",
@@ -104,6 +114,7 @@ __all__ = [
     "activate_keys",
     "add_domain",
     "add_provider",
+    "apply_feedback",
     "cancel_send",
     "cancel_some",
     "check_domain",
@@ -114,6 +125,7 @@ __all__ = [
     "default_provider",
     "delete_domain",
     "delete_provider",
+    "ensure_feedback_partitions",
     "expire_leases",
     "finish_all",
     "forgive",
@@ -143,6 +155,7 @@ __all__ = [
     "sample_message",
     "send_counts",
     "send_links",
+    "tidy_feedback",
     "tidy_messages",
     "update_provider",
 ]
