@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Response
 from starlette.types import Receive, Scope, Send
 
 from tidings import audience
+from tidings.accounts import audit
 from tidings.api._deps import Call, needs
 from tidings.api._fields import ListRef, SegmentRef
 from tidings.api._route import Route
@@ -141,6 +142,12 @@ async def _streamed(
     stack.callback(running.discard, ticket)
     try:
         blocks = await stack.enter_async_context(export)
+        # Who took the addresses away, and which: all that a query can say of it.
+        detail = dict(call.request.query_params)
+        async with call.app.db.connection() as connection:
+            await audit(
+                connection, by=call.principal, action=f"{name}.exported", subject=name, detail=detail, now=call.now
+            )
     except BaseException:
         await stack.aclose()
         raise

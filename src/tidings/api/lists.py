@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from tidings import audience, campaigns, compliance
+from tidings.accounts import audit
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, ContactRef, Line, ListRef, Name, Prose
 from tidings.api._paging import Page, Paged
@@ -217,6 +218,15 @@ async def add_to_list(list_id: ListRef, body: Contacts, call: Writing) -> AddedO
     list_ = ListId(list_id)
     await audience.require_list(call.tx, workspace=call.workspace, list=list_)
     done = await audience.subscribe(call.tx, workspace=call.workspace, list=list_, contacts=_ids(body), now=call.now)
+    if done.added:
+        await audit(
+            call.tx,
+            by=call.principal,
+            action="list.contacts_added",
+            subject=public_id("list", list_),
+            detail={"contacts": len(done.added), "refused": len(done.refused)},
+            now=call.now,
+        )
     return AddedOut(added=_out(done.added), already=_out(done.already), refused=_out(done.refused))
 
 
@@ -235,6 +245,15 @@ async def remove_one_from_list(list_id: ListRef, contact_id: ContactRef, call: W
 async def _remove(call: Call, list_: ListId, contacts: list[ContactId]) -> list[ContactId]:
     await audience.require_list(call.tx, workspace=call.workspace, list=list_)
     gone = await audience.remove(call.tx, workspace=call.workspace, list=list_, contacts=contacts)
+    if gone:
+        await audit(
+            call.tx,
+            by=call.principal,
+            action="list.contacts_removed",
+            subject=public_id("list", list_),
+            detail={"contacts": len(gone)},
+            now=call.now,
+        )
     withdraw(call, gone)
     return gone
 

@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from tidings.edge import _pages
 
 Headers = list[tuple[str, str]]
+
+# A Location is a URI (RFC 9110 §10.2.2): what is not ASCII, or is white space, is percent-encoded, the rest stays as written.
+_URI = "!#$%&'()*+,/:;=?@[]~"
 
 _BODY_LIMIT = 64 * 1024
 _BODY_SECONDS = 20.0
@@ -33,6 +37,11 @@ def html_headers(*, form_action: Sequence[str] = (), frame_ancestors: Sequence[s
 
 
 HTML = html_headers()
+
+
+def location(url: str) -> tuple[str, str]:
+    """The header that leads to an address."""
+    return "location", quote(url, safe=_URI)
 
 
 async def read_body(scope: Any, proto: Any) -> bytes | None:

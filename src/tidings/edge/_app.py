@@ -7,14 +7,14 @@ import logging
 from collections import OrderedDict
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs
 
 from tidings import delivery
 from tidings.bootstrap import App
 from tidings.core.clock import utc_now
 from tidings.core.errors import NotFound
 from tidings.core.ids import SendId, WorkspaceId
-from tidings.edge._answers import PRIVATE, TEXT, Headers, broken, busy, not_allowed, not_found
+from tidings.edge._answers import PRIVATE, TEXT, Headers, broken, busy, location, not_allowed, not_found
 from tidings.edge._choosing import Choosing
 from tidings.edge._confirming import Confirming
 from tidings.edge._hits import AWAY, Hits, Overloaded
@@ -29,8 +29,6 @@ _log = logging.getLogger(__name__)
 
 _GIF = bytes.fromhex("47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b")
 _IMAGE: Headers = [("content-type", "image/gif"), *PRIVATE]
-# A Location is a URI (RFC 9110 §10.2.2): what is not ASCII, or is white space, is percent-encoded, the rest stays as written.
-_URI = "!#$%&'()*+,/:;=?@[]~"
 
 
 class Edge:
@@ -91,7 +89,7 @@ class Edge:
             return
         data = {"url": destination[:500]} if index == "x" else {"link": int(index)}
         await self._hits.keep(_hit(EventType.CLICKED, subject, scope, method, data))
-        proto.response_bytes(302, [("location", quote(destination, safe=_URI)), *PRIVATE], b"")
+        proto.response_bytes(302, [location(destination), *PRIVATE], b"")
 
     def _other(self, scope: Any, proto: Any, path: str, method: str) -> None:
         if method not in {"GET", "HEAD"}:

@@ -12,7 +12,7 @@ from tidings.core.db import Tx
 from tidings.core.errors import Conflict, Invalid, NotFound
 from tidings.core.ids import ConsentId, WorkspaceId
 from tidings.edge import _pages
-from tidings.edge._answers import HTML, PRIVATE, not_allowed, not_found, read_body, too_large
+from tidings.edge._answers import HTML, PRIVATE, location, not_allowed, not_found, read_body, too_large
 from tidings.edge._forms import read_form
 from tidings.edge._site import Site, language, user_agent
 
@@ -89,7 +89,7 @@ class Confirming:
         if done.verdict is not Verdict.CONFIRMED:
             proto.response_bytes(200, HTML, await self._page(scope, workspace, done.consent))
         elif form is not None and form.confirmed_url:
-            proto.response_bytes(303, [("location", form.confirmed_url), *PRIVATE], b"")
+            proto.response_bytes(303, [location(form.confirmed_url), *PRIVATE], b"")
         else:
             lists = await self._site.lookup(partial(audience.some_lists, workspace=workspace, lists=consent.list_ids))
             page = _pages.message(
