@@ -105,7 +105,7 @@ async def test_a_timeline_tells_everything_in_order(api: Client, app: App) -> No
     await api("POST", f"/contacts/{ann['id']}/unsubscribe", {"reason": "enough"})
     whole = (await api("GET", path)).json["items"]
     assert [one["kind"] for one in whole] == [
-        "unsubscribed", "merged", "updated", "created", "subscribed", "created",
+        "unsubscribed", "taken_out", "merged", "updated", "created", "subscribed", "created",
         "consent_given", "consent_asked", "custom_event", "clicked", "clicked", "opened", "message", "message",
     ]  # fmt: skip
     assert [one["at"] for one in whole] == sorted((one["at"] for one in whole), reverse=True)
