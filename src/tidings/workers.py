@@ -47,6 +47,7 @@ async def conduct(app: App, stop: asyncio.Event) -> None:
         every(1, conductor.pause_failing),
         every(1, conductor.gather),
         every(10, conductor.tidy_messages),
+        every(0.2, conductor.take_notifications),
         every(0.5, conductor.cancel),
         every(5, conductor.gather_receipts),
         forever(conductor.expire),
@@ -63,6 +64,7 @@ class Conductor:
         self._app = app
         self._db = app.db
         self._launched = asyncio.Condition()
+        self._message_ids = delivery.MessageIds(app.keys)
 
     async def listen(self) -> None:
         """Hear of launches at once; without this they would wait for the next look."""
@@ -134,6 +136,13 @@ class Conductor:
             async with self._db.transaction() as tx:
                 more = await delivery.tidy_messages(tx, now=utc_now())
 
+    async def take_notifications(self) -> None:
+        """Apply what providers told us, a batch of one workspace a transaction."""
+        some = True
+        while some:
+            async with self._db.transaction() as tx:
+                some = await delivery.take_notifications(tx, ids=self._message_ids, now=utc_now())
+
     async def cancel(self) -> None:
         """Carry cancellations through, a few chunks a transaction."""
         some = True
@@ -184,6 +193,12 @@ class Conductor:
                 some = await audience.forget_deleted(tx, now=utc_now()) > 0
         async with self._db.transaction() as tx:
             await events.ensure_partitions(tx, now=utc_now() + timedelta(days=1))
+        async with self._db.transaction() as tx:
+            await delivery.ensure_feedback_partitions(tx, now=utc_now())
+        some = True
+        while some:
+            async with self._db.transaction() as tx:
+                some = await delivery.tidy_feedback(tx, now=utc_now())
 
     async def sweep_media(self) -> None:
         """Delete the files of images that were erased, and what died uploads left."""

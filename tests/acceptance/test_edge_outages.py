@@ -106,7 +106,7 @@ async def test_it_catches_up_while_hits_keep_coming(wire: Wire, db: Database, tm
 async def test_a_frozen_database_is_not_waited_for(
     wire: Wire, db: Database, tmp_path: Path, sent: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tidings.edge._hits._PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr("tidings.edge._group_commit._PATIENCE_SECONDS", 0.3)
     async with running_edge(wire.url, tmp_path) as base:
         await open_all(base, sent, range(1, 11))
         wire.freeze()

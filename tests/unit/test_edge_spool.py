@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidings.edge._spool import Batch, Spool, _batch, _fields, spools
+from tidings.edge._hits import EVENTS
+from tidings.edge._spool import Spool, spools
 from tidings.events import Agent, Event, EventType
 
 ids = st.integers(1, 2**53)
@@ -31,8 +32,8 @@ def hit(size: int = 0) -> Event:
     return Event(1, EventType.OPENED, datetime(2026, 11, 25, tzinfo=UTC), 2, 3, 4, Agent.HUMAN, {"ua": "x" * size})  # type: ignore[arg-type]
 
 
-async def all_of(spool: Spool) -> list[Batch]:
-    found: list[Batch] = []
+async def all_of(spool: Spool[Event]) -> list[tuple[int, list[Event]]]:
+    found: list[tuple[int, list[Event]]] = []
     while not spool.empty:
         batches, size = await spool.oldest()
         found += batches
@@ -44,9 +45,10 @@ async def all_of(spool: Spool) -> list[Batch]:
 def test_a_line_is_read_as_it_was_written(number: int, events: list[Event]) -> None:
     import orjson
 
-    line = orjson.dumps([number, [_fields(event) for event in events]])
+    line = orjson.dumps([number, [EVENTS.encode(event) for event in events]])
     assert b"\n" not in line
-    assert _batch(line) == (number, events)
+    again, items = orjson.loads(line)
+    assert (again, [EVENTS.decode(item) for item in items]) == (number, events)
 
 
 @pytest.mark.parametrize("at_once", [10, 300, 1000, 1 << 20])
@@ -54,7 +56,7 @@ async def test_batches_come_in_order_however_little_is_read_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     monkeypatch.setattr("tidings.edge._spool._READ_BYTES", at_once)
-    spool = Spool.create(tmp_path, "a")
+    spool = Spool.create(tmp_path, "a", EVENTS)
     kept = [(number, [hit(number)] * (number % 4 + 1)) for number in range(1, 30)]
     for number, events in kept[:20]:
         await spool.keep(number, events)
@@ -71,25 +73,25 @@ async def test_batches_come_in_order_however_little_is_read_at_once(
 
 
 async def test_only_a_dead_process_is_inherited_from(tmp_path: Path) -> None:
-    spool = Spool.create(tmp_path, "a")
+    spool = Spool.create(tmp_path, "a", EVENTS)
     await spool.keep(1, [hit()])
-    with Spool.abandoned(tmp_path / "a.spool") as other:
+    with Spool.abandoned(tmp_path / "a.spool", EVENTS) as other:
         assert other is None
     spool.close()  # with something in it: the file stays
     assert spools(tmp_path) == [tmp_path / "a.spool"]
-    with Spool.abandoned(tmp_path / "a.spool") as heir:
+    with Spool.abandoned(tmp_path / "a.spool", EVENTS) as heir:
         assert heir is not None
         assert heir.source == "a"
-        with Spool.abandoned(tmp_path / "a.spool") as second:
+        with Spool.abandoned(tmp_path / "a.spool", EVENTS) as second:
             assert second is None
         assert await all_of(heir) == [(1, [hit()])]
         heir.remove()
-    with Spool.abandoned(tmp_path / "a.spool") as nobody:
+    with Spool.abandoned(tmp_path / "a.spool", EVENTS) as nobody:
         assert nobody is None
 
 
 async def test_a_full_disk_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spool = Spool.create(tmp_path, "a")
+    spool = Spool.create(tmp_path, "a", EVENTS)
     await spool.keep(1, [hit()])
     with monkeypatch.context() as patch:
         # All of the batch but the sync: the longest piece that a failed write can leave behind.
@@ -101,13 +103,13 @@ async def test_a_full_disk_leaves_no_half_line(tmp_path: Path, monkeypatch: pyte
             await spool.keep(3, [hit(2000)])
     await spool.keep(4, [hit()])
     spool.close()
-    with Spool.abandoned(tmp_path / "a.spool") as heir:
+    with Spool.abandoned(tmp_path / "a.spool", EVENTS) as heir:
         assert heir is not None
         assert await all_of(heir) == [(1, [hit()]), (4, [hit()])]
 
 
 async def test_a_write_may_take_several_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spool = Spool.create(tmp_path, "a")
+    spool = Spool.create(tmp_path, "a", EVENTS)
     write = os.pwrite
     monkeypatch.setattr("os.pwrite", lambda file, part, at: write(file, part[:7], at))
     await spool.keep(1, [hit(50)])
@@ -118,13 +120,13 @@ async def test_a_write_may_take_several_goes(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize("cut", [1, 2, 50])
 async def test_a_torn_last_line_was_never_acknowledged(tmp_path: Path, cut: int) -> None:
-    spool = Spool.create(tmp_path, "a")
+    spool = Spool.create(tmp_path, "a", EVENTS)
     for number in (1, 2):
         await spool.keep(number, [hit()])
     spool.close()
     path = tmp_path / "a.spool"
     os.truncate(path, path.stat().st_size - cut)
-    with Spool.abandoned(path) as heir:
+    with Spool.abandoned(path, EVENTS) as heir:
         assert heir is not None
         assert await all_of(heir) == [(1, [hit()])]
 

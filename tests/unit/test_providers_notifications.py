@@ -19,12 +19,14 @@ from hypothesis import strategies as st
 from tidings.core.errors import Invalid
 from tidings.delivery.providers import (
     BadSignature,
-    BounceClass,
+    FailureClass,
     Happening,
     parse_sns,
     read_mailgun,
     read_sendgrid,
     read_ses,
+    verify_mailgun,
+    verify_sendgrid,
     verify_sns,
 )
 
@@ -62,10 +64,10 @@ def _sns(version: str, **changes: Any) -> bytes:
 
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_sns_signatures(version: str) -> None:
-    verify_sns(parse_sns(_sns(version)), _certificate())
+    verify_sns(parse_sns(_sns(version)), _certificate(), now=NOW)
     for change in ({"Message": "{ }"}, {"Subject": "x"}, {"SignatureVersion": "3"}, {"Signature": "!"}):
         with pytest.raises(BadSignature):
-            verify_sns(parse_sns(_sns(version, **change)), _certificate())
+            verify_sns(parse_sns(_sns(version, **change)), _certificate(), now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -102,22 +104,28 @@ def _bounced(kind: str, sub: str, status: str) -> dict[str, Any]:
     [
         (_ses("Delivery", delivery={"recipients": ["a@b.test"]}), Happening.DELIVERED, None),
         (_ses("DeliveryDelay", deliveryDelay={"delayedRecipients": [{"emailAddress": "a@b.test"}]}), Happening.DEFERRED, None),
-        (_ses("Bounce", **_bounced("Permanent", "General", "5.1.1")), Happening.BOUNCED, BounceClass.HARD),
-        (_ses("Bounce", **_bounced("Permanent", "General", "5.7.1")), Happening.BOUNCED, BounceClass.BLOCK),
-        (_ses("Bounce", **_bounced("Transient", "MailboxFull", "4.2.2")), Happening.BOUNCED, BounceClass.SOFT),
-        (_ses("Bounce", **_bounced("Transient", "ContentRejected", "5.6.0")), Happening.BOUNCED, BounceClass.BLOCK),
-        (_ses("Bounce", **_bounced("Undetermined", "Undetermined", "")), Happening.BOUNCED, BounceClass.SOFT),
+        (_ses("Bounce", **_bounced("Permanent", "General", "5.1.1")), Happening.BOUNCED, FailureClass.HARD),
+        (_ses("Bounce", **_bounced("Permanent", "General", "5.7.1")), Happening.BOUNCED, FailureClass.POLICY),
+        (_ses("Bounce", **_bounced("Transient", "MailboxFull", "4.2.2")), Happening.BOUNCED, FailureClass.MAILBOX_FULL),
+        (_ses("Bounce", **_bounced("Transient", "ContentRejected", "5.6.0")), Happening.BOUNCED, FailureClass.POLICY),
+        (_ses("Bounce", **_bounced("Transient", "General", "4.4.7")), Happening.BOUNCED, FailureClass.SOFT),
+        # Without the report of a server it is a holiday notice.
+        (_ses("Bounce", **_bounced("Transient", "General", "")), Happening.UNKNOWN, None),
+        (_ses("Complaint", complaint={"complaintFeedbackType": "not-spam"}), Happening.UNKNOWN, None),
+        (_ses("Complaint", complaint={"complaintSubType": "OnAccountSuppressionList"}), Happening.REJECTED, None),
+        (_ses("Bounce", **_bounced("Undetermined", "Undetermined", "")), Happening.BOUNCED, FailureClass.UNKNOWN),
         (_ses("Bounce", **_bounced("Permanent", "OnAccountSuppressionList", "")), Happening.REJECTED, None),
         (_ses("Complaint", complaint={"complainedRecipients": [{"emailAddress": "a@b.test"}]}), Happening.COMPLAINED, None),
         (_ses("Reject", reject={"reason": "Bad content"}), Happening.REJECTED, None),
         (_ses("Open", open={}), Happening.OPENED, None),
         (_ses("Click", click={"link": "https://e.test"}), Happening.CLICKED, None),
-        (_ses("Subscription"), Happening.UNSUBSCRIBED, None),
+        (_ses("Subscription"), Happening.UNKNOWN, None),
+        (_ses("Subscription", subscription={"newTopicPreferences": {"unsubscribeAll": True}}), Happening.UNSUBSCRIBED, None),
         (_ses("Send", send={}), Happening.UNKNOWN, None),
         (_ses("Tomorrow"), Happening.UNKNOWN, None),
     ],
 )  # fmt: skip
-def test_ses(body: bytes, happening: Happening, bounce: BounceClass | None) -> None:
+def test_ses(body: bytes, happening: Happening, bounce: FailureClass | None) -> None:
     (found,) = read_ses(body)
     assert (found.happening, found.bounce) == (happening, bounce)
     assert (found.recipient, found.message_id, found.provider_message_id) == ("a@b.test", OURS, "0102")
@@ -135,20 +143,21 @@ def _sendgrid(body: bytes, *, at: datetime = NOW, signed: bytes | None = None) -
     stamp = str(int(at.timestamp()))
     signature = _EC.sign(stamp.encode() + (body if signed is None else signed), ec.ECDSA(SHA256()))
     key = _EC.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return read_sendgrid(
+    verify_sendgrid(
         body, signature=b64encode(signature).decode(), timestamp=stamp, public_key=b64encode(key).decode(), now=NOW
     )
+    return read_sendgrid(body)
 
 
 def test_sendgrid_batches() -> None:
     common = {"email": "a@b.test", "sg_message_id": "s", "timestamp": 1772366400, "tidings_message_id": OURS}
-    kinds: list[tuple[dict[str, str], Happening, BounceClass | None]] = [
+    kinds: list[tuple[dict[str, str], Happening, FailureClass | None]] = [
         ({"event": "processed"}, Happening.UNKNOWN, None),
         ({"event": "delivered"}, Happening.DELIVERED, None),
         ({"event": "deferred"}, Happening.DEFERRED, None),
-        ({"event": "bounce", "type": "bounce", "status": "5.1.1"}, Happening.BOUNCED, BounceClass.HARD),
-        ({"event": "bounce", "type": "bounce", "status": "5.0.0"}, Happening.BOUNCED, BounceClass.SOFT),
-        ({"event": "bounce", "type": "blocked", "status": "5.1.1"}, Happening.BOUNCED, BounceClass.BLOCK),
+        ({"event": "bounce", "type": "bounce", "status": "5.1.1"}, Happening.BOUNCED, FailureClass.HARD),
+        ({"event": "bounce", "type": "bounce", "status": "5.0.0"}, Happening.BOUNCED, FailureClass.UNKNOWN),
+        ({"event": "bounce", "type": "blocked", "status": "5.1.1"}, Happening.BOUNCED, FailureClass.BLOCK),
         ({"event": "dropped"}, Happening.REJECTED, None),
         ({"event": "spamreport"}, Happening.COMPLAINED, None),
         ({"event": "group_unsubscribe"}, Happening.UNSUBSCRIBED, None),
@@ -172,7 +181,7 @@ def test_sendgrid_signatures() -> None:
         _sendgrid(b"[]", at=NOW - timedelta(hours=1))
     for key, signature in (("!", "x"), ("", ""), (b64encode(b"x").decode(), "AAAA")):
         with pytest.raises(BadSignature):
-            read_sendgrid(b"[]", signature=signature, timestamp="1", public_key=key, now=NOW)
+            verify_sendgrid(b"[]", signature=signature, timestamp="1", public_key=key, now=NOW)
 
 
 def _mailgun(event: Any, *, at: datetime = NOW, key: str = "k") -> bytes:
@@ -189,9 +198,9 @@ def _mailgun(event: Any, *, at: datetime = NOW, key: str = "k") -> bytes:
         ({"event": "accepted"}, Happening.UNKNOWN, None),
         ({"event": "delivered"}, Happening.DELIVERED, None),
         ({"event": "failed", "severity": "temporary"}, Happening.DEFERRED, None),
-        ({**_FAILED, "delivery-status": {"enhanced-code": "5.1.1"}}, Happening.BOUNCED, BounceClass.HARD),
-        ({**_FAILED, "delivery-status": {"enhanced-code": "5.7.1"}}, Happening.BOUNCED, BounceClass.BLOCK),
-        ({**_FAILED, "delivery-status": {"code": 605}}, Happening.BOUNCED, BounceClass.SOFT),
+        ({**_FAILED, "delivery-status": {"enhanced-code": "5.1.1"}}, Happening.BOUNCED, FailureClass.HARD),
+        ({**_FAILED, "delivery-status": {"enhanced-code": "5.7.1"}}, Happening.BOUNCED, FailureClass.POLICY),
+        ({**_FAILED, "delivery-status": {"code": 605}}, Happening.BOUNCED, FailureClass.UNKNOWN),
         ({"event": "failed", "severity": "permanent", "reason": "suppress-bounce"}, Happening.REJECTED, None),
         ({"event": "complained"}, Happening.COMPLAINED, None),
         ({"event": "unsubscribed"}, Happening.UNSUBSCRIBED, None),
@@ -199,17 +208,24 @@ def _mailgun(event: Any, *, at: datetime = NOW, key: str = "k") -> bytes:
         ({"event": "clicked", "url": "https://e.test"}, Happening.CLICKED, None),
     ],
 )  # fmt: skip
-def test_mailgun(event: dict[str, Any], happening: Happening, bounce: BounceClass | None) -> None:
-    event = {"id": "e", "recipient": "a@b.test", "message": {"headers": {"message-id": OURS}}, **event}
-    (found,) = read_mailgun(_mailgun(event), signing_key="k", now=NOW)
+def test_mailgun(event: dict[str, Any], happening: Happening, bounce: FailureClass | None) -> None:
+    event = {
+        "id": "e",
+        "timestamp": 1.5,
+        "recipient": "a@b.test",
+        "message": {"headers": {"message-id": OURS}},
+        **event,
+    }
+    assert verify_mailgun(_mailgun(event), signing_key="k", now=NOW) == "token"
+    (found,) = read_mailgun(_mailgun(event))
     assert (found.happening, found.bounce, found.message_id) == (happening, bounce, OURS)
-    assert (found.recipient, found.event_id, found.raw) == ("a@b.test", "e", event)
+    assert (found.recipient, found.event_id, found.raw) == ("a@b.test", "e:1.5", event)
 
 
 def test_mailgun_signatures() -> None:
     for body in (_mailgun({}, key="other"), _mailgun({}, at=NOW - timedelta(minutes=6)), b"{}", b"[]"):
         with pytest.raises(BadSignature):
-            read_mailgun(body, signing_key="k", now=NOW)
+            verify_mailgun(body, signing_key="k", now=NOW)
 
 
 @given(_JSON)
@@ -219,7 +235,7 @@ def test_mailgun_signatures() -> None:
 @example({"tags": {"tidings_message_id": [5, "="]}, "headers": [5]})
 def test_signed_nonsense_never_raises_anything_else(told: Any) -> None:
     body = json.dumps(told).encode()
-    read_mailgun(_mailgun(told), signing_key="k", now=NOW)
+    read_mailgun(_mailgun(told))
     for read in (read_ses, _sendgrid, parse_sns):
         with contextlib.suppress(Invalid):
             read(body)

@@ -45,6 +45,15 @@ from tidings.delivery._message_views import (
     message_events,
 )
 from tidings.delivery._messages import Message, MessageInvalid, queue_message
+from tidings.delivery._notifications import (
+    NOTIFYING_KINDS,
+    NotificationTokens,
+    Received,
+    Receiver,
+    notification_receiver,
+    store_notifications,
+    take_notifications,
+)
 from tidings.delivery._providers import (
     ProviderInUse,
     ProviderNotFound,
@@ -78,6 +87,7 @@ from tidings.delivery._worker import LEASE_SECONDS, SendWorker
 
 __all__ = [
     "LEASE_SECONDS",
+    "NOTIFYING_KINDS",
     "PREPARE",
     "Attachment",
     "CheckState",
@@ -98,9 +108,12 @@ __all__ = [
     "MessageNotFound",
     "MessageRef",
     "MessageView",
+    "NotificationTokens",
     "ProviderInUse",
     "ProviderNotFound",
     "ProviderSettings",
+    "Received",
+    "Receiver",
     "Recipient",
     "Resolver",
     "SendContent",
@@ -142,6 +155,7 @@ __all__ = [
     "message_builder",
     "message_events",
     "new_keys",
+    "notification_receiver",
     "pause_failing",
     "pause_send",
     "prepare_next",
@@ -155,6 +169,8 @@ __all__ = [
     "sample_message",
     "send_counts",
     "send_links",
+    "store_notifications",
+    "take_notifications",
     "tidy_feedback",
     "tidy_messages",
     "update_provider",

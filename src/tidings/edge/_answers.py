@@ -44,16 +44,16 @@ def location(url: str) -> tuple[str, str]:
     return "location", quote(url, safe=_URI)
 
 
-async def read_body(scope: Any, proto: Any) -> bytes | None:
+async def read_body(scope: Any, proto: Any, *, limit: int = _BODY_LIMIT) -> bytes | None:
     """The request's body; None if it is larger than any form of ours. Raises TimeoutError when it does not come."""
     length = scope.headers.get("content-length") or "0"
-    if not length.isdecimal() or int(length) > _BODY_LIMIT:
+    if not length.isdecimal() or int(length) > limit:
         return None
     body = bytearray()
     async with asyncio.timeout(_BODY_SECONDS):
         async for part in proto:
             body += part
-            if len(body) > _BODY_LIMIT:
+            if len(body) > limit:
                 return None
     return bytes(body)
 

@@ -15,11 +15,15 @@ from tidings.core.clock import utc_now
 from tidings.core.errors import NotFound
 from tidings.core.ids import SendId, WorkspaceId
 from tidings.edge._answers import PRIVATE, TEXT, Headers, broken, busy, location, not_allowed, not_found
+from tidings.edge._certificates import SnsClient
 from tidings.edge._choosing import Choosing
 from tidings.edge._confirming import Confirming
-from tidings.edge._hits import AWAY, Hits, Overloaded
+from tidings.edge._group_commit import AWAY, Overloaded
+from tidings.edge._hits import Hits
+from tidings.edge._inbox import Inbox
 from tidings.edge._leaving import Leaving
 from tidings.edge._media import Pictures
+from tidings.edge._notifications import Notifications
 from tidings.edge._signing_up import SigningUp
 from tidings.edge._site import Site, language, remember
 from tidings.events import Event, EventType
@@ -34,7 +38,7 @@ _IMAGE: Headers = [("content-type", "image/gif"), *PRIVATE]
 class Edge:
     """The RSGI application. GET and HEAD never change consent."""
 
-    def __init__(self, app: App, hits: Hits) -> None:
+    def __init__(self, app: App, hits: Hits, inbox: Inbox, sns: SnsClient) -> None:
         self._hits = hits
         self._site = Site(app)
         self._tokens = self._site.tokens
@@ -44,6 +48,7 @@ class Edge:
             "/p/": Choosing(self._site),
             "/f/": SigningUp(self._site),
             "/s/": Confirming(self._site),
+            "/n/": Notifications(self._site, inbox, sns),
             "/m/": Pictures(app.media),
         }
 

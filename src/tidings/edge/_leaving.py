@@ -11,7 +11,7 @@ from tidings.core.ids import WorkspaceId
 from tidings.edge import _pages
 from tidings.edge._answers import HTML, not_allowed, not_found, read_body, too_large
 from tidings.edge._forms import read_form
-from tidings.edge._hits import AWAY
+from tidings.edge._group_commit import AWAY
 from tidings.edge._patience import within
 from tidings.edge._site import Site, language, remember
 

@@ -6,8 +6,8 @@ an `Outcome`.
 
 from tidings.delivery.providers._interface import HealthState, Outgoing, Provider, ProviderHealth, Source
 from tidings.delivery.providers._kinds import KINDS, check_config, open_provider
-from tidings.delivery.providers._mailgun import read_mailgun
-from tidings.delivery.providers._notifications import BadSignature, BounceClass, Happening, Notification
+from tidings.delivery.providers._mailgun import read_mailgun, verify_mailgun
+from tidings.delivery.providers._notifications import BadSignature, Happening, Notification, NotSetUp
 from tidings.delivery.providers._outcomes import (
     Accepted,
     Deferred,
@@ -19,7 +19,7 @@ from tidings.delivery.providers._outcomes import (
     Withdrawn,
 )
 from tidings.delivery.providers._refusals import FailureClass
-from tidings.delivery.providers._sendgrid import read_sendgrid
+from tidings.delivery.providers._sendgrid import read_sendgrid, verify_sendgrid
 from tidings.delivery.providers._ses import SesAccount, SesProvider, read_ses
 from tidings.delivery.providers._sns import SnsMessage, parse_sns, verify_sns
 
@@ -27,12 +27,12 @@ __all__ = [
     "KINDS",
     "Accepted",
     "BadSignature",
-    "BounceClass",
     "Deferred",
     "FailureClass",
     "Fault",
     "Happening",
     "HealthState",
+    "NotSetUp",
     "Notification",
     "Outcome",
     "Outgoing",
@@ -52,5 +52,7 @@ __all__ = [
     "read_mailgun",
     "read_sendgrid",
     "read_ses",
+    "verify_mailgun",
+    "verify_sendgrid",
     "verify_sns",
 ]

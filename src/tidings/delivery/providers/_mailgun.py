@@ -20,15 +20,17 @@ from tidings.delivery.providers._http_config import check_common, gather
 from tidings.delivery.providers._interface import Outgoing
 from tidings.delivery.providers._notifications import (
     BadSignature,
-    BounceClass,
     Happening,
     Notification,
+    check_fresh,
     json_of,
     moment,
     part,
+    refusal_class,
     text_at,
 )
 from tidings.delivery.providers._outcomes import Deferred, Fault, Outcome, Rejected, Throttled
+from tidings.delivery.providers._refusals import FailureClass
 
 _BASES = {"us": "https://api.mailgun.net", "eu": "https://api.eu.mailgun.net"}
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62})?)+\Z")
@@ -54,6 +56,8 @@ class MailgunConfig:
     connections: int = 20
     timeout_seconds: float = 120.0
     api_key: str = field(repr=False)
+    signing_key: str = field(default="", repr=False)
+    """The HTTP webhook signing key, with which notifications are verified."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.domain, str) or not _DOMAIN.match(self.domain):
@@ -71,8 +75,8 @@ class MailgunConfig:
 
     @classmethod
     def parse(cls, config: Mapping[str, Any], secret: Mapping[str, Any] | None = None) -> Self:
-        """From JSON; the secret is `api_key`."""
-        values = gather("Mailgun", cls, config, secret, secrets=("api_key",))
+        """From JSON; the secret has `api_key`, and `signing_key` if notifications are to be received."""
+        values = gather("Mailgun", cls, config, secret, secrets=("api_key", "signing_key"))
         for name, advice in (("domain", "give the sending domain"), ("api_key", "give a sending key of the domain")):
             if name not in values:
                 raise Invalid.at(name, advice)
@@ -133,20 +137,23 @@ class MailgunProvider(HttpProvider):
         return f"{text_at(told, 'id').strip('<>')} {text_at(told, 'message')}".strip()
 
 
-def read_mailgun(body: bytes, *, signing_key: str, now: datetime) -> list[Notification]:
-    """The event of a webhook's POST. Raises Invalid, BadSignature when it is forged or older than five minutes.
+def verify_mailgun(body: bytes, *, signing_key: str, now: datetime) -> str:
+    """The token of a webhook's POST that Mailgun signed within five minutes. Raises Invalid, BadSignature.
 
-    A repeated token within that time is for the caller to notice: the `event_id` is the same, storing it twice is not.
+    The signature covers nothing but time and token, so a token must not be honoured twice: that is for the caller to see to.
     """
-    told = part(json_of(body))
-    signature = part(told, "signature")
+    signature = part(json_of(body), "signature")
     stamp, token = text_at(signature, "timestamp"), text_at(signature, "token")
     expected = hmac.digest(signing_key.encode(), (stamp + token).encode(), "sha256").hex()
     if not token or not hmac.compare_digest(expected.encode(), text_at(signature, "signature").encode()):
         raise BadSignature("the notification's signature is wrong")
-    if not stamp.isascii() or not stamp.isdigit() or abs(now.timestamp() - int(stamp[:15])) > _REPLAY_SECONDS:
-        raise BadSignature("the notification is too old")
-    return [_event(part(told, "event-data"))]
+    check_fresh(stamp, now=now, within_seconds=_REPLAY_SECONDS)
+    return token[:200]
+
+
+def read_mailgun(body: bytes) -> list[Notification]:
+    """The event of a webhook's POST, which `verify_mailgun` has let pass. Raises Invalid."""
+    return [_event(part(json_of(body), "event-data"))]
 
 
 _HAPPENINGS = {
@@ -168,28 +175,30 @@ def _event(event: dict[str, Any]) -> Notification:
     headers = part(event, "message", "headers")
     return Notification(
         happening,
-        text_at(event, "recipient"),
+        text_at(event, "recipient") or text_at(headers, "to"),
         (text_at(part(event, "user-variables"), _VARIABLE) or text_at(headers, "message-id")).strip("<>"),
         text_at(headers, "message-id").strip("<>"),
-        text_at(event, "id"),
+        # An id is unique within a day only.
+        f"{text_at(event, 'id')}:{text_at(event, 'timestamp')}",
         moment(event.get("timestamp")),
         event,
         bounce,
         text_at(status, "enhanced-code"),
-        text_at(status, "message") or text_at(status, "description") or text_at(event, "reason"),
+        text_at(status, "message")
+        or text_at(status, "description")
+        or text_at(event, "reason")
+        or text_at(part(event, "reject"), "reason"),
         text_at(event, "url"),
     )
 
 
-def _failure(event: dict[str, Any], status: dict[str, Any]) -> tuple[Happening, BounceClass | None]:
+def _failure(event: dict[str, Any], status: dict[str, Any]) -> tuple[Happening, FailureClass | None]:
     if text_at(event, "severity") != "permanent":
         return Happening.DEFERRED, None
     reason = text_at(event, "reason")
     if reason.startswith("suppress-"):
         return Happening.REJECTED, None  # on Mailgun's own list, not attempted
-    code = text_at(status, "enhanced-code")
-    if code.startswith("5.7"):
-        return Happening.BOUNCED, BounceClass.BLOCK
-    hard = code in {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"}
-    # "bounce" is their word for a permanent refusal of whatever reason; only a status that names the mailbox is hard.
-    return Happening.BOUNCED, BounceClass.HARD if hard else BounceClass.SOFT
+    # "bounce" is their word for a permanent refusal of whatever reason, so the server's own words decide.
+    words = text_at(status, "message") or text_at(status, "description")
+    code = text_at(status, "code")
+    return Happening.BOUNCED, refusal_class(text_at(status, "enhanced-code"), f"{code} {words}")

@@ -1,5 +1,6 @@
 """What providers tell us after the acceptance: one closed vocabulary, whatever their own words. Pure, no database."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -7,7 +8,10 @@ from typing import Any, cast
 
 import orjson
 
-from tidings.core.errors import Invalid
+from tidings.core.errors import Forbidden, Invalid, Unavailable
+from tidings.delivery.providers._refusals import FailureClass, Stage, match, status_in
+
+_CODE = re.compile(r"(?<![\d.])([45]\d\d)(?![\d.])")
 
 
 class Happening(StrEnum):
@@ -26,14 +30,6 @@ class Happening(StrEnum):
     """A kind that we do not know, or do not need; kept as it came."""
 
 
-class BounceClass(StrEnum):
-    """Of a bounce: only `hard` says that the mailbox is not there."""
-
-    HARD = "hard"
-    SOFT = "soft"
-    BLOCK = "block"
-
-
 @dataclass(frozen=True, slots=True)
 class Notification:
     """One event. `event_id` is the provider's own, equal in a repeated notification; "" if it gives none."""
@@ -46,7 +42,7 @@ class Notification:
     event_id: str
     at: datetime | None
     raw: dict[str, Any] = field(repr=False)
-    bounce: BounceClass | None = None
+    bounce: FailureClass | None = None
     status: str = ""
     """RFC 3463."""
     reason: str = ""
@@ -54,10 +50,31 @@ class Notification:
     """Of a click."""
 
 
-class BadSignature(Invalid):
+class BadSignature(Forbidden):
     """A notification that the provider did not sign, or too long ago."""
 
     code = "bad_notification_signature"
+
+
+class NotSetUp(Unavailable):
+    """The provider's settings lack what its notifications are verified with; it may try again later."""
+
+    code = "notifications_not_set_up"
+
+
+def refusal_class(status: str, reason: str) -> FailureClass:
+    """What the words of a server mean that has refused for good: the class that the same answer would get in a session."""
+    found = _CODE.search(reason)
+    status = status or status_in(reason, "5") or status_in(reason, "4")
+    code = found[1] if found else "5"
+    # A status of the other kind is a slip of whoever reports; the code is the server's own.
+    return match(Stage.RCPT, code, status if status[:1] == code[:1] else "", reason).kind
+
+
+def check_fresh(stamp: str, *, now: datetime, within_seconds: float) -> None:
+    """Raise BadSignature for a time, in seconds since 1970, that is further from now than that."""
+    if not stamp.isascii() or not stamp.isdigit() or abs(now.timestamp() - int(stamp[:15])) > within_seconds:
+        raise BadSignature("the notification is too old, or this machine's clock is wrong")
 
 
 def json_of(body: bytes) -> Any:

@@ -11,10 +11,11 @@ from datetime import datetime
 from email import message_from_bytes, policy
 from email.headerregistry import Address
 from email.message import EmailMessage
+from functools import lru_cache
 from typing import Any, Self, cast
 
 import orjson
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -25,15 +26,17 @@ from tidings.delivery.providers._http_config import check_common, gather
 from tidings.delivery.providers._interface import Outgoing
 from tidings.delivery.providers._notifications import (
     BadSignature,
-    BounceClass,
     Happening,
     Notification,
+    check_fresh,
     json_of,
     moment,
     part,
+    refusal_class,
     text_at,
 )
 from tidings.delivery.providers._outcomes import Deferred, Fault, Outcome, Rejected
+from tidings.delivery.providers._refusals import FailureClass
 
 _BASES = {"global": "https://api.sendgrid.com", "eu": "https://api.eu.sendgrid.com"}
 _ARGUMENT = "tidings_message_id"
@@ -59,6 +62,8 @@ class SendgridConfig:
     """Instead of the region's own URL."""
     connections: int = 20
     timeout_seconds: float = 120.0
+    verification_key: str = ""
+    """What SendGrid shows where the signed event webhook is switched on: its public key, base64."""
     api_key: str = field(repr=False)
 
     def __post_init__(self) -> None:
@@ -72,6 +77,10 @@ class SendgridConfig:
             raise Invalid.at("ip_pool", "give a name of 2 to 64 characters")
         if not isinstance(self.sandbox_mode, bool):
             raise Invalid.at("sandbox_mode", "must be true or false")
+        if not isinstance(self.verification_key, str) or (
+            self.verification_key and not _public_key(self.verification_key)
+        ):
+            raise Invalid.at("verification_key", "give the verification key as SendGrid shows it: MFkwEwYHKoZI…")
         check_common(self.connections, self.timeout_seconds, self.endpoint)
 
     @classmethod
@@ -198,28 +207,37 @@ def _address(email: str, name: str) -> dict[str, str]:
     return {"email": email, "name": name} if name else {"email": email}
 
 
-def read_sendgrid(body: bytes, *, signature: str, timestamp: str, public_key: str, now: datetime) -> list[Notification]:
-    """The events of a webhook's POST. Raises Invalid, BadSignature.
+def verify_sendgrid(body: bytes, *, signature: str, timestamp: str, public_key: str, now: datetime) -> None:
+    """Raise BadSignature unless SendGrid signed this POST of its webhook, within ten minutes.
 
     `signature` and `timestamp` are the headers X-Twilio-Email-Event-Webhook-Signature and -Timestamp, `public_key` the
     verification key that SendGrid shows.
     """
+    key = _public_key(public_key)
     try:
-        key = load_der_public_key(b64decode(public_key, validate=True))
-        assert isinstance(key, EllipticCurvePublicKey)
+        if key is None:
+            raise BadSignature("the verification key in the settings is none")
         key.verify(b64decode(signature, validate=True), timestamp.encode() + body, ECDSA(SHA256()))
-    except (InvalidSignature, ValueError, AssertionError):
+    except (InvalidSignature, ValueError):
         raise BadSignature("the notification's signature is wrong") from None
-    if (
-        not timestamp.isascii()
-        or not timestamp.isdigit()
-        or abs(now.timestamp() - int(timestamp[:15])) > _REPLAY_SECONDS
-    ):
-        raise BadSignature("the notification is too old")
+    check_fresh(timestamp, now=now, within_seconds=_REPLAY_SECONDS)
+
+
+def read_sendgrid(body: bytes) -> list[Notification]:
+    """The events of a webhook's POST, which `verify_sendgrid` has let pass. Raises Invalid."""
     events = json_of(body)
     if not isinstance(events, list):
         raise Invalid("the notification is not a list")
     return [_event(part(event)) for event in cast("list[object]", events)]
+
+
+@lru_cache(maxsize=64)
+def _public_key(text: str) -> EllipticCurvePublicKey | None:
+    try:
+        key = load_der_public_key(b64decode(text, validate=True))
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return key if isinstance(key, EllipticCurvePublicKey) else None
 
 
 _HAPPENINGS = {
@@ -253,11 +271,26 @@ def _event(event: dict[str, Any]) -> Notification:
     )
 
 
-def _bounce(event: dict[str, Any]) -> BounceClass:
+_CLASSIFIED = {
+    "Invalid Address": FailureClass.HARD,
+    "Mailbox Unavailable": FailureClass.MAILBOX_FULL,
+    "Technical Failure": FailureClass.SOFT,
+    "Frequency or Volume Too High": FailureClass.BLOCK,
+    "Reputation": FailureClass.BLOCK,
+    "Content": FailureClass.POLICY,
+}
+"""SendGrid's own reading of the reason, https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/bounce-and-block-classifications"""
+_OURS = {FailureClass.BLOCK, FailureClass.POLICY}
+
+
+def _bounce(event: dict[str, Any]) -> FailureClass:
+    """`blocked` is SendGrid's word for whatever is not the address's fault, a missing MX among it: it never suppresses."""
+    said = refusal_class(text_at(event, "status"), text_at(event, "reason"))
+    classified = _CLASSIFIED.get(text_at(event, "bounce_classification"))
     if text_at(event, "type") == "blocked":
-        return BounceClass.BLOCK
-    status, group = text_at(event, "status"), text_at(event, "bounce_classification")
-    if status.startswith("5.7") or group in {"Reputation", "Content"}:
-        return BounceClass.BLOCK
-    hard = status in {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"} or group == "Invalid Address"
-    return BounceClass.HARD if hard else BounceClass.SOFT
+        return next(
+            (one for one in (classified, said) if one is not None and one is not FailureClass.HARD), FailureClass.BLOCK
+        )
+    if said in _OURS or said is FailureClass.HARD:
+        return said
+    return classified or said

@@ -21,19 +21,21 @@ from tidings.delivery.providers._http import Answer, HttpProvider, Locked, Reque
 from tidings.delivery.providers._http_config import check_common, gather
 from tidings.delivery.providers._interface import Outgoing
 from tidings.delivery.providers._notifications import (
-    BounceClass,
     Happening,
     Notification,
     items,
     json_of,
     moment,
     part,
+    refusal_class,
     text_at,
 )
 from tidings.delivery.providers._outcomes import Fault, Outcome, Rejected, Throttled
+from tidings.delivery.providers._refusals import FailureClass
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}\Z")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?\Z")
 _TAG = "tidings_message_id"
 _LOCKED = {
     "AccessDeniedException",
@@ -65,6 +67,8 @@ class SesConfig:
     """Instead of the region's own URL."""
     connections: int = 20
     timeout_seconds: float = 120.0
+    topic_arns: tuple[str, ...] = ()
+    """The SNS topics that notifications are taken from; without one they are refused."""
     access_key_id: str = field(repr=False)
     secret_access_key: str = field(repr=False)
     session_token: str = field(default="", repr=False)
@@ -83,6 +87,8 @@ class SesConfig:
                 raise Invalid.at(f"tags.{name}", "values have letters, digits, hyphens, underscores, dots and @")
         if len(self.tags) > 40:
             raise Invalid.at("tags", "give at most 40")
+        if len(self.topic_arns) > 10 or not all(isinstance(one, str) and _TOPIC.match(one) for one in self.topic_arns):
+            raise Invalid.at("topic_arns", "give up to ten ARNs, such as arn:aws:sns:eu-west-1:123456789012:tidings")
         check_common(self.connections, self.timeout_seconds, self.endpoint)
 
     @classmethod
@@ -95,6 +101,9 @@ class SesConfig:
                 raise Invalid.at(name, "is needed")
         if not isinstance(values.get("tags", {}), dict):
             raise Invalid.at("tags", "give an object of names and values")
+        if not isinstance(values.get("topic_arns", []), list | tuple):
+            raise Invalid.at("topic_arns", "give a list of ARNs")
+        values["topic_arns"] = tuple(values.get("topic_arns", ()))
         return cls(**values)
 
 
@@ -238,9 +247,7 @@ def read_ses(body: bytes) -> list[Notification]:
         text_at(event, "eventType") or text_at(event, "notificationType"), (Happening.UNKNOWN, "send")
     )
     detail = part(event, key)
-    bounce = _bounce(detail) if happening is Happening.BOUNCED else None
-    if bounce is not None and text_at(detail, "bounceSubType") in {"Suppressed", "OnAccountSuppressionList"}:
-        happening, bounce = Happening.REJECTED, None  # on a list of SES, not attempted
+    happening = _closer(happening, detail)
     provider_id = text_at(mail, "messageId")
     return [
         Notification(
@@ -259,7 +266,7 @@ def read_ses(body: bytes) -> list[Notification]:
             ),
             moment(detail.get("timestamp") or mail.get("timestamp")),
             event,
-            bounce,
+            _bounce(detail, told) if happening is Happening.BOUNCED else None,
             text_at(told, "status"),
             text_at(told, "diagnosticCode")
             or text_at(detail, "reason")
@@ -272,14 +279,55 @@ def read_ses(body: bytes) -> list[Notification]:
     ]
 
 
-def _bounce(detail: dict[str, Any]) -> BounceClass:
+_NO_COMPLAINT = {"not-spam", "auth-failure", "virus"}
+"""Feedback types (RFC 5965 §7.3, RFC 6591, RFC 6430) that are no wish of the recipient to be left alone."""
+_ON_A_LIST = {"Suppressed", "OnAccountSuppressionList", "UnsubscribedRecipient"}
+
+
+def _closer(happening: Happening, detail: dict[str, Any]) -> Happening:
+    """What an event really says, beyond its name."""
+    match happening:
+        case Happening.BOUNCED if text_at(detail, "bounceSubType") in _ON_A_LIST:
+            return Happening.REJECTED  # on a list of SES, not attempted
+        case Happening.BOUNCED if (text_at(detail, "bounceType"), text_at(detail, "bounceSubType")) == (
+            "Transient",
+            "General",
+        ) and not any(text_at(part(one), "status") for one in items(detail.get("bouncedRecipients"))):
+            return Happening.UNKNOWN  # with no report of a server: somebody's holiday notice
+        case Happening.COMPLAINED if text_at(detail, "complaintSubType") in _ON_A_LIST:
+            return Happening.REJECTED
+        case Happening.COMPLAINED if text_at(detail, "complaintFeedbackType") in _NO_COMPLAINT:
+            return Happening.UNKNOWN
+        case Happening.UNSUBSCRIBED:
+            return happening if _opts_out(part(detail, "newTopicPreferences")) else Happening.UNKNOWN
+        case _:
+            return happening
+
+
+def _opts_out(preferences: dict[str, Any]) -> bool:
+    topics = [part(one) for one in items(preferences.get("topicSubscriptionStatus"))]
+    return preferences.get("unsubscribeAll") is True or any(
+        text_at(one, "subscriptionStatus") == "OptOut" for one in topics
+    )
+
+
+_TRANSIENT = {
+    "MailboxFull": FailureClass.MAILBOX_FULL,
+    "MessageTooLarge": FailureClass.POLICY,
+    "ContentRejected": FailureClass.POLICY,
+    "AttachmentRejected": FailureClass.POLICY,
+}
+
+
+def _bounce(detail: dict[str, Any], recipient: dict[str, Any]) -> FailureClass:
+    """SES calls most refusals for good `Permanent`, those because of us among them: the server's own words come first."""
     kind, sub = text_at(detail, "bounceType"), text_at(detail, "bounceSubType")
-    if kind == "Permanent" and sub in {"General", "NoEmail"}:
-        told = [text_at(part(one), "status") for one in items(detail.get("bouncedRecipients"))]
-        return BounceClass.BLOCK if any(status.startswith("5.7") for status in told) else BounceClass.HARD
-    if sub in {"ContentRejected", "AttachmentRejected"}:
-        return BounceClass.BLOCK
-    return BounceClass.SOFT
+    if kind == "Permanent":
+        said = refusal_class(text_at(recipient, "status"), text_at(recipient, "diagnosticCode"))
+        return said if said in {FailureClass.BLOCK, FailureClass.POLICY} else FailureClass.HARD
+    if kind == "Transient":
+        return _TRANSIENT.get(sub, FailureClass.SOFT)
+    return FailureClass.UNKNOWN
 
 
 def _recipients(mail: dict[str, Any], detail: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -6,19 +6,25 @@ https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 import re
 from base64 import b64decode
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+from cryptography.x509.oid import NameOID
 
 from tidings.core.errors import Invalid
 from tidings.delivery.providers._notifications import BadSignature, json_of, text_at
 
 _HOST = re.compile(r"sns\.[a-z0-9-]{3,30}\.amazonaws\.com(\.cn)?\Z")
+_NAME = re.compile(r"sns\.([a-z0-9-]{3,30}\.)?amazonaws\.com(\.cn)?\Z")
+_MINUTE = timedelta(minutes=1)
 _SIGNED = {
     "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
     "SubscriptionConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
@@ -52,7 +58,7 @@ def parse_sns(body: bytes) -> SnsMessage:
     certificate, subscribe = text_at(fields, "SigningCertURL"), text_at(fields, "SubscribeURL")
     if not _is_sns(certificate) or not urlsplit(certificate).path.endswith(".pem"):
         raise BadSignature("its certificate is not Amazon SNS's")
-    if kind == "SubscriptionConfirmation" and not _is_sns(subscribe):
+    if kind == "SubscriptionConfirmation" and not (_is_sns(subscribe) and "Action=ConfirmSubscription" in subscribe):
         raise BadSignature("its confirmation is not at Amazon SNS")
     return SnsMessage(
         kind,
@@ -65,22 +71,55 @@ def parse_sns(body: bytes) -> SnsMessage:
     )
 
 
-def verify_sns(message: SnsMessage, certificate: bytes) -> None:
-    """Raise BadSignature unless the message is signed with this PEM certificate, which came from its `certificate_url`."""
+def verify_sns(message: SnsMessage, certificate: bytes, *, now: datetime) -> None:
+    """Raise BadSignature unless the message is signed with the first of these PEM certificates, which came from its
+    `certificate_url`: by TLS from an SNS host, which only Amazon can do, and it must be SNS's own and valid now. Certificates
+    that follow it in the file must be its issuers.
+    """
     hashed = _HASHES.get(text_at(message.fields, "SignatureVersion"))
     lines: list[str] = []
     for name in _SIGNED[message.type]:
         value = message.fields.get(name)
         if isinstance(value, str):
             lines += [name, value]
+    key = _key_of(certificate, int(now.timestamp()) // 60)
+    if hashed is None:
+        raise BadSignature("signed in a way that Amazon SNS does not use")
     try:
-        key = x509.load_pem_x509_certificate(certificate).public_key()
         signature = b64decode(str(message.fields.get("Signature", "")), validate=True)
-        if hashed is None or not isinstance(key, RSAPublicKey):
-            raise BadSignature("signed in a way that Amazon SNS does not use")
         key.verify(signature, ("\n".join(lines) + "\n").encode(), PKCS1v15(), hashed())
     except (InvalidSignature, ValueError):
         raise BadSignature("the notification's signature is wrong") from None
+
+
+@lru_cache(maxsize=64)
+def _key_of(certificates: bytes, minute: int) -> RSAPublicKey:
+    """Of a certificate that is SNS's and valid in this minute. Raises BadSignature."""
+    now = datetime.fromtimestamp(60 * minute, UTC)
+    try:
+        first, *issuers = x509.load_pem_x509_certificates(certificates)
+        key = first.public_key()
+        for one, issuer in pairwise([first, *issuers]):
+            one.verify_directly_issued_by(issuer)
+    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
+        raise BadSignature("its certificate cannot be verified") from None
+    if not all(
+        one.not_valid_before_utc <= now + _MINUTE and now <= one.not_valid_after_utc for one in (first, *issuers)
+    ):
+        raise BadSignature("its certificate is not valid now")
+    if not any(_NAME.match(name) for name in _names(first)):
+        raise BadSignature("its certificate is not Amazon SNS's")
+    if not isinstance(key, RSAPublicKey):
+        raise BadSignature("signed in a way that Amazon SNS does not use")
+    return key
+
+
+def _names(certificate: x509.Certificate) -> list[str]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (x509.ExtensionNotFound, ValueError):
+        return [str(one.value) for one in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    return names.value.get_values_for_type(x509.DNSName)
 
 
 def _is_sns(url: str) -> bool:
