@@ -217,15 +217,41 @@ def bench_send(
     """Send a launched campaign with the real roles into any SMTP server, and measure."""
     from tidings.bench.send import run
 
-    host, _, port = smtp.rpartition(":")
-    if not port.isdecimal():
-        raise typer.BadParameter("give HOST:PORT, such as 127.0.0.1:2525", param_hint="--smtp")
+    host, port = _server(smtp)
     _run(
         run(
-            host=host or "127.0.0.1",
-            port=int(port),
+            host=host,
+            port=port,
             recipients=recipients,
             size=size,
+            workers=workers,
+            connections=connections,
+            json=json,
+        )
+    )
+
+
+@bench.command("campaigns")
+def bench_campaigns(
+    smtp: Annotated[str, typer.Option(metavar="HOST:PORT", help="the server to send to")],
+    count: Annotated[int, typer.Option(min=1, help="campaigns due at once")] = 10_000,
+    recipients: Annotated[int, typer.Option(min=1, help="of each")] = 20,
+    workspaces: Annotated[int, typer.Option(min=1)] = 100,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="send processes")] = 1,
+    connections: Annotated[int, typer.Option(min=1, max=1000, help="of each workspace's provider")] = 10,
+    json: Json = False,
+) -> None:
+    """Send thousands of small campaigns that are due at the same moment, and measure how long each waits."""
+    from tidings.bench.campaigns import run
+
+    host, port = _server(smtp)
+    _run(
+        run(
+            host=host,
+            port=port,
+            count=count,
+            recipients=recipients,
+            workspaces=workspaces,
             workers=workers,
             connections=connections,
             json=json,
@@ -311,6 +337,13 @@ def classify_command(
             told = {"file": os.fsencode(name).decode("utf-8", "replace"), **classify(message).as_dict()}
             sys.stdout.buffer.write(orjson.dumps(told) + b"\n")
     sys.stdout.buffer.flush()
+
+
+def _server(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal():
+        raise typer.BadParameter("give HOST:PORT, such as 127.0.0.1:2525", param_hint="--smtp")
+    return host or "127.0.0.1", int(port)
 
 
 def _settings() -> Settings:

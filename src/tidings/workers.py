@@ -15,7 +15,7 @@ from tidings.core.loops import every, forever, run_until
 _log = logging.getLogger(__name__)
 
 _GAP_SECONDS = 10.0
-_AT_ONCE = 2  # audiences numbered side by side: a small one need not wait for a large one
+_AT_ONCE = 2  # launches, and audiences numbered, side by side: a small one need not wait for a large one
 
 
 async def send(app: App, stop: asyncio.Event) -> None:
@@ -39,7 +39,7 @@ async def conduct(app: App, stop: asyncio.Event) -> None:
         stop,
         forever(conductor.listen),
         *(forever(conductor.prepare) for _ in range(_AT_ONCE)),
-        every(0.2, conductor.launch_due),
+        *(every(0.2, conductor.launch_due) for _ in range(_AT_ONCE)),
         every(0.5, conductor.requeue),
         every(0.25, conductor.follow),
         every(2, conductor.finish),

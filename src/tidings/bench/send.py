@@ -2,10 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
 
 import orjson
-import psutil
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -13,6 +11,7 @@ from tidings import campaigns
 from tidings.accounts import SYSTEM
 from tidings.bench._campaign import SIZES, prepare
 from tidings.bench._system import System, throw_away_system
+from tidings.bench._usage import cpu, groups, memory, postgres
 from tidings.campaigns import CampaignStatus
 from tidings.core.clock import utc_now
 from tidings.core.errors import Invalid
@@ -42,8 +41,8 @@ async def run(
 
 
 async def _measure(system: System, workspace: WorkspaceId, campaign: CampaignId, console: Console) -> dict[str, object]:
-    processes = system.processes() | _postgres(system)
-    cpu_before = {name: _cpu(group) for name, group in _groups(processes)}
+    processes = system.processes() | postgres(system)
+    cpu_before = {name: cpu(group) for name, group in groups(processes)}
     peaks: dict[str, float] = {}
     now, launched = utc_now(), time.monotonic()
     async with system.app.db.transaction() as tx:
@@ -71,8 +70,8 @@ async def _measure(system: System, workspace: WorkspaceId, campaign: CampaignId,
             async with system.app.db.connection() as connection:
                 seen = await campaigns.get_campaign(connection, workspace=workspace, campaign=campaign)
                 progress = await campaigns.progress_of(connection, workspace=workspace, campaign=seen, now=utc_now())
-            for name, group in _groups(processes):
-                peaks[name] = max(peaks.get(name, 0.0), _memory(group))
+            for name, group in groups(processes):
+                peaks[name] = max(peaks.get(name, 0.0), memory(group))
             counts = progress.counts
             if numbered is None and counts.total_recipients:
                 numbered = time.monotonic() - launched
@@ -102,41 +101,6 @@ async def _measure(system: System, workspace: WorkspaceId, campaign: CampaignId,
         "seconds": round(sending, 3),
         "messages_per_second": round(counts.sent_count / sending) if sending else 0,
         "launch_seconds": round(numbered or 0.0, 3),
-        "cpu_seconds": {name: round(_cpu(group) - cpu_before[name], 2) for name, group in _groups(processes)},
+        "cpu_seconds": {name: round(cpu(group) - cpu_before[name], 2) for name, group in groups(processes)},
         "peak_memory_mb": {name: round(peak, 1) for name, peak in peaks.items()},
     }
-
-
-def _postgres(system: System) -> dict[str, psutil.Process]:
-    pid = system.supervisor.postgres.process_id() if system.supervisor.postgres else None
-    return {"postgres": psutil.Process(pid)} if pid else {}
-
-
-def _groups(processes: dict[str, psutil.Process]) -> Iterable[tuple[str, list[psutil.Process]]]:
-    for name, process in processes.items():
-        yield name, [process, *process.children(recursive=True)]
-
-
-def _cpu(group: list[psutil.Process]) -> float:
-    total = 0.0
-    for process in group:
-        try:
-            times = process.cpu_times()
-            # PostgreSQL's backends come and go; the postmaster counts those that ended.
-            total += (
-                times.user + times.system + getattr(times, "children_user", 0) + getattr(times, "children_system", 0)
-            )
-        except psutil.Error:
-            continue
-    return total
-
-
-def _memory(group: list[psutil.Process]) -> float:
-    total = 0
-    for process in group:
-        try:
-            info = process.memory_full_info()
-            total += info.pss if hasattr(info, "pss") else info.rss
-        except psutil.Error:
-            continue
-    return total / 2**20

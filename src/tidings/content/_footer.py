@@ -4,7 +4,7 @@ The preview and the wire message both get it here, so that one shows what the ot
 """
 
 from tidings.content._markup import TOKENS, mask
-from tidings.content._parse import compiles_alone, uses_variable
+from tidings.content._parse import compiles_alone, parse, wanted_variables
 from tidings.content._parts import unpack
 
 _WHO_HTML = "{{ workspace.name }}{% if workspace.postal_address %} · {{ workspace.postal_address }}{% endif %}"
@@ -29,10 +29,8 @@ def with_footer(source: str, *, html: bool, written: str | None = None, pixel: s
     """
     judged = source if written is None else written
     field = "html_content" if html else "text_content"
-    who, link = (
-        not uses_variable(judged, path, html=html, field=field)
-        for path in ("workspace.postal_address", "unsubscribe_url")
-    )
+    wanted = wanted_variables(parse(judged, html=html, field=field))
+    who, link = (path not in wanted for path in ("workspace.postal_address", "unsubscribe_url"))
     parts = unpack(source)
     if html:
         return parts.with_main(_before_body_end(parts.main, _html(who=who, link=link) + pixel)).pack()

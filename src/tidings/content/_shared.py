@@ -9,6 +9,8 @@ from tidings.content._plaintext import plain_text
 from tidings.core.db import Tx, sql
 from tidings.core.ids import WorkspaceId
 
+_TAGS = ("render", "include")
+
 
 @dataclass(frozen=True, slots=True)
 class Shared:
@@ -46,6 +48,8 @@ def names_in(*sources: str) -> list[str]:
     """Blocks that are named in these sources, as far as they can be read."""
     found: dict[str, None] = {}
     for source in sources:
+        if not any(tag in source for tag in _TAGS):
+            continue  # most render none, and reading them would take longer than all else that a launch does
         try:
             found |= dict.fromkeys(rendered_blocks(parse(Parts(source), html=False), "template"))
         except TemplateInvalid:

@@ -1,0 +1,128 @@
+"""`tidings bench campaigns`: thousands of small campaigns due at the same moment, with the real roles into any SMTP server."""
+
+import asyncio
+import time
+from datetime import timedelta
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tidings import campaigns
+from tidings.accounts import SYSTEM
+from tidings.bench._campaign import prepare
+from tidings.bench._system import System, throw_away_system
+from tidings.bench._usage import cpu, groups, postgres
+from tidings.campaigns import Draft
+from tidings.core.clock import utc_now
+from tidings.core.ids import WorkspaceId
+
+_LEAD = timedelta(seconds=2)
+
+_PROGRESS = """
+SELECT count(*) FILTER (WHERE status = 'sent') AS sent,
+       count(*) FILTER (WHERE started_at IS NOT NULL) AS begun, count(*) AS all
+FROM campaigns WHERE schedule_time IS NOT NULL
+"""
+
+# From the due moment: until a campaign's audience was numbered, its first message handed over, and its last.
+_TIMES = """
+SELECT extract(epoch FROM max(s.started_at) - $1)::float8 AS numbered,
+       extract(epoch FROM percentile_disc(0.5) WITHIN GROUP (ORDER BY d.first) - $1)::float8 AS first_p50,
+       extract(epoch FROM percentile_disc(0.99) WITHIN GROUP (ORDER BY d.first) - $1)::float8 AS first_p99,
+       extract(epoch FROM max(d.first) - $1)::float8 AS first_last,
+       extract(epoch FROM max(d.last) - $1)::float8 AS done,
+       max(extract(epoch FROM d.last - d.first))::float8 AS longest,
+       sum(d.delivered)::bigint AS delivered, sum(s.recipients)::bigint AS recipients
+FROM sends AS s
+JOIN (SELECT workspace_id, send_id, min(at) AS first, max(at) AS last, count(*) FILTER (WHERE state = 'delivered') AS delivered
+      FROM deliveries GROUP BY workspace_id, send_id) AS d ON d.workspace_id = s.workspace_id AND d.send_id = s.id
+"""
+
+
+async def run(
+    *, host: str, port: int, count: int, recipients: int, workspaces: int, workers: int, connections: int, json: bool
+) -> dict[str, object]:
+    """Measure, print, and return what was measured: `count` campaigns to `recipients` each, due at once."""
+    console = Console(stderr=True)
+    async with throw_away_system(send_workers=workers) as system:
+        with console.status(f"Making {count:,} campaigns in {workspaces:,} workspaces …"):
+            provider: dict[str, object] = {"host": host, "port": port, "tls": "none", "connections": connections}
+            due = await _make(system, count, recipients, workspaces, provider)
+        result = await _watch(system, due, console)
+    result |= {"campaigns": count, "workspaces": workspaces, "workers": workers, "connections": connections}
+    if json:
+        print(orjson.dumps(result).decode(), flush=True)
+    else:
+        console.print_json(data=result)
+    return result
+
+
+async def _make(system: System, count: int, recipients: int, workspaces: int, provider: dict[str, object]) -> object:
+    made: list[WorkspaceId] = []
+    for number in range(workspaces):
+        workspace, pattern = await prepare(
+            system.app.db, system.app.keys, recipients=recipients, size="5kb", provider=provider
+        )
+        made.append(workspace)
+        async with system.app.db.transaction() as tx:
+            model = await campaigns.get_campaign(tx, workspace=workspace, campaign=pattern)
+            draft = Draft(
+                name="Bench",
+                subject="",
+                template_id=model.template_id,
+                sender_email=model.sender_email,
+                sender_name=model.sender_name,
+                list_ids=model.list_ids,
+                provider_id=model.provider_id,
+            )
+            for _ in range(count // workspaces + (number < count % workspaces)):
+                await campaigns.create_campaign(
+                    tx, workspace=workspace, draft=draft, by=SYSTEM(workspace), now=utc_now()
+                )
+    due = utc_now() + _LEAD
+    async with system.app.db.transaction() as tx:
+        # As if each had been scheduled in time: what is measured begins at the moment they are due.
+        await tx.execute(
+            """
+            UPDATE campaigns SET status = 'scheduled', schedule_time = $1
+            WHERE (workspace_id, id) NOT IN (SELECT workspace_id, min(id) FROM campaigns GROUP BY workspace_id)
+            """,
+            due,
+        )
+    return due
+
+
+async def _watch(system: System, due: object, console: Console) -> dict[str, object]:
+    processes = system.processes() | postgres(system)
+    before = {name: cpu(group) for name, group in groups(processes)}
+    await asyncio.sleep(_LEAD.total_seconds())
+    begun = time.monotonic()
+    bar = Progress(
+        TextColumn("sent"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[begun]} begun"),
+        TimeElapsedColumn(),
+        console=console,
+    )
+    with bar:
+        task = bar.add_task("sent", total=None, begun=0)
+        while True:
+            await asyncio.sleep(0.5)
+            async with system.app.db.connection() as connection:
+                seen = await connection.fetchrow(_PROGRESS)
+            assert seen is not None
+            bar.update(task, total=seen["all"], completed=seen["sent"], begun=seen["begun"])
+            if seen["sent"] == seen["all"]:
+                break
+    seconds = time.monotonic() - begun
+    async with system.app.db.connection() as connection:
+        times = await connection.fetchrow(_TIMES, due)
+    assert times is not None
+    told = {name: round(value, 2) if isinstance(value, float) else value for name, value in times.items()}
+    return told | {
+        "seconds": round(seconds, 2),
+        "messages_per_second": round(times["delivered"] / seconds),
+        "cpu_seconds": {name: round(cpu(group) - before[name], 2) for name, group in groups(processes)},
+    }
