@@ -254,7 +254,7 @@ async def test_interrupted_at_every_step_nobody_is_lost_or_doubled(
 
         monkeypatch.setattr(_work._Worker, name, cut_after)
 
-    for name in ("_merge", "_store", "_require_lists", "_store_all"):
+    for name in ("_merge", "_store", "_lock_lists", "_store_all"):
         dying(name)
     for _ in range(300):
         try:

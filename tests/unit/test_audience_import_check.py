@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from tidings.audience import ContactField, FieldType, clean_contact
 from tidings.audience._export_sql import STANDARD, neutralised, plain_again
-from tidings.audience._imports import _check
-from tidings.audience._imports._check import STAGED, Checked, Checker, Plan
+from tidings.audience._imports import _plan
+from tidings.audience._imports._check import Checker
 from tidings.audience._imports._mapping import Column, apply_mapping, source_of, suggest, written_here
+from tidings.audience._imports._plan import STAGED, Checked, Plan
 from tidings.audience._imports._tables import Rows
 from tidings.audience._imports._values import infer_type, read_status, split_name, split_tags, to_date, to_number
 from tidings.core.errors import Invalid
@@ -208,7 +209,7 @@ def test_values_become_what_they_look_like() -> None:
         ("+49 1",): "text",
     }
     assert {values: infer_type(values) for values in kinds} == kinds
-    assert _check.OUT == ("unsubscribed", "bounced", "complained")
+    assert _plan.OUT == ("unsubscribed", "bounced", "complained")
 
 
 JSON = st.recursive(
@@ -253,7 +254,7 @@ def test_what_we_wrote_is_read_as_it_was() -> None:
     assert source_of(ours) == "tidings"
     assert {c.name: c.target for c in suggest(ours, [], declared={})} == {
         **dict.fromkeys(STANDARD, "ignore"),
-        **{name: name for name in [*NAMES[:7], "status"]},
+        **{name: name for name in [*NAMES[:7], "status", "unsubscribed_lists"]},
         "Plan Name": "field:Plan Name",
         "state": "field:state",
         "attributes.email": "field:original_email",

@@ -62,7 +62,7 @@ _OF_OPERATION: dict[str, tuple[str, ...]] = {
     "campaign_audience": ("segment_invalid",),
     "count_audience": ("segment_invalid",),
     "explain_recipient": ("segment_invalid",),
-    "explain_address": ("segment_invalid", "invalid_address", "contact_not_found"),
+    "explain_address": ("segment_invalid", "invalid_address"),
     "delete_campaign": ("campaign_wrong_state",),
     "send_campaign": ("campaign_wrong_state", "not_ready", "invalid_template", "template_not_found"),
     "pause_campaign": ("campaign_wrong_state",),

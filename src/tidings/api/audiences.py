@@ -12,7 +12,7 @@ from tidings.api._fields import Body, CampaignRef, ContactRef, ListRef, SegmentR
 from tidings.api._paging import SIZE_LIMIT
 from tidings.api._route import Route
 from tidings.audience import Audience, AudienceCount
-from tidings.campaigns import Why
+from tidings.campaigns import Explanation, Why
 from tidings.core.errors import Invalid
 from tidings.core.ids import CampaignId, ContactId, ListId, SegmentId, public_id
 from tidings.delivery import DeliveryState, Recipient
@@ -104,7 +104,7 @@ class ExplanationOut(BaseModel):
     """Why someone got a campaign, or did not. `recipient` is null if they were not in its audience."""
 
     campaign_id: str
-    contact_id: str
+    contact_id: str | None = Field(description="null: the address is no contact's; of a merged one, who they are now")
     email: str | None
     recipient: RecipientOut | None
     reasons: list[ReasonOut]
@@ -158,7 +158,11 @@ async def campaign_recipients(
 @router.get("/{campaign_id}/recipients/{contact_id}", summary="Why did they get it, or not?")
 async def explain_recipient(campaign_id: CampaignRef, contact_id: ContactRef, call: Reading) -> ExplanationOut:
     """What became of one contact in a campaign, and if nothing did, why: each reason with a code and a sentence."""
-    return await _explained(call, CampaignId(campaign_id), ContactId(contact_id))
+    campaign = CampaignId(campaign_id)
+    told = await campaigns.explain(
+        call.tx, workspace=call.workspace, campaign=campaign, contact=ContactId(contact_id), now=call.now
+    )
+    return _explained(campaign, told)
 
 
 @router.get("/{campaign_id}/why", summary="Why did this address get it, or not?")
@@ -167,20 +171,23 @@ async def explain_address(
     call: Reading,
     email: Annotated[str, Query(max_length=320, description="an address; required")] = "",
 ) -> ExplanationOut:
-    """The same question by address: `?email=ann@example.com`. A 404 says that no contact has it."""
-    await campaigns.get_campaign(call.tx, workspace=call.workspace, campaign=CampaignId(campaign_id))
-    address = audience.normalise_email(email)
-    found = await audience.list_contacts(call.tx, workspace=call.workspace, email=address, limit=1)
-    if not found:
-        raise audience.ContactNotFound(f"no contact has the address {address}")
-    return await _explained(call, CampaignId(campaign_id), found[0].id)
+    """The same question by address: `?email=ann@example.com`. That it is no contact, or no more, is an answer, too."""
+    campaign = CampaignId(campaign_id)
+    told = await campaigns.explain_address(
+        call.tx,
+        workspace=call.workspace,
+        campaign=campaign,
+        email=audience.normalise_email(email),
+        keys=call.app.keys,
+        now=call.now,
+    )
+    return _explained(campaign, told)
 
 
-async def _explained(call: Call, campaign: CampaignId, contact: ContactId) -> ExplanationOut:
-    told = await campaigns.explain(call.tx, workspace=call.workspace, campaign=campaign, contact=contact, now=call.now)
+def _explained(campaign: CampaignId, told: Explanation) -> ExplanationOut:
     return ExplanationOut(
         campaign_id=public_id("campaign", campaign),
-        contact_id=public_id("contact", told.contact),
+        contact_id=None if told.contact is None else public_id("contact", told.contact),
         email=told.email,
         recipient=None if told.recipient is None else RecipientOut.of(told.recipient),
         reasons=[ReasonOut(code=reason.code, text=reason.text) for reason in told.reasons],

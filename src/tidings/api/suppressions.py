@@ -31,18 +31,18 @@ _FILES = frozenset({"text/csv", "text/plain", "application/csv", "application/oc
 _FILE: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "UTF-8: one address a line, or CSV with a column `email`, and `reason` and `detail` if need be.",
+        "description": "UTF-8: one address or @domain a line, or CSV with a column `email`, and `reason` and `detail` if need be.",
         "content": {"text/csv": {"schema": {"type": "string"}}, "text/plain": {"schema": {"type": "string"}}},
     }
 }
 
 
 class SuppressionOut(BaseModel):
-    """An address that is never to be mailed: anywhere, or through one list."""
+    """An address that is never to be mailed: anywhere, or through one list; or every address of a domain."""
 
     id: str
     email: str | None = Field(
-        description="null: the address was erased, and is still kept from being mailed by its hash"
+        description="`@example.com`: the whole domain; null: it was erased, and is still kept from being mailed by its hash"
     )
     list_id: str | None = Field(description="null: everywhere")
     reason: SuppressionReason
@@ -65,7 +65,10 @@ class SuppressionOut(BaseModel):
 
 
 class Addresses(Body):
-    """Addresses to suppress, of contacts or of anyone; everywhere, or on one list."""
+    """Addresses to suppress, of contacts or of anyone; everywhere, or on one list.
+
+    `@example.com` is every address of that domain (not of domains below it): everywhere, and with the reason `manual`.
+    """
 
     emails: Annotated[list[Annotated[str, Field(max_length=1000)]], Field(min_length=1, max_length=10_000)]
     list_id: ListRef | None = None
@@ -144,11 +147,11 @@ async def list_suppressions(
     since: Annotated[AwareDatetime | None, Query()] = None,
     until: Annotated[AwareDatetime | None, Query()] = None,
 ) -> Page[SuppressionOut]:
-    """Suppressed addresses, newest first. `email` finds one, also after its address was erased."""
+    """Suppressed addresses, newest first. `email` finds one, also after its address was erased; `@example.com` a domain."""
     list_ = None if list_id is None else ListId(list_id)
     if list_ is not None:
         await audience.require_list(call.tx, workspace=call.workspace, list=list_)
-    normal = None if email is None else audience.normalise_email(email)
+    normal = None if email is None else audience.normalise_suppressed(email)
     wanted = Wanted(list_, normal, reason, source, since, until)
     found = await audience.list_suppressions(
         call.tx,
@@ -168,7 +171,7 @@ async def list_suppressions(
 @router.post("", summary="Suppress addresses")
 async def suppress_addresses(body: Addresses, call: Writing) -> SuppressedOut:
     """Suppress addresses. Nothing is handed over to them after the answer, also in the middle of a send."""
-    emails = audience.clean_emails(body.emails)
+    emails = audience.clean_emails(body.emails, domains=True)
     done = await audience.suppress_addresses(
         call.tx,
         workspace=call.workspace,

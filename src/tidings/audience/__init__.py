@@ -4,7 +4,13 @@ Owns: contacts, lists, segments, subscriptions, suppressions, imports, import_pi
 Emits: unsubscribed. Background job: audience.import (see `jobs`).
 """
 
-from tidings.audience._addresses import InvalidAddress, address_hash, address_key, normalise_email
+from tidings.audience._addresses import (
+    InvalidAddress,
+    address_hash,
+    address_key,
+    normalise_email,
+    normalise_suppressed,
+)
 from tidings.audience._belonging import Belonging, OnList, belonging
 from tidings.audience._bulk import delete_contacts, update_contacts
 from tidings.audience._consents import (
@@ -61,7 +67,7 @@ from tidings.audience._custom_events import (
     tell_events,
 )
 from tidings.audience._declared_fields import declare_fields, declared_fields
-from tidings.audience._deleting import forget_deleted
+from tidings.audience._deleting import deleted_contact, forget_deleted
 from tidings.audience._export import (
     ExportAs,
     ExportFormat,
@@ -188,7 +194,7 @@ from tidings.audience._suppressions import (
     list_suppressions,
     suppress_addresses,
 )
-from tidings.audience._survivors import survivor, told_of_survivors
+from tidings.audience._survivors import Merged, merged_contact, survivor, told_of_survivors
 from tidings.audience._tags import (
     Tag,
     TagExists,
@@ -255,6 +261,7 @@ __all__ = [
     "ListNotFound",
     "ListSettings",
     "ListTerms",
+    "Merged",
     "OnList",
     "OptIn",
     "Pair",
@@ -330,6 +337,7 @@ __all__ = [
     "delete_list",
     "delete_segment",
     "delete_tag",
+    "deleted_contact",
     "event_names",
     "export_contacts",
     "export_suppressions",
@@ -362,10 +370,12 @@ __all__ = [
     "list_tags",
     "lock_pair",
     "merge_contacts",
+    "merged_contact",
     "missing_lists",
     "missing_segments",
     "missing_segments_of",
     "normalise_email",
+    "normalise_suppressed",
     "origin_of",
     "public_lists",
     "put_contact",

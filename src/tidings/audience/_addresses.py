@@ -52,6 +52,16 @@ def normalise_email(text: str) -> str:
     return normal
 
 
+def normalise_suppressed(text: str) -> str:
+    """An address as `normalise_email` has it, or a whole domain: `@example.com`. Raises Invalid, with the field `email`."""
+    if not text.strip().startswith("@"):
+        return normalise_email(text)
+    try:
+        return normalise_email(f"x{text.strip()}")[1:]
+    except Invalid:
+        raise InvalidAddress.at("email", "must be an address, or an @ and a domain, such as @example.com") from None
+
+
 def address_hash(key: bytes, email: str) -> bytes:
     """16 bytes that stand for a normalised address and tell nothing of it without the key (see `address_key`)."""
     return keyed_hash(key, email.encode(), size=16)

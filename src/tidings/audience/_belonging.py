@@ -12,6 +12,8 @@ from tidings.core.ids import ContactId, ListId, SegmentId, WorkspaceId
 
 _CONTACT = """
 SELECT c.id, c.email, c.status::text AS status, c.created_at, s.reason::text AS suppressed,
+       EXISTS (SELECT FROM suppressions AS y
+               WHERE y.workspace_id = $1 AND y.domain = split_part(c.email, '@', -1)) AS domain_suppressed,
        (SELECT CASE
                    WHEN bool_or(b.status = 'subscribed') THEN NULL
                    WHEN bool_or(b.status = 'unsubscribed') THEN 'left_list'
@@ -49,6 +51,7 @@ class Belonging:
     email: str
     status: ContactStatus
     suppressed: SuppressionReason | None
+    domain_suppressed: bool
     objection: str | None
     created_at: datetime
     lists: Sequence[OnList]
@@ -75,6 +78,7 @@ async def belonging(
         email=row["email"],
         status=ContactStatus(row["status"]),
         suppressed=None if row["suppressed"] is None else SuppressionReason(row["suppressed"]),
+        domain_suppressed=row["domain_suppressed"],
         objection=row["objection"],
         created_at=row["created_at"],
         lists=[found[id_] for id_ in audience.lists if id_ in found],

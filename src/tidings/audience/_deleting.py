@@ -6,8 +6,11 @@ Of an address nothing but its keyed hash is kept. See docs/decisions/0093-who-is
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from tidings.audience._addresses import address_hash, address_key
+from tidings.core.crypto import Keyring
 from tidings.core.db import Tx
 from tidings.core.ids import ContactId, WorkspaceId
+from tidings.events import forget_people
 
 KEPT = timedelta(days=180)
 """How long a deleted contact's links still take its address out (CAN-SPAM § 5(a)(3) asks for 30 days after a message)."""
@@ -58,6 +61,7 @@ async def delete_people(
         await tx.execute(
             "DELETE FROM contact_merges WHERE workspace_id = $1 AND into_id = ANY ($2::bigint[])", workspace, gone
         )
+        await forget_people(tx, workspace=workspace, contacts=gone)
     return gone
 
 
@@ -69,6 +73,19 @@ async def deleted_hashes(tx: Tx, *, workspace: WorkspaceId, contacts: Sequence[C
         contacts,
     )
     return {ContactId(row["contact_id"]): row["address_hash"] for row in rows}
+
+
+async def deleted_contact(
+    tx: Tx, *, workspace: WorkspaceId, email: str, keys: Keyring
+) -> tuple[ContactId, datetime] | None:
+    """Who had this normalised address and was deleted lately (see `KEPT`), and when; None if nobody did."""
+    row = await tx.fetchrow(
+        """SELECT contact_id, at FROM deleted_contacts WHERE workspace_id = $1 AND address_hash = $2
+           ORDER BY at DESC, contact_id DESC LIMIT 1""",
+        workspace,
+        address_hash(address_key(keys), email),
+    )
+    return None if row is None else (ContactId(row["contact_id"]), row["at"])
 
 
 async def forget_deleted(tx: Tx, *, now: datetime) -> int:

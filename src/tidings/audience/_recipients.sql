@@ -6,6 +6,10 @@ SELECT c.id AS contact_id,
        chosen.by_segment,
        CASE
            WHEN s.reason IS NOT NULL THEN 'suppressed:' || s.reason
+           WHEN EXISTS (SELECT FROM suppressions AS y WHERE y.workspace_id = $1 AND y.domain IS NOT NULL)
+                AND split_part(c.email, '@', -1) IN (
+                    SELECT y.domain FROM suppressions AS y WHERE y.workspace_id = $1 AND y.domain IS NOT NULL)
+               THEN 'suppressed:domain'
            WHEN c.status <> 'active' THEN 'status:' || c.status
            WHEN chosen.by_segment AND c.address_hash IN (  -- whoever is on the list has a subscription that says it
                SELECT k.address_hash FROM list_suppressions AS k

@@ -1,7 +1,11 @@
 -- What is known of an address: its contact, why it is suppressed, and its subscriptions to these lists.
 -- $1 workspace, $2 address, $3 its hash, $4 lists
 SELECT c.id AS contact_id,
-       coalesce(s.reason::text, CASE WHEN c.status <> 'active' THEN c.status::text END) AS reason,
+       CASE  -- the strongest: somebody of the workspace shut the whole domain out, which no confirming lifts
+           WHEN s.reason IS DISTINCT FROM 'complained' AND EXISTS (
+               SELECT FROM suppressions AS y WHERE y.workspace_id = $1 AND y.domain = split_part($2, '@', -1)) THEN 'manual'
+           ELSE coalesce(s.reason::text, CASE WHEN c.status <> 'active' THEN c.status::text END)
+       END AS reason,
        b.list_ids,
        b.statuses
 FROM (SELECT) AS one

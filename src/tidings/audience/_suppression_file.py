@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from tidings.audience._addresses import normalise_email
+from tidings.audience._addresses import normalise_suppressed
+from tidings.audience._export_sql import plain_again
 from tidings.audience._states import SuppressionReason
-from tidings.audience._suppressions import ToSuppress
+from tidings.audience._suppressions import ToSuppress, domain_problem
 from tidings.core.errors import Invalid
+from tidings.core.ids import ListId
 
 ROWS_LIMIT = 1_000_000
 _LINE_LIMIT = 64 * 1024
@@ -38,11 +40,19 @@ class Rows:
     size: int = 0
 
 
-def read_addresses(file: BinaryIO, *, reason: SuppressionReason, detail: str, batch: int) -> Iterator[Rows]:
+def read_addresses(
+    file: BinaryIO,
+    *,
+    reason: SuppressionReason,
+    detail: str,
+    batch: int,
+    list: ListId | None = None,  # noqa: A002 - it is one
+) -> Iterator[Rows]:
     """The rows of a file, so many at a time; `reason` and `detail` are of those that say nothing of it themselves.
 
     UTF-8 with or without a byte-order mark; comma, semicolon or tab between columns; a first line that names an `email`
-    column, with `reason` and `detail` beside it if need be, or no such line and the address in the first column.
+    column, with `reason` and `detail` beside it if need be, or no such line and the address in the first column. A row may
+    have a whole domain (`@example.com`) where they go on no single `list`.
     Raises Invalid when there are more than `ROWS_LIMIT` rows, at the first one too many.
     """
     lines = _lines(file)
@@ -73,7 +83,7 @@ def read_addresses(file: BinaryIO, *, reason: SuppressionReason, detail: str, ba
             raise Invalid.at(
                 "file", f"has more than {ROWS_LIMIT:,} rows; what came before was taken: send the rest apart"
             )
-        _take(taken, row, rows.line_num, columns, reason, detail)
+        _take(taken, row, rows.line_num, columns, reason, detail, list)
         if taken.size >= batch:
             yield taken
             taken = Rows()
@@ -88,6 +98,7 @@ def _take(
     columns: tuple[int, int | None, int | None],
     reason: SuppressionReason,
     detail: str,
+    list: ListId | None,  # noqa: A002
 ) -> None:
     taken.size += 1
     at, reason_at, detail_at = columns
@@ -106,7 +117,11 @@ def _take(
             taken.problems.append(RowProblem(line, "reason", word[:200], f"must be one of {known}, or empty"))
             return
     own = row[detail_at].strip() if detail_at is not None and detail_at < len(row) else ""
-    taken.addresses.append(ToSuppress(email, reason, own[:_DETAIL_LIMIT].replace("\0", "") or detail))
+    one = ToSuppress(email, reason, own[:_DETAIL_LIMIT].replace("\0", "") or detail)
+    if problem := domain_problem(one, list):
+        taken.problems.append(RowProblem(line, "email", told[:200], problem[1]))
+        return
+    taken.addresses.append(one)
 
 
 def _clean(told: str) -> str:
@@ -114,13 +129,13 @@ def _clean(told: str) -> str:
         raise Invalid.at("email", "is missing")
     if "\ufffd" in told:
         raise Invalid.at("email", "is not UTF-8, or holds the character NUL")
-    return normalise_email(told)
+    return normalise_suppressed(plain_again(told))  # an export of ours has an apostrophe before an @
 
 
 def _header(row: list[str]) -> tuple[int, int | None, int | None] | None:
     """Which columns hold the address, the reason and the detail; None if this row is no header."""
     names = [cell.strip() for cell in row]
-    if any("@" in name for name in names):
+    if any("@" in name for name in names):  # an address, or a domain
         return None
     # The likeliest name first: a column named `address` may be a street where there is one named `email`.
     at = next(

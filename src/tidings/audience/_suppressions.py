@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from tidings.accounts import Principal, audit
-from tidings.audience._addresses import address_hash, address_key, normalise_email
+from tidings.audience._addresses import address_hash, address_key, normalise_email, normalise_suppressed
 from tidings.audience._leaving import announce_withdrawn
 from tidings.audience._states import SuppressionReason
 from tidings.core.crypto import Keyring
@@ -21,6 +21,15 @@ _LOCK_LIST = "SELECT true FROM lists WHERE workspace_id = $1 AND id = $2 FOR UPD
 
 _LOCK_PEOPLE = """
 SELECT FROM contacts WHERE workspace_id = $1 AND email = ANY ($2::text[]) ORDER BY id FOR NO KEY UPDATE
+"""
+
+# Read in the index of search. Of a domain that most have these are many; each is told to the workers.
+_PEOPLE_OF_DOMAINS = """
+SELECT c.id
+FROM unnest($2::text[]) AS t (address)
+CROSS JOIN LATERAL (
+    SELECT id FROM contacts WHERE workspace_id = $1 AND email LIKE '%' || t.address AND status = 'active'
+) AS c
 """
 
 _HIGHEST = 2**63 - 1
@@ -41,7 +50,8 @@ class ConsentRequired(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """An address that is not to be mailed: anywhere, or through `list_id`. `email` is None once the address was erased."""
+    """An address that is not to be mailed: anywhere, or through `list_id`. `email` is None once the address was erased, and
+    `@example.com` for a whole domain."""
 
     id: int
     email: str | None
@@ -54,7 +64,7 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class ToSuppress:
-    """An address, normalised, and why: `detail` in words."""
+    """An address or `@domain`, normalised, and why: `detail` in words."""
 
     email: str
     reason: SuppressionReason = SuppressionReason.MANUAL
@@ -88,13 +98,14 @@ class Wanted:
     until: datetime | None = None
 
 
-def clean_emails(emails: Sequence[str]) -> list[str]:
-    """Normalised, each once. Raises Invalid naming each at fault as `emails[3]`."""
+def clean_emails(emails: Sequence[str], *, domains: bool = False) -> list[str]:
+    """Normalised, each once; with `domains` also `@example.com`. Raises Invalid naming each at fault as `emails[3]`."""
+    normalise = normalise_suppressed if domains else normalise_email
     clean: dict[str, None] = {}
     problems: list[FieldProblem] = []
     for position, email in enumerate(emails):
         try:
-            clean[normalise_email(email)] = None
+            clean[normalise(email)] = None
         except Invalid as error:
             problems.append(FieldProblem(f"emails[{position}]", error.fields[0].message))
     if problems:
@@ -114,8 +125,13 @@ async def suppress_addresses(
 ) -> Suppressed:
     """Never mail these addresses again, anywhere or through one list; contacts or not. A stronger reason that is there stays.
 
-    Raises Invalid if the list does not exist. The caller writes the audit entry.
+    A whole domain (`@example.com`, not those below it) is suppressed everywhere and by hand: its contacts keep their status,
+    and are left out when something is sent. Raises Invalid for one that is not, and if the list does not exist. The caller
+    writes the audit entry.
     """
+    for one in addresses:
+        if problem := domain_problem(one, list):
+            raise Invalid.at(*problem)
     if list is not None and not await tx.fetchval(_LOCK_LIST, workspace, list):
         raise Invalid.at("list_id", f"there is no list {public_id('list', list)}")
     once = {one.email: one for one in sorted(addresses, key=lambda one: _STRENGTH[one.reason])}
@@ -135,6 +151,8 @@ async def suppress_addresses(
         *([] if list is None else [list]),
     )
     withdrawn = [ContactId(row["withdrawn"]) for row in rows if row["withdrawn"] is not None]
+    if domains := [row["email"] for row in rows if row["email"].startswith("@") and row["outcome"] != "already"]:
+        withdrawn += [ContactId(row["id"]) for row in await tx.fetch(_PEOPLE_OF_DOMAINS, workspace, domains)]
     await announce_withdrawn(tx, workspace=workspace, contacts=withdrawn)
     outcomes = [row["outcome"] for row in rows]
     return Suppressed(
@@ -142,6 +160,17 @@ async def suppress_addresses(
         *(outcomes.count(word) for word in ("added", "raised", "already")),
         withdrawn=withdrawn,
     )
+
+
+def domain_problem(one: ToSuppress, list: ListId | None) -> tuple[str, str] | None:  # noqa: A002 - it is one
+    """Which field of a whole domain is wrong, and why."""
+    if not one.email.startswith("@"):
+        return None
+    if list is not None:
+        return "list_id", f"a whole domain ({one.email}) is suppressed everywhere, not on one list: leave the list out"
+    if one.reason is not SuppressionReason.MANUAL:
+        return "reason", f"a whole domain ({one.email}) is suppressed by hand: its reason is manual"
+    return None
 
 
 async def list_suppressions(

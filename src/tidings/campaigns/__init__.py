@@ -23,7 +23,7 @@ from tidings.campaigns._control import cancel, follow_sends, pause, resume, retr
 from tidings.campaigns._errors import CampaignNotFound, WrongState
 from tidings.campaigns._launch import launch, launch_due
 from tidings.campaigns._report import Counts, Progress, Rates, Speedometer, counts_of, of_sends, progress_of, rates_of
-from tidings.campaigns._why import Explanation, Reason, Why, explain
+from tidings.campaigns._why import Explanation, Reason, Why, explain, explain_address
 
 __all__ = [
     "TOP",
@@ -50,6 +50,7 @@ __all__ = [
     "delete_campaign",
     "duplicate_campaign",
     "explain",
+    "explain_address",
     "follow_sends",
     "get_campaign",
     "launch",

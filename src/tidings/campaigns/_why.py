@@ -1,13 +1,14 @@
 """Why did someone get a campaign, or not? From what is on record, and where it is silent, from where they stand now."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from tidings import audience, delivery
 from tidings.audience import Belonging, SubscriptionStatus
 from tidings.campaigns._campaign import Campaign, get_campaign
+from tidings.core.crypto import Keyring
 from tidings.core.db import Tx
 from tidings.core.ids import CampaignId, ContactId, WorkspaceId, public_id
 from tidings.delivery import DeliveryState, Recipient
@@ -25,7 +26,9 @@ class Why(StrEnum):
     NUMBERING = "numbering"
     """It was launched a moment ago, and its recipients are still being numbered."""
     UNKNOWN_CONTACT = "unknown_contact"
-    """There is no such contact now: never was, or was deleted."""
+    """There is no such contact now: never was, or was deleted; of a deleted one no address is kept."""
+    MERGED = "merged"
+    """They were merged into another contact; what follows is about that one."""
     CREATED_LATER = "created_later"
     """They became a contact after the recipients had been numbered."""
     EXCLUDED_BY_LIST = "excluded_by_list"
@@ -43,7 +46,7 @@ class Why(StrEnum):
     NOT_IN_SEGMENTS = "not_in_segments"
     """They are in none of the segments that it goes to."""
     SUPPRESSED = "suppressed"
-    """Their address is never to be mailed."""
+    """Their address, or every one of its domain, is never to be mailed."""
     STATUS = "status"
     """They left everything, complained, or their address died."""
     CHANGED_SINCE = "changed_since"
@@ -62,9 +65,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What became of one person in a campaign. `recipient` is None if they were not in its audience."""
+    """What became of one person in a campaign. `recipient` is None if they were not in its audience, `contact` if the address
+    is no contact's."""
 
-    contact: ContactId
+    contact: ContactId | None
     email: str | None
     recipient: Recipient | None
     reasons: list[Reason]
@@ -81,6 +85,12 @@ async def explain(
     if found is not None:
         return Explanation(contact, found.email, found, [_became(found)])
     stand = await audience.belonging(tx, workspace=workspace, audience=of.audience, contact=contact, now=now)
+    if (
+        stand is None
+        and (merged := await audience.merged_contact(tx, workspace=workspace, contact=contact)) is not None
+    ):
+        told = await explain(tx, workspace=workspace, campaign=campaign, contact=merged.into, now=now)
+        return replace(told, reasons=[_merged(merged), *told.reasons])
     if stand is None:
         text = f"there is no contact {public_id('contact', contact)}: deleted, or never there"
         return Explanation(contact, None, None, [Reason(Why.UNKNOWN_CONTACT, text)])
@@ -89,6 +99,35 @@ async def explain(
         counts = await delivery.send_counts(tx, workspace=workspace, sends=[of.send_id])
         numbered = counts[of.send_id].started_at if of.send_id in counts else None
     return Explanation(contact, stand.email, None, list(_reasons(of, stand, numbered)))
+
+
+async def explain_address(
+    tx: Tx, *, workspace: WorkspaceId, campaign: CampaignId, email: str, keys: Keyring, now: datetime
+) -> Explanation:
+    """The same of whoever has this normalised address, or had it before a merge. Raises CampaignNotFound, SegmentInvalid."""
+    found = await audience.list_contacts(tx, workspace=workspace, email=email, limit=1)
+    if found:
+        return await explain(tx, workspace=workspace, campaign=campaign, contact=found[0].id, now=now)
+    merged = await audience.merged_contact(tx, workspace=workspace, email=email)
+    if merged is not None:
+        told = await explain(tx, workspace=workspace, campaign=campaign, contact=merged.contact, now=now)
+        of_old_id = any(reason.code is Why.MERGED for reason in told.reasons)
+        return told if of_old_id else replace(told, reasons=[_merged(merged), *told.reasons])
+    await get_campaign(tx, workspace=workspace, campaign=campaign)
+    reasons = [
+        Reason(Why.UNKNOWN_CONTACT, f"{email} is no contact: never was, or was deleted, of which no address is kept")
+    ]
+    for address, name in ((email, "address"), (f"@{email.rpartition('@')[2]}", "domain")):
+        wanted = audience.Wanted(email=address)
+        if of_it := await audience.list_suppressions(tx, workspace=workspace, wanted=wanted, keys=keys, limit=1):
+            kind = "domain" if name == "domain" else of_it[0].reason
+            reasons.append(Reason(Why.SUPPRESSED, _SKIPPED[f"suppressed:{kind}"]))
+    return Explanation(None, email, None, reasons)
+
+
+def _merged(merged: audience.Merged) -> Reason:
+    old, new = public_id("contact", merged.contact), public_id("contact", merged.into)
+    return Reason(Why.MERGED, f"{merged.email} was {old}, which was merged into {new} at {_at(merged.at)}")
 
 
 def _became(found: Recipient) -> Reason:
@@ -116,6 +155,7 @@ _SKIPPED = {
     "suppressed:manual": "the address was suppressed by hand",
     "suppressed:unsubscribed": "the address is suppressed because its owner left",
     "suppressed:complained": "the address is suppressed because its owner called a message spam",
+    "suppressed:domain": "every address of its domain is suppressed",
     "status:bounced": "the address bounced",
     "status:unsubscribed": "they left",
     "status:complained": "they called a message spam",
@@ -144,6 +184,8 @@ def _reasons(of: Campaign, stand: Belonging, numbered: datetime | None) -> Itera
         yield Reason(Why.CHANGED_SINCE, "they belong to the audience now, but did not when the campaign was launched")
     elif stand.suppressed is not None:
         yield Reason(Why.SUPPRESSED, _SKIPPED[f"suppressed:{stand.suppressed}"])
+    elif stand.domain_suppressed:
+        yield Reason(Why.SUPPRESSED, _SKIPPED["suppressed:domain"])
     elif stand.status is not audience.ContactStatus.ACTIVE:
         yield Reason(Why.STATUS, _SKIPPED[f"status:{stand.status}"])
     elif stand.objection is not None:

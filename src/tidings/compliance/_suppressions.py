@@ -54,7 +54,7 @@ async def import_suppressions(
     a crash stays done, and the same file again does the rest. Raises Invalid if there is no such list, or too many rows.
     """
     done = SuppressionImport()
-    rows = audience.read_addresses(file, reason=reason, detail=detail, batch=_BATCH)
+    rows = audience.read_addresses(file, reason=reason, detail=detail, batch=_BATCH, list=list)
     if list is not None:
         async with db.connection() as connection:
             if await audience.missing_lists(connection, workspace=workspace, lists=[list]):

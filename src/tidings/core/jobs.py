@@ -5,17 +5,19 @@ database says is done. A job is a name and a small payload; what it works on is 
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from datetime import timedelta
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import asyncpg
 import orjson
 from pgqueuer import AsyncpgDriver, DatabaseRetryEntrypointExecutor, Job, Queries, QueueManager, RetryRequested
 from pgqueuer.executors import EntrypointExecutorParameters
 
-from tidings.core.db import Database, Tx
+from tidings.core.db import LOST, Database, Tx
 from tidings.core.loops import RETRYABLE
 
 _log = logging.getLogger(__name__)
@@ -30,6 +32,16 @@ _ATTEMPTS = 20
 """Tries of a job that fails, with growing pauses up to a minute, before it is kept aside as failed."""
 
 _AT_ONCE = 2
+
+_ANSWER_SECONDS = 20.0
+"""The queue's statements take milliseconds: what is not answered in this time will not be."""
+
+_LAST_WORDS_SECONDS = 5.0
+
+_PUT_BACK = """
+UPDATE pgqueuer SET status = 'queued', execute_after = now(), updated = now(), queue_manager_id = NULL
+WHERE status = 'picked' AND queue_manager_id = ANY ($1::uuid[])
+"""
 
 
 class _OurConnection(AsyncpgDriver):
@@ -53,21 +65,72 @@ async def enqueue(tx: Tx, *, job: str, payload: Mapping[str, Any]) -> None:
 async def run_jobs(db: Database, stop: asyncio.Event, *, jobs: Mapping[str, Handler]) -> None:
     """Run queued jobs by name until `stop`, through every outage of the database. Any number of processes may.
 
-    At the stop, or when cancelled, handlers are cancelled and their jobs queued anew.
+    At the stop, when cancelled, and when the queue's connection is lost, handlers are cancelled and their jobs queued anew.
     """
+    abandoned: list[UUID] = []
     while not stop.is_set():
         try:
-            await _work(db, stop, jobs)
+            await _work(db, stop, jobs, abandoned)
         except RETRYABLE as error:
             _log.warning("jobs: trying again: %s", error)
             await asyncio.sleep(0.2)
 
 
-async def _work(db: Database, stop: asyncio.Event, jobs: Mapping[str, Handler]) -> None:
+class _WatchedConnection(AsyncpgDriver):
+    """Says when its connection is lost: the library would go on until the jobs it has are done, and could not note that."""
+
+    def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        super().__init__(connection)
+        self.lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: self.lost.set())
+
+    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
+        """As the library's own."""
+        with self._watched():
+            return await super().fetch(query, *args)
+
+    async def execute(self, query: str, *args: object) -> str:
+        """As the library's own."""
+        with self._watched():
+            return await super().execute(query, *args)
+
+    async def notify(self, channel: str, payload: str) -> None:
+        """As the library's own."""
+        with self._watched():
+            await super().notify(channel, payload)
+
+    @contextlib.contextmanager
+    def _watched(self) -> Generator[None]:
+        try:
+            yield
+        except LOST:  # also an answer that took `_ANSWER_SECONDS`: the other side is frozen, or the network is gone
+            self.lost.set()
+            raise
+
+
+async def _work(db: Database, stop: asyncio.Event, jobs: Mapping[str, Handler], abandoned: list[UUID]) -> None:
     # A connection of its own, without our JSON codecs: the library passes and expects JSON as text.
-    connection = await asyncpg.connect(db.url)
+    connection = await asyncpg.connect(db.url, timeout=_ANSWER_SECONDS, command_timeout=_ANSWER_SECONDS)
+    try:
+        # What was at work when the last connection was lost; the library could not put it back, and it need not
+        # wait for `_HEARTBEAT`.
+        await connection.execute(_PUT_BACK, abandoned)
+        abandoned.clear()
+        driver = _WatchedConnection(connection)
+        manager = QueueManager(Queries(driver))
+        abandoned.append(manager.queue_manager_id)
+        ended = await _run(manager, driver.lost, stop, jobs)
+    finally:
+        connection.terminate()
+    if not stop.is_set():
+        raise asyncpg.InterfaceError(f"the job queue's connection ended: {ended}") from ended
+
+
+async def _run(
+    manager: QueueManager, lost: asyncio.Event, stop: asyncio.Event, jobs: Mapping[str, Handler]
+) -> BaseException | None:
+    """Run jobs until the stop, or until the connection is lost; returns what ended it."""
     closing = asyncio.Event()
-    manager = QueueManager(Queries(AsyncpgDriver(connection)))
     for name, handler in jobs.items():
         parameters = EntrypointExecutorParameters(0, _entry(handler, closing), on_failure="hold")
         executor = DatabaseRetryEntrypointExecutor(parameters, max_attempts=_ATTEMPTS, max_delay=timedelta(minutes=1))
@@ -81,20 +144,18 @@ async def _work(db: Database, stop: asyncio.Event, jobs: Mapping[str, Handler]) 
             shutdown_on_listener_failure=True,
         )
     )
-    stopping = asyncio.ensure_future(stop.wait())
+    waiting = [asyncio.ensure_future(event.wait()) for event in (stop, lost)]
     try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, *waiting}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        stopping.cancel()
+        for wait in waiting:
+            wait.cancel()
         closing.set()
         manager.shutdown.set()
-        # Its last statements put unfinished jobs back; without them they would wait for `_HEARTBEAT`.
-        await asyncio.wait({working}, timeout=5)
+        # Its last statements put unfinished jobs back; without them they would wait for the next connection.
+        await asyncio.wait({working}, timeout=_LAST_WORDS_SECONDS)
         working.cancel()
-        connection.terminate()
-    ended = (await asyncio.gather(working, return_exceptions=True))[0]
-    if not stop.is_set():
-        raise asyncpg.InterfaceError(f"the job queue's connection ended: {ended}") from ended
+    return (await asyncio.gather(working, return_exceptions=True))[0]
 
 
 def _entry(handler: Handler, closing: asyncio.Event) -> Callable[[Job], Awaitable[None]]:

@@ -9,6 +9,10 @@ SELECT d.n, d.contact_id, c.email, c.first_name, c.last_name, c.phone, c.languag
                SELECT FROM contact_merges AS m WHERE m.workspace_id = d.workspace_id AND m.merged_id = d.contact_id
            ) THEN 'merged' ELSE 'erased' END
            WHEN s.address_hash IS NOT NULL THEN 'suppressed:' || s.reason
+           WHEN EXISTS (SELECT FROM suppressions AS y WHERE y.workspace_id = $1 AND y.domain IS NOT NULL)
+                AND split_part(c.email, '@', -1) IN (
+                    SELECT y.domain FROM suppressions AS y WHERE y.workspace_id = $1 AND y.domain IS NOT NULL)  -- asked once; nearly nobody has any
+               THEN 'suppressed:domain'
            WHEN c.status <> 'active' THEN 'status:' || c.status
            WHEN d.by_segment THEN (  -- as _recipients.py has it
                SELECT CASE

@@ -9,6 +9,10 @@ SELECT d.n, coalesce(m.contact_id, 0) AS contact_id, m.to_email, m.first_name, m
            WHEN s.reason NOT IN ('unsubscribed', 'bounced') OR (s.reason = 'bounced' AND m.kind <> 'confirmation')
                 OR (s.reason = 'unsubscribed' AND m.kind = 'marketing')
                THEN 'suppressed:' || s.reason
+           WHEN EXISTS (SELECT FROM suppressions AS y WHERE y.workspace_id = $1 AND y.domain IS NOT NULL)
+                AND split_part(m.to_email, '@', -1) IN (
+                    SELECT y.domain FROM suppressions AS y WHERE y.workspace_id = $1 AND y.domain IS NOT NULL)
+               THEN 'suppressed:domain'
            WHEN c.status = 'complained' OR (c.status = 'bounced' AND m.kind <> 'confirmation')
                 OR (c.status = 'unsubscribed' AND m.kind = 'marketing')
                THEN 'status:' || c.status

@@ -4,6 +4,7 @@ Owns: events, rollups, engagements, event_sources, contact_activity, contact_rec
 a message or a contact is told here.
 """
 
+from tidings.events._forget import forget_people
 from tidings.events._hand_over import hand_over
 from tidings.events._once import record_once
 from tidings.events._partitions import ensure_partitions
@@ -28,6 +29,7 @@ __all__ = [
     "SendEngagement",
     "contact_engagement",
     "ensure_partitions",
+    "forget_people",
     "hand_over",
     "record",
     "record_once",

@@ -15,9 +15,10 @@ from typing import Any, BinaryIO, cast
 
 import orjson
 
-from tidings.audience._imports._check import Checked, Checker, Plan
+from tidings.audience._imports._check import Checker
 from tidings.audience._imports._formats import FileFormat
 from tidings.audience._imports._open import open_table
+from tidings.audience._imports._plan import Checked, Plan
 from tidings.audience._imports._protocol import BATCH, Framed, frame, read_frame
 from tidings.audience._imports._tables import Rows, Table, storable
 from tidings.core.errors import Invalid

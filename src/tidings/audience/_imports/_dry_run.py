@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 from typing import Any
 
-from tidings.audience._imports._check import Plan
 from tidings.audience._imports._formats import FileFormat
+from tidings.audience._imports._plan import Plan
 from tidings.audience._imports._reader import read_checked, stored_pieces
 from tidings.audience._imports._stage import PLANS, stage
 from tidings.audience._imports._states import Import
@@ -26,7 +26,10 @@ SELECT r.address_hash, k.status IS NOT NULL,
        coalesce(k.status <> 'active', EXISTS (
            SELECT FROM (SELECT address_hash FROM suppressions  -- see _new.sql
                         WHERE workspace_id = $1 AND address_hash >= r.address_hash ORDER BY address_hash LIMIT 1) AS s
-           WHERE s.address_hash = r.address_hash)),
+           WHERE s.address_hash = r.address_hash))
+       OR (EXISTS (SELECT FROM suppressions AS y WHERE y.workspace_id = $1 AND y.domain IS NOT NULL)
+           AND split_part(r.email, '@', -1) IN (
+               SELECT y.domain FROM suppressions AS y WHERE y.workspace_id = $1 AND y.domain IS NOT NULL)),
        coalesce(r.status, '') IN ('unsubscribed', 'bounced', 'complained')
 FROM import_rows AS r
 LEFT JOIN LATERAL (
@@ -66,7 +69,7 @@ async def dry_run(db: Database, key: bytes, *, workspace: WorkspaceId, job: Impo
             for row_no, line, field, message, _ in batch.rejects[: _PROBLEMS_KEPT - len(problems)]:
                 problems.append({"row": row_no, "line": line, "field": field, "message": message})
             if batch.people:
-                await stage(tx, batch.data)
+                await stage(tx, batch.data, left=bool(batch.left))
                 await tx.execute(_LOOK_UP, workspace)
                 await tx.execute("TRUNCATE pg_temp.import_rows")
             await asyncio.sleep(0)

@@ -9,10 +9,11 @@ from typing import Any
 
 import orjson
 
-from tidings.audience._imports._check import Checked, Checker, Plan
+from tidings.audience._imports._check import Checker
 from tidings.audience._imports._child import checked_batches, look_at
 from tidings.audience._imports._formats import FileFormat
 from tidings.audience._imports._open import open_table
+from tidings.audience._imports._plan import Checked, Plan
 from tidings.audience._imports._protocol import BATCH, frame, frame_length
 from tidings.audience._imports._tables import BrokenFile
 from tidings.core.db import Database

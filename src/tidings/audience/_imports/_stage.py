@@ -1,12 +1,12 @@
 """The staging table: rows of one batch, in a connection's own temporary table that each commit empties."""
 
-from tidings.audience._imports._check import STAGED
+from tidings.audience._imports._plan import STAGED
 from tidings.core.db import Tx
 
 STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS import_rows (
     email text, address_hash bytea, first_name text, last_name text, phone text, language text, time_zone text,
-    tags text[], attributes jsonb, status text
+    tags text[], attributes jsonb, status text, left_lists text[]
 ) ON COMMIT DELETE ROWS
 """
 
@@ -19,10 +19,16 @@ SET LOCAL work_mem = '16MB'; SET LOCAL jit = off; SET LOCAL max_parallel_workers
 even in an empty table, which the statement itself fills."""
 
 
-async def stage(tx: Tx, data: bytes) -> None:
-    """Put checked rows into the staging table."""
+async def stage(tx: Tx, data: bytes, *, left: bool) -> None:
+    """Put checked rows into the staging table; `left`: with the names of the lists that people left behind them."""
     await tx.execute(STAGE)
-    await tx.copy_to_table("import_rows", source=_once(data), columns=STAGED, schema_name="pg_temp", format="text")
+    await tx.copy_to_table(
+        "import_rows",
+        source=_once(data),
+        columns=(*STAGED, "left_lists") if left else STAGED,
+        schema_name="pg_temp",
+        format="text",
+    )
 
 
 async def _once(data: bytes):

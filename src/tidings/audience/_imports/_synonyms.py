@@ -151,7 +151,7 @@ SOURCES: dict[str, dict[str, str]] = {
         "attributes": "attributes",
         "lists": "ignore",
         "pending_lists": "ignore",
-        "unsubscribed_lists": "ignore",
+        "unsubscribed_lists": "unsubscribed_lists",
         "created_at": "ignore",
         "updated_at": "ignore",
     },

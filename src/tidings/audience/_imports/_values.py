@@ -93,6 +93,26 @@ def split_tags(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag for tag in tags if tag))
 
 
+def read_list_names(cell: Any) -> list[str]:
+    """Names of lists that somebody left: in one cell with commas between them, quoted as in a row of CSV where need be; or
+    as our JSON exports have it, where only those count that were left. Raises ValueError."""
+    if isinstance(cell, list):
+        if not all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in cell):
+            raise ValueError("must be a list of objects with name and status")
+        names = [one["name"] for one in cell if one.get("status") == "unsubscribed"]
+    elif isinstance(cell, str):
+        try:
+            names = next(csv.reader([cell], skipinitialspace=True, strict=True), [])
+        except csv.Error as error:
+            raise ValueError(f"must be names of lists with commas between them: {error}") from None
+    else:
+        raise ValueError("must be names of lists with commas between them")  # noqa: TRY004 - as all that is wrong with a cell
+    names = [*dict.fromkeys(name.strip() for name in names if name.strip())]
+    if any(len(name) > 255 or not name.isprintable() for name in names):
+        raise ValueError("must be names of lists: up to 255 printable characters each")
+    return names
+
+
 def coercion(type_: str | None, choices: Sequence[str]) -> Callable[[Any], Any]:
     """What turns a cell into the JSON value of a field of this type. It raises ValueError saying how to mend the cell."""
     if type_ == "choice" and choices:

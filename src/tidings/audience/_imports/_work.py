@@ -14,14 +14,14 @@ import orjson
 
 from tidings.audience._addresses import address_key
 from tidings.audience._declared_fields import declared_fields
-from tidings.audience._imports._check import OUT, Checked, Plan
 from tidings.audience._imports._dry_run import dry_run
 from tidings.audience._imports._formats import FileFormat
 from tidings.audience._imports._mapping import Column, written_here
+from tidings.audience._imports._plan import OUT, Checked, Plan
 from tidings.audience._imports._reader import ReaderFault, read_checked, stored_pieces
 from tidings.audience._imports._stage import PLANS, stage
 from tidings.audience._imports._states import JOB, Import, ImportStatus, get_import
-from tidings.audience._leaving import suppress
+from tidings.audience._leaving import announce_withdrawn, suppress
 from tidings.audience._tags import register_tags
 from tidings.core.clock import utc_now
 from tidings.core.crypto import Keyring
@@ -57,6 +57,15 @@ WHERE c.email = r.email AND r.status = ANY ($2::text[])
 ORDER BY c.id
 """
 
+_LEAVING = """
+SELECT c.id
+FROM import_rows AS r
+CROSS JOIN LATERAL (
+    SELECT id, email FROM contacts WHERE workspace_id = $1 AND email >= r.email ORDER BY email LIMIT 1
+) AS c
+WHERE c.email = r.email AND r.left_lists IS NOT NULL
+"""
+
 _KNOWN_OUT = """
 SELECT count(*)::integer
 FROM import_rows AS r
@@ -64,6 +73,19 @@ CROSS JOIN LATERAL (
     SELECT email, status FROM contacts WHERE workspace_id = $1 AND email >= r.email ORDER BY email LIMIT 1
 ) AS c
 WHERE c.email = r.email AND c.status <> 'active'
+"""
+
+
+_OF_DOMAINS = """
+SELECT count(*)::integer
+FROM import_rows AS r
+CROSS JOIN LATERAL (
+    SELECT email, status FROM contacts WHERE workspace_id = $1 AND email >= r.email ORDER BY email LIMIT 1
+) AS c
+WHERE EXISTS (SELECT FROM suppressions AS y WHERE y.workspace_id = $1 AND y.domain IS NOT NULL)
+  AND split_part(r.email, '@', -1) IN (
+      SELECT y.domain FROM suppressions AS y WHERE y.workspace_id = $1 AND y.domain IS NOT NULL)
+  AND c.email = r.email AND c.status = 'active'
 """
 
 
@@ -215,7 +237,7 @@ class _Worker:
                 return False
             if row["processed"] != batch.first_row:
                 raise _Overtaken
-            await self._require_lists(tx)
+            await self._lock_lists(tx, batch.left)
             created = updated = suppressed = 0
             if batch.people:
                 created, updated, suppressed = await self._merge(tx, batch)
@@ -246,13 +268,16 @@ class _Worker:
             )
         return True
 
-    async def _require_lists(self, tx: Tx) -> None:
-        if not self._lists:
+    async def _lock_lists(self, tx: Tx, left: list[str]) -> None:
+        """Lists before people, as everywhere: those that they come on, and those that they left."""
+        if not self._lists and not left:
             return
         there = await tx.fetch(
-            "SELECT id FROM lists WHERE workspace_id = $1 AND id = ANY ($2::bigint[]) ORDER BY id FOR KEY SHARE",
+            """SELECT id FROM lists WHERE workspace_id = $1 AND (id = ANY ($2::bigint[]) OR name = ANY ($3::text[]))
+               ORDER BY id FOR KEY SHARE""",
             self._of[0],
             self._lists,
+            left,
         )
         if gone := set(self._lists) - {row["id"] for row in there}:
             named = ", ".join(public_id("list", id_) for id_ in sorted(gone))
@@ -262,7 +287,7 @@ class _Worker:
         """Merge into contacts and put on the lists; returns how many were created, changed, and are out."""
         workspace, now, job = self._of[0], utc_now(), self._job
         await tx.execute(PLANS)
-        await stage(tx, batch.data)
+        await stage(tx, batch.data, left=bool(batch.left))
         if batch.tags or job.tags:
             await register_tags(tx, workspace=workspace, names=[*job.tags, *batch.tags], now=now)
         counts = await tx.fetchrow(sql(__package__, "_new"), workspace, now, job.tags)
@@ -277,12 +302,23 @@ class _Worker:
         if self._lists and created < batch.people:
             known = [row["id"] for row in await tx.fetch(sql(__package__, "_unlocked"), workspace, self._lists)]
             await tx.execute(_LOCK, workspace, known)
+        if batch.left:
+            await self._leave_lists(tx)
         for list_id in self._lists:
             await tx.execute(sql(__package__, "_subscribe"), workspace, list_id, now)
         if batch.out:
             await self._take_out(tx)
             suppressed = await tx.fetchval(_KNOWN_OUT, workspace)
-        return created, updated, suppressed
+        return created, updated, suppressed + await tx.fetchval(_OF_DOMAINS, workspace)
+
+    async def _leave_lists(self, tx: Tx) -> None:
+        """Who left a list where they come from has left the one of this name here. They are not put on it below."""
+        workspace = self._of[0]
+        known = [row["id"] for row in await tx.fetch(_LEAVING, workspace)]
+        await tx.execute(_LOCK, workspace, known)
+        rows = await tx.fetch(sql(__package__, "_leave_lists"), workspace, utc_now())
+        gone = list(dict.fromkeys(ContactId(row["contact_id"]) for row in rows))
+        await announce_withdrawn(tx, workspace=workspace, contacts=gone)
 
     async def _take_out(self, tx: Tx) -> None:
         """Who is out where they come from is out here: status, suppression, every subscription."""

@@ -28,6 +28,16 @@ SELECT count(*) AS contacts, count(*) - count(u.id) AS mailable
 FROM ({{members}}) AS m {_UNMAILABLE} ON u.id = m.id
 """  # noqa: S608 - our own words
 
+# Whole domains are suppressed in hardly any workspace, and their contacts have a status like any other.
+_ANY_DOMAIN = "SELECT EXISTS (SELECT FROM suppressions WHERE workspace_id = $1 AND domain IS NOT NULL)"
+_OF_DOMAINS = """
+SELECT count(*) AS contacts
+FROM ({members}) AS m
+JOIN contacts AS c ON c.workspace_id = $1 AND c.id = m.id
+WHERE c.status = 'active' AND split_part(c.email, '@', -1) IN (
+    SELECT y.domain FROM suppressions AS y WHERE y.workspace_id = $1 AND y.domain IS NOT NULL)
+"""
+
 _IDS = "SELECT c.id FROM"
 _BOTH = "SELECT count(*) AS contacts, count(*) FILTER (WHERE c.status = 'active') AS mailable FROM"
 _READS_CONTACTS = re.compile(r"\bc\.(?!id\b|workspace_id\b)")
@@ -58,12 +68,14 @@ async def count_segment(tx: Tx, *, workspace: WorkspaceId, members: Fragment, qu
     Raises SegmentTooSlow.
     """
     try:
-        row = await _within(tx, EXACT_MS if quick else _LIMIT_MS, _counting(members.sql), workspace, *members.values)
+        contacts, mailable = await _counted(
+            tx, EXACT_MS if quick else _LIMIT_MS, workspace, members.sql, members.values
+        )
     except asyncpg.QueryCanceledError:
         if not quick:
             raise SegmentTooSlow("counting took too long; ask for less at once, or for an estimate") from None
         return await _estimate(tx, workspace, members)
-    return SegmentCount(row["contacts"], row["mailable"], exact=True, error=0)
+    return SegmentCount(contacts, mailable, exact=True, error=0)
 
 
 async def sample_segment(
@@ -89,14 +101,26 @@ async def sample_segment(
 async def _estimate(tx: Tx, workspace: WorkspaceId, members: Fragment) -> SegmentCount:
     """From a sixteenth of the contacts, chosen by a mix of their ids: the error is that of a proportion (Wald, 95 %)."""
     part = f"c.id % 1000003 * 7919 % {_PARTS} < {_SAMPLED}"
-    text = _counting(members.sql.replace("WHERE c.workspace_id = $1", f"WHERE c.workspace_id = $1 AND {part}", 1))
+    text = members.sql.replace("WHERE c.workspace_id = $1", f"WHERE c.workspace_id = $1 AND {part}", 1)
     try:
-        row = await _within(tx, _LIMIT_MS, text, workspace, *members.values)
+        contacts, mailable = await _counted(tx, _LIMIT_MS, workspace, text, members.values)
     except asyncpg.QueryCanceledError:
         raise SegmentTooSlow("even an estimate took too long; ask for less at once") from None
     share = _PARTS / _SAMPLED
-    error = math.ceil(1.96 * share * math.sqrt(max(row["contacts"], 1) * (1 - 1 / share)))
-    return SegmentCount(round(row["contacts"] * share), round(row["mailable"] * share), exact=False, error=error)
+    error = math.ceil(1.96 * share * math.sqrt(max(contacts, 1) * (1 - 1 / share)))
+    return SegmentCount(round(contacts * share), round(mailable * share), exact=False, error=error)
+
+
+async def _counted(
+    tx: Tx, milliseconds: int, workspace: WorkspaceId, members: str, values: Sequence[object]
+) -> tuple[int, int]:
+    """How many members there are, and how many of them may be mailed."""
+    row = await _within(tx, milliseconds, _counting(members), workspace, *values)
+    contacts, mailable = row["contacts"], row["mailable"]
+    if mailable and await tx.fetchval(_ANY_DOMAIN, workspace):
+        row = await _within(tx, _LIMIT_MS, _OF_DOMAINS.format(members=members), workspace, *values)
+        mailable -= row["contacts"]
+    return contacts, mailable
 
 
 def _counting(members: str) -> str:
