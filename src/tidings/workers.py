@@ -45,7 +45,7 @@ async def conduct(app: App, stop: asyncio.Event) -> None:
         every(2, conductor.finish),
         every(0.5, conductor.retry_failed),
         every(1, conductor.pause_failing),
-        every(1, conductor.gather),
+        every(1, conductor.bundle_messages),
         every(10, conductor.tidy_messages),
         every(0.2, conductor.take_notifications),
         every(0.5, conductor.cancel),
@@ -122,7 +122,7 @@ class Conductor:
         async with self._db.transaction() as tx:
             await delivery.finish_all(tx, now=utc_now())
 
-    async def gather(self) -> None:
+    async def bundle_messages(self) -> None:
         """Messages that wait in hundreds are taken a thousand at a time."""
         some = True
         while some:
@@ -191,6 +191,10 @@ class Conductor:
         while some:
             async with self._db.transaction() as tx:
                 some = await audience.forget_deleted(tx, now=utc_now()) > 0
+        some = True
+        while some:
+            async with self._db.transaction() as tx:
+                some = await audience.forget_uploads(tx, now=utc_now()) > 0
         async with self._db.transaction() as tx:
             await events.ensure_partitions(tx, now=utc_now() + timedelta(days=1))
         async with self._db.transaction() as tx:

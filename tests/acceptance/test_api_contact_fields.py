@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from api_client import Client
 
 
@@ -155,3 +157,37 @@ async def test_many_are_tagged_at_once_or_none(api: Client) -> None:
     assert (await api("POST", "/contacts/tags", told)).json == {"changed": 0}
     assert (await api("GET", f"/contacts/{ann['id']}")).json["tags"] == ["both", "new"]
     assert (await api("GET", f"/contacts/{bob['id']}")).json["tags"][-3:] == ["99", "new", "both"]
+
+
+async def test_everybody_of_a_list_or_segment_is_tagged(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidings.audience._tag_many._BATCH", 2)
+    news = (await made(api, "/lists", {"name": "News"}))["id"]
+    on = [await made(api, "/contacts", {"email": f"a{n}@example.com", "list_ids": [news]}) for n in range(4)]
+    other = await made(api, "/contacts", {"email": "b@example.com"})
+    full = await made(
+        api, "/contacts", {"email": "c@example.com", "tags": [str(n) for n in range(100)], "list_ids": [news]}
+    )
+    assert (await api("POST", f"/lists/{news}/tags", {"add": ["vip"]})).json == {
+        "contacts": 5, "changed": 4, "full": 1,
+    }  # fmt: skip
+    assert (await api("POST", f"/lists/{news}/tags", {"add": ["vip"]})).json["changed"] == 0
+    conditions = {"and": [{"field": "email", "operator": "starts_with", "value": "a"}]}
+    segment = (await made(api, "/segments", {"name": "A", "conditions": conditions}))["id"]
+    assert (await api("POST", f"/segments/{segment}/tags", {"add": ["x"], "remove": ["vip"]})).json["changed"] == 4
+    tags = {c["id"]: (await api("GET", f"/contacts/{c['id']}")).json["tags"] for c in [*on, other, full]}
+    assert [tags[c["id"]] for c in on] == [["x"]] * 4
+    assert (tags[other["id"]], len(tags[full["id"]])) == ([], 100)
+    assert (await api("POST", f"/lists/{news}/tags", {})).fields == ["add"]
+    assert (await api("POST", "/segments/segment_99/tags", {"add": ["x"]})).problem["code"] == "segment_not_found"
+
+
+async def test_a_field_that_segments_ask_for_stays(api: Client) -> None:
+    field = (await made(api, "/contact-fields", {"name": "points", "type": "number"}))["id"]
+    for name in ("points", "attributes.points"):
+        conditions = {"and": [{"not": {"and": [{"field": name, "operator": ">", "value": 1}]}}]}
+        segment = (await made(api, "/segments", {"name": name, "conditions": conditions}))["id"]
+        refused = await api("DELETE", f"/contact-fields/{field}")
+        assert (refused.status, refused.problem["code"]) == (409, "contact_field_in_use")
+        assert segment in refused.problem["detail"]
+        assert (await api("DELETE", f"/segments/{segment}")).status == 204
+    assert (await api("DELETE", f"/contact-fields/{field}")).status == 204

@@ -280,3 +280,21 @@ def test_a_statement_holds_no_text_of_strangers() -> None:
     reading = csv_reading(["attributes.'; DROP TABLE x; --"], source="true", values=[1], safe=True, bom=False)
     assert "DROP" not in reading.sql
     assert reading.values[-1] == "'; DROP TABLE x; --"
+
+
+async def test_an_export_of_what_a_search_finds(api: Client) -> None:
+    for email, name, tags in (
+        ("ann@example.com", "Änne Lee", ["vip"]),
+        ("bob@example.com", "Bob Lee", []),
+        ("lea@x.test", "", ["vip"]),
+    ):
+        await made(api, "/contacts", {"email": email, "first_name": name, "tags": tags})
+
+    async def found(query: str) -> list[str]:
+        return [row["email"] for row in rows_of((await api("GET", f"/contacts/export?{query}")).raw)]
+
+    assert await found("search=lee") == ["ann@example.com", "bob@example.com"]
+    assert await found("search=ANNE%20example") == ["ann@example.com"]
+    assert await found("search=le&tag=vip") == ["ann@example.com", "lea@x.test"]
+    assert await found("search=%25") == []
+    assert (await api("GET", "/contacts/export?search=" + "%20".join("abcdefghijk"))).fields == ["search"]

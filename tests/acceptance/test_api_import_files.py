@@ -202,3 +202,51 @@ async def imported(api: Client, file: bytes) -> bytes:
     id_ = (await api("POST", "/imports", body, Content_Type=kind)).json["id"]
     assert (await until(api, id_, "done", "failed"))["status"] == "done"
     return (await api("GET", f"/imports/{id_}/rejected")).raw
+
+
+async def test_a_repeated_upload_is_one_import(api: Client, working: None) -> None:
+    body, kind = form(FILE, {"start": True, "status": "active"})
+    first = await api("POST", "/imports", body, Content_Type=kind, Idempotency_Key="file-1")
+    assert first.status == 201, first
+    other = body.replace(b"frontier", b"elsewhere")  # a client draws another boundary each time
+    again = await api(
+        "POST", "/imports", other, Content_Type="multipart/form-data; boundary=elsewhere", Idempotency_Key="file-1"
+    )
+    assert (again.status, again.json) == (201, first.json)
+    assert (await api("GET", "/imports")).json["total"] == 1
+    await until(api, first.json["id"], "done")
+    changed, _ = form(FILE + b"x@example.com;;;;\r\n", {"start": True, "status": "active"})
+    refused = await api("POST", "/imports", changed, Content_Type=kind, Idempotency_Key="file-1")
+    assert (refused.status, refused.problem["code"]) == (422, "idempotency_key_reused")
+    assert (await api("GET", "/imports")).json["total"] == 1
+
+
+@pytest.mark.parametrize("format_", ["csv", "jsonl"])
+async def test_who_left_a_list_has_left_it_where_they_move_to(
+    api: Client, stranger: Client, app: App, working: None, format_: str
+) -> None:
+    ids: dict[str, str] = {}
+    for client in (api, stranger):
+        for name in ('Offers, "special"', "News"):
+            ids[name] = (await client("POST", "/lists", {"name": name})).json["id"]
+    mine = [one["id"] for one in (await api("GET", "/lists")).json["items"]]
+    for email in ("ann@example.com", "bob@example.com"):
+        await api("POST", "/contacts", {"email": email, "list_ids": mine})
+    left = next(one["id"] for one in (await api("GET", "/lists")).json["items"] if one["name"].startswith("Offers"))
+    async with app.db.transaction() as tx:
+        await tx.execute(
+            """UPDATE subscriptions SET status = 'unsubscribed', unsubscribed_at = now()
+               WHERE list_id = $1 AND contact_id = (SELECT min(id) FROM contacts)""",
+            int(left.removeprefix("list_")),
+        )
+    exported = (await api("GET", f"/contacts/export?format={format_}")).raw
+    # They were put on the list there by somebody who did not know.
+    await stranger("POST", "/contacts", {"email": "ann@example.com", "list_ids": list(ids.values())})
+    body, kind = form(exported, {"start": True, "list_ids": list(ids.values())}, name=f"contacts.{format_}")
+    done = await until(stranger, (await stranger("POST", "/imports", body, Content_Type=kind)).json["id"], "done")
+    assert (done["source"], done["rejected"], done["created"]) == ("tidings", 0, 1)
+    offers = ids['Offers, "special"']
+    page = (await stranger("GET", f"/lists/{offers}/contacts?status=all")).json
+    there = {one["email"]: offers in one["list_ids"] for one in page["items"]}
+    assert there == {"ann@example.com": False, "bob@example.com": True}
+    assert (await stranger("GET", f"/lists/{ids['News']}/contacts")).json["total"] == 2

@@ -388,3 +388,44 @@ async def test_broken_bodies_are_forms_to_be_mended(base: str, db: Database, sig
         answer = await ask(base, signup.path, "POST", data=body, headers={"Content-Type": kind} if kind else {})
         assert answer.status == 422, (kind, answer.body)
     assert await asked_for(db) == []
+
+
+async def test_they_choose_which_lists(base: str, db: Database, workspace: int, letters: list[Any]) -> None:
+    signup = await make_signup(
+        db, workspace, names=("News", "Offers", "Jobs"), choose_lists=True, settings=ListSettings(opt_in=OptIn.SINGLE)
+    )
+    page = (await ask(base, signup.path)).body.decode()
+    assert page.count('type="checkbox"') == 3
+    assert "checked" not in page
+    none = await press(base, signup, email="ann@example.com")
+    assert none.status == 422
+    assert b"choose at least one" in none.body
+    assert await asked_for(db) == []
+    two = [f"list_{one}" for one in signup.lists[1:]]
+    data = [
+        *hidden((await ask(base, signup.path)).body).items(),
+        ("email", "ann@example.com"),
+        *(("list", one) for one in two),
+    ]
+    done = await ask(base, signup.path, "POST", data=data)
+    assert done.status == 200
+    (kept,) = await asked_for(db)
+    assert kept["list_ids"] == signup.lists[1:]
+    assert "[ ] News\n[x] Offers\n[x] Jobs" in kept["wording"]
+    assert (await people(db))["ann@example.com"][1] == dict.fromkeys(signup.lists[1:], "subscribed")
+    foreign = await press(base, signup, email="bob@example.com", list="list_99999")
+    assert foreign.status == 422
+
+
+async def test_people_are_written_to_in_the_language_they_signed_up_in(
+    base: str, db: Database, workspace: int, letters: list[Any]
+) -> None:
+    signup = await make_signup(
+        db, workspace, settings=ListSettings(opt_in=OptIn.SINGLE), fields=[FormField("language")]
+    )
+    for email, typed in (("ann@example.com", ""), ("bob@example.com", "pt-BR")):
+        await press(base, signup, email=email, language=typed, headers={"Accept-Language": "de-AT,de"})
+    async with db.connection() as connection:
+        rows = await connection.fetch("SELECT email, language FROM contacts")
+    found = {row["email"]: row["language"] for row in rows}
+    assert found == {"ann@example.com": "de", "bob@example.com": "pt-BR"}

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from delivery_world import World, world
-from tidings import audience, campaigns, delivery
+from tidings import audience, campaigns, compliance, delivery
 from tidings.accounts import SYSTEM
-from tidings.audience import Audience
+from tidings.audience import Audience, ToSuppress
 from tidings.campaigns import Campaign, CampaignStatus, Why
 from tidings.compliance import NotReady
 from tidings.core.clock import utc_now
@@ -323,3 +323,49 @@ async def test_who_leaves_all_they_have_in_the_middle_is_not_mailed(db: Database
             send = await tx.fetchval("SELECT id FROM sends")
             rows = await tx.fetch(sql("tidings.delivery", "_fetch"), w.workspace, send, 1, 2, None)
         assert [(row["contact_id"], row["skip"]) for row in rows] == [(gone, "left_list"), (shut, "left_list")]
+
+
+async def test_an_address_that_is_no_contact_gets_an_answer(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path) as w:
+        old, new, gone = await w.contacts("old@x.test", "new@x.test", "gone@x.test")
+        campaign = await w.campaign()
+        await w.launch(campaign)
+        await w.until(campaign, CampaignStatus.SENT)
+        async with db.transaction() as tx:
+            await compliance.merge_contacts(
+                tx, workspace=w.workspace, into=new, merged=old, keys=w.app.keys, by=SYSTEM(w.workspace), now=utc_now()
+            )
+            await audience.delete_contact(
+                tx, workspace=w.workspace, contact=gone, by=SYSTEM(w.workspace), now=utc_now()
+            )
+            await audience.suppress_addresses(
+                tx,
+                workspace=w.workspace,
+                addresses=[ToSuppress("never@x.test")],
+                source="test",
+                keys=w.app.keys,
+                now=utc_now(),
+            )
+
+        async def told(email: str) -> campaigns.Explanation:
+            async with db.connection() as tx:
+                return await campaigns.explain_address(
+                    tx, workspace=w.workspace, campaign=campaign.id, email=email, keys=w.app.keys, now=utc_now()
+                )
+
+        for email, codes, contact in (
+            ("new@x.test", [Why.RECIPIENT], new),
+            ("old@x.test", [Why.MERGED, Why.RECIPIENT], old),  # the message to the old address is the answer
+            ("gone@x.test", [Why.ERASED, Why.RECIPIENT], None),
+            ("never@x.test", [Why.UNKNOWN_CONTACT, Why.SUPPRESSED], None),
+        ):
+            found = await told(email)
+            assert ([reason.code for reason in found.reasons], found.contact) == (codes, contact), email
+            assert (found.recipient is not None) == (Why.RECIPIENT in codes)
+        later = await w.campaign(name="Later")
+        async with db.connection() as tx:
+            of_new = await campaigns.explain_address(
+                tx, workspace=w.workspace, campaign=later.id, email="old@x.test", keys=w.app.keys, now=utc_now()
+            )
+        assert [reason.code for reason in of_new.reasons] == [Why.MERGED, Why.NOT_LAUNCHED, Why.WOULD_GET_IT]
+        assert of_new.contact == new

@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,15 @@ from tidings.audience._imports._check import Checker
 from tidings.audience._imports._mapping import Column, apply_mapping, source_of, suggest, written_here
 from tidings.audience._imports._plan import STAGED, Checked, Plan
 from tidings.audience._imports._tables import Rows
-from tidings.audience._imports._values import infer_type, read_status, split_name, split_tags, to_date, to_number
+from tidings.audience._imports._values import (
+    infer_type,
+    read_list_names,
+    read_status,
+    split_name,
+    split_tags,
+    to_date,
+    to_number,
+)
 from tidings.core.errors import Invalid
 from tidings.core.ids import FieldId
 
@@ -281,3 +290,18 @@ def test_only_our_own_files_lose_apostrophes() -> None:
 def test_an_empty_address_is_called_empty() -> None:
     [reject] = check([[" ", "x"]], "email", "first_name").rejects
     assert reject[3] == "is empty; every row needs an address"
+
+
+def test_names_of_lists_as_our_exports_write_them() -> None:
+    assert read_list_names('News,"Offers, ""special""", Jobs,News') == ["News", 'Offers, "special"', "Jobs"]
+    told = [{"name": "A", "status": "unsubscribed"}, {"name": "B", "status": "subscribed"}]
+    assert read_list_names(orjson.dumps(told).decode()) == ["A"]
+    assert read_list_names("[]") == []
+    for wrong in ('"open', 7, "[{]", '[{"status": "unsubscribed"}]', "a\0b", "x" * 256):
+        with pytest.raises(ValueError, match="must be"):
+            read_list_names(wrong)
+    [reject] = check([["a@x.test", '"open']], "email", "unsubscribed_lists").rejects
+    assert reject[2] == "unsubscribed_lists"
+    done = check([["a@x.test", "A"], ["b@x.test", ""], ["a@x.test", "B"]], "email", "unsubscribed_lists")
+    assert (done.people, done.left) == (2, ["A", "B"])
+    assert done.data.splitlines()[0].endswith(b'\t{"A","B"}')

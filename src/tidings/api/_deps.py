@@ -96,5 +96,5 @@ def needs(scope: str, *, tx: bool = True) -> Any:
         principal.require(scope)
         return Call(application(request), principal, utc_now(), request, tx)
 
-    call.scope = scope  # pyright: ignore[reportFunctionMemberAccess] - read by _openapi.py
+    call.scope, call.tx = scope, tx  # pyright: ignore[reportFunctionMemberAccess] - read by _route.py
     return Depends(call)

@@ -19,15 +19,16 @@ _PURPOSE = "idempotency"
 class Once:
     """One POST with an Idempotency-Key, inside its transaction."""
 
-    def __init__(self, call: Call, key: str) -> None:
+    def __init__(self, call: Call, key: str, content: bytes | None) -> None:
         self._call = call
         self._key = key
+        self._content = content
 
     @staticmethod
-    def of(call: Call) -> "Once | None":
-        """None for requests that have no such key, or no use for one."""
+    def of(call: Call, content: bytes | None = None) -> "Once | None":
+        """None for requests that have no such key, or no use for one. `content` stands for a body that was streamed."""
         key = call.request.headers.get(HEADER) if call.request.method == "POST" else None
-        return None if key is None else Once(call, key)
+        return None if key is None else Once(call, key, content)
 
     async def earlier(self) -> Response | None:
         """The answer of the first such request; None if this is the first. Raises KeyReused, StillRunning, Invalid."""
@@ -36,7 +37,7 @@ class Once:
             call.tx,
             workspace=call.workspace,
             key=self._key,
-            request_hash=await _fingerprint(call.request),
+            request_hash=await _fingerprint(call.request, self._content),
             now=call.now,
         )
         if answer is None:
@@ -54,7 +55,7 @@ class Once:
         await accounts.remember_answer(call.tx, workspace=call.workspace, key=self._key, answer=answer)
 
 
-async def _fingerprint(request: Request) -> bytes:
+async def _fingerprint(request: Request, content: bytes | None) -> bytes:
     url = request.url
     head = f"{request.method} {url.path}?{url.query}\n".encode()
-    return hashlib.sha256(head + await request.body()).digest()
+    return hashlib.sha256(head + (await request.body() if content is None else content)).digest()

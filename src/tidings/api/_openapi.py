@@ -42,6 +42,10 @@ _KEY: dict[str, Any] = {
 }
 
 
+_KEEP_THEIR_ANSWER = {"upload_import"}
+"""Work in transactions of their own, and see to the key themselves."""
+
+
 def complete(api: FastAPI) -> None:
     """Make `api.openapi()` tell the whole story."""
     generate: Callable[[], dict[str, Any]] = api.openapi
@@ -72,8 +76,11 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
             if scope := operation.get("x-scope"):
                 told = operation.get("description", "")
                 operation["description"] = f"{told}\n\nNeeds the scope `{scope}`.".strip()
-                if method == "post":
+                own = operation.pop("x-own-transactions", False)
+                if method == "post" and (not own or operation["operationId"] in _KEEP_THEIR_ANSWER):
                     operation.setdefault("parameters", []).append(_KEY)
+                elif method == "post":
+                    operation["description"] += " Takes no `Idempotency-Key`: doing it again is harmless."
             codes = sorted(_problem_codes.codes(operation), key=lambda code: (known[code][0], code))
             expected.update(codes)
             operation["responses"].pop("422", None)

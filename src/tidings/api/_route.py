@@ -29,8 +29,9 @@ class Route(APIRoute):
     """Bytes that a request body may have."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        if (scope := _scope(endpoint)) is not None:
-            options["openapi_extra"] = {**(options.get("openapi_extra") or {}), "x-scope": scope}
+        if (mark := _mark(endpoint)) is not None:
+            told = {"x-scope": mark.scope} | ({} if mark.tx else {"x-own-transactions": True})
+            options["openapi_extra"] = {**(options.get("openapi_extra") or {}), **told}
         super().__init__(path, _framed(endpoint, options.get("status_code") or 200), **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -105,12 +106,12 @@ async def _worked(endpoint: Callable[..., Any], values: dict[str, Any], status: 
     return response
 
 
-def _scope(endpoint: Callable[..., Any]) -> str | None:
-    """The scope of the endpoint's `needs(…)`, for the documentation."""
+def _mark(endpoint: Callable[..., Any]) -> Any:
+    """The endpoint's `needs(…)`, for the documentation."""
     for annotation in get_type_hints(endpoint, include_extras=True).values():
         for mark in getattr(annotation, "__metadata__", ()):
-            if (scope := getattr(getattr(mark, "dependency", None), "scope", None)) is not None:
-                return scope
+            if hasattr(found := getattr(mark, "dependency", None), "scope"):
+                return found
     return None
 
 

@@ -32,6 +32,8 @@ ROUTERS = (
     imports.router,
     exports.router,
     contacts_bulk.router,
+    contacts_bulk.lists_router,
+    contacts_bulk.segments_router,
     contacts.router,
     contact_history.router,
     contact_fields.router,

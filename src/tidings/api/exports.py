@@ -23,7 +23,7 @@ from tidings.audience import (
     SuppressionReason,
     Wanted,
 )
-from tidings.core.errors import RateLimited, Unavailable
+from tidings.core.errors import Invalid, RateLimited, Unavailable
 from tidings.core.ids import ListId, SegmentId
 
 router = APIRouter(tags=["exports"], route_class=Route)
@@ -85,6 +85,10 @@ async def export_contacts(
     subscription: SubscriptionStatus = SubscriptionStatus.SUBSCRIBED,
     segment_id: Annotated[SegmentRef | None, Query(description="only who is in this segment now")] = None,
     status: ContactStatus | None = None,
+    tag: Annotated[str | None, Query(max_length=1000, description="the name of a tag they have")] = None,
+    search: Annotated[
+        str, Query(max_length=1000, description="words that address or name have, whatever their case and accents")
+    ] = "",
     fields: Annotated[
         str | None,
         Query(max_length=20_000, description="columns, with commas between; else all", examples=["email,tags"]),
@@ -98,11 +102,16 @@ async def export_contacts(
 
     The picture is of the moment that the export began. Sent gzipped where `Accept-Encoding` says so.
     """
+    for name, text in (("search", search), ("tag", tag)):
+        if text and "\0" in text:
+            raise Invalid.at(name, "must not hold the character NUL")
     of = ExportOf(
         list=None if list_id is None else ListId(list_id),
         subscription=subscription,
         segment=None if segment_id is None else SegmentId(segment_id),
         status=status,
+        tag=tag,
+        search=search,
     )
     names = None if fields is None else fields.split(",")
     export = audience.export_contacts(

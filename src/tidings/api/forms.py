@@ -46,6 +46,7 @@ class FormOut(BaseModel):
     )
     consent_box: bool = Field(description="they tick a box to agree")
     button: str
+    choose_lists: bool = Field(description="they tick which of the lists they want, at least one")
     opt_in: OptIn | None = Field(description="null: double if one of the lists wants it")
     success_text: str
     redirect_url: str = Field(description="where they go after signing up; empty: our page")
@@ -74,6 +75,7 @@ class _Said(Body):
     consent: Wording | None = None
     consent_box: bool | None = None
     button: Line | None = None
+    choose_lists: bool | None = None
     opt_in: OptIn | None = None
     success_text: Prose | None = None
     redirect_url: Url | None = None

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 
@@ -211,13 +211,16 @@ async def list_imports(call: Reading, paging: Paged) -> Page[ImportOut]:
     return paging.of([ImportOut.of(i) for i in found], last_id=found[-1].id if found else None, total=total)
 
 
-@status_router.post("", status_code=201, openapi_extra=_UPLOAD)
-async def upload_import(call: Annotated[Call, needs("contacts:write", tx=False)]) -> ImportOut:
+@status_router.post("", status_code=201, response_model=ImportOut, openapi_extra=_UPLOAD)
+async def upload_import(call: Annotated[Call, needs("contacts:write", tx=False)]) -> Response:
     """Upload a file: CSV, XLSX, JSON, JSON lines, or a ZIP with such. It is looked at, and waits to be tried or started.
 
     The answer has its columns with a suggested target each. A form may also have `options` that start it at once.
     """
-    return ImportOut.of(await receive(call))
+    return await receive(
+        call,
+        lambda done: Response(ImportOut.of(done).model_dump_json(), status_code=201, media_type="application/json"),
+    )
 
 
 @status_router.post("/{import_id}/start", status_code=202)

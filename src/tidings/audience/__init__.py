@@ -114,6 +114,7 @@ from tidings.audience._imports import (
     Upload,
     cancel_import,
     count_imports,
+    forget_uploads,
     get_import,
     jobs,
     list_imports,
@@ -195,6 +196,7 @@ from tidings.audience._suppressions import (
     suppress_addresses,
 )
 from tidings.audience._survivors import Merged, merged_contact, survivor, told_of_survivors
+from tidings.audience._tag_many import TaggedMany, tag_everybody
 from tidings.audience._tags import (
     Tag,
     TagExists,
@@ -287,6 +289,7 @@ __all__ = [
     "Tag",
     "TagExists",
     "TagNotFound",
+    "TaggedMany",
     "ToSuppress",
     "Told",
     "Upload",
@@ -345,6 +348,7 @@ __all__ = [
     "forget_addresses",
     "forget_deleted",
     "forget_unconfirmed",
+    "forget_uploads",
     "forms_using_list",
     "get_consent",
     "get_contact",
@@ -404,6 +408,7 @@ __all__ = [
     "suppress_hashes",
     "survivor",
     "tag_contacts",
+    "tag_everybody",
     "tell_events",
     "told_of_survivors",
     "unsubscribe",

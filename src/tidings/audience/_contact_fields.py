@@ -27,6 +27,12 @@ class FieldExists(Conflict):
     code = "contact_field_exists"
 
 
+class FieldInUse(Conflict):
+    """Segments ask for the field."""
+
+    code = "contact_field_in_use"
+
+
 class ValuesDoNotFit(Conflict):
     """Contacts have values that cannot become what the field is to hold; nothing was changed."""
 
@@ -126,8 +132,11 @@ async def delete_contact_field(
 ) -> None:
     """Declare a field no more. With `values` what contacts have under its name goes too; else it stays, of any type.
 
-    Raises FieldNotFound.
+    Raises FieldNotFound, and FieldInUse naming the segments that ask for it: their conditions would mean nothing any more.
     """
+    declared = await get_contact_field(tx, workspace=workspace, field=field)
+    if users := await _segments_using(tx, workspace, declared.name):
+        raise FieldInUse(f"{_ref(field)} ({declared.name}) is used by {', '.join(users)}: change or delete those first")
     name = await tx.fetchval(
         "DELETE FROM contact_fields WHERE workspace_id = $1 AND id = $2 RETURNING name", workspace, field
     )
@@ -143,6 +152,19 @@ async def delete_contact_field(
         )
     detail = {"name": name, "values": values}
     await audit(tx, by=by, action="contact_field.deleted", subject=_ref(field), detail=detail, now=now)
+
+
+async def _segments_using(tx: Tx, workspace: WorkspaceId, name: str) -> list[str]:
+    rows = await tx.fetch(
+        """SELECT id FROM segments
+           WHERE workspace_id = $1 AND jsonb_path_exists(
+               conditions, '$.** ? (@.field == $name || @.field == $path)',
+               jsonb_build_object('name', $2::text, 'path', 'attributes.' || $2::text))
+           ORDER BY id LIMIT 20""",
+        workspace,
+        name,
+    )
+    return [public_id("segment", row["id"]) for row in rows]
 
 
 async def _convert(tx: Tx, workspace: WorkspaceId, field: ContactField, *, at: str, now: datetime) -> None:

@@ -14,6 +14,7 @@ import asyncpg
 from tidings.audience._declared_fields import declared_fields
 from tidings.audience._export_sql import STANDARD, Reading, chosen_fields, csv_reading, jsonl_reading, safe_cell
 from tidings.audience._lists import missing_lists
+from tidings.audience._search import has_word, search_words
 from tidings.audience._segments import missing_segments, segment_members
 from tidings.audience._states import ContactStatus, SubscriptionStatus
 from tidings.audience._suppressions import Wanted, filters, table
@@ -47,12 +48,15 @@ class ExportFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExportOf:
-    """Which contacts: all, or those that fit everything that is given. `subscription` is where they stand with `list`."""
+    """Which contacts: all, or those that fit everything that is given. `subscription` is where they stand with `list`, `search`
+    words that their address or name have."""
 
     list: ListId | None = None
     subscription: SubscriptionStatus | None = SubscriptionStatus.SUBSCRIBED
     segment: SegmentId | None = None
     status: ContactStatus | None = None
+    tag: str | None = None
+    search: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,15 @@ async def _source(tx: Tx, workspace: WorkspaceId, of: ExportOf, now: datetime) -
     if of.status is not None:
         values.append(of.status)
         conditions.append(f"c.status = ${len(values)}::contact_status")
+    if of.tag is not None:
+        values.append(of.tag)
+        conditions.append(f"c.tags @> ARRAY[${len(values)}::text]")
+
+    def value(one: Any) -> str:
+        values.append(one)
+        return f"${len(values)}"
+
+    conditions += [f"({has_word(plain, key, value)})" for plain, key in await search_words(tx, of.search)]
     if of.segment is not None:
         if await missing_segments(tx, workspace=workspace, segments=[of.segment]):
             raise Invalid.at("segment_id", f"there is no segment {public_id('segment', of.segment)}")

@@ -16,7 +16,7 @@ from tidings.core.ids import WorkspaceId
 STANDARD = ("first_name", "last_name", "phone", "language", "time_zone")
 """Fields that every contact has and a form may ask for."""
 
-RESERVED = frozenset({"email", "ticket", "wording", "lang", "consent", "your_homepage"})
+RESERVED = frozenset({"email", "ticket", "wording", "lang", "list", "consent", "your_homepage"})
 """Names of inputs that a form needs itself. The last is the trap for programs that fill in whatever there is."""
 
 MOST_FIELDS = 30

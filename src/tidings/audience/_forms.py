@@ -50,9 +50,9 @@ class FormDraft:
     """What a form is made of. Empty texts are replaced by ours, in the reader's language.
 
     `opt_in` None: as its lists say, double if one of them does. `consent` is what people agree to, word for word, with a box to
-    be ticked if `consent_box`. `redirect_url` and `confirmed_url` take the place of our pages after signing up and after
-    confirming. `origins` (`https://shop.example.com`) may show the form in a frame and post to it with fetch.
-    `hourly_limit`: sign-ups an hour, from all addresses together.
+    be ticked if `consent_box`. With `choose_lists` they tick which of several lists they want. `redirect_url` and
+    `confirmed_url` take the place of our pages after signing up and after confirming. `origins` (`https://shop.example.com`)
+    may show the form in a frame and post to it with fetch. `hourly_limit`: sign-ups an hour, from all addresses together.
     """
 
     name: str
@@ -63,6 +63,7 @@ class FormDraft:
     consent: str = ""
     consent_box: bool = False
     button: str = ""
+    choose_lists: bool = False
     opt_in: OptIn | None = None
     success_text: str = ""
     redirect_url: str = ""

@@ -11,13 +11,15 @@ from enum import StrEnum
 
 from tidings.audience._addresses import address_hash, address_key
 from tidings.audience._consents import Consent, ConsentState, Source, Standing, get_consent, standing, storable
-from tidings.audience._fields import ContactFields
+from tidings.audience._fields import ContactFields, clean_contact
 from tidings.audience._states import SubscriptionStatus
 from tidings.core.crypto import Keyring
 from tidings.core.db import Tx, sql
-from tidings.core.errors import Conflict
+from tidings.core.errors import Conflict, Invalid
 from tidings.core.ids import ConsentId, ContactId, ListId, WorkspaceId, public_id
 from tidings.events import Event, EventType, record
+
+_TEXTS = ("first_name", "last_name", "phone", "language", "time_zone")
 
 _ONE_BY_ONE = 0
 """The rollup shard of events that come one at a time."""
@@ -90,7 +92,14 @@ async def confirm_consent(
     if known.forbidden:
         return Confirmation(Verdict.REFUSED, asked)
     contact = await _contact(
-        tx, workspace, asked.email, ContactFields(**asked.answers), keys=keys, change=True, now=now
+        tx,
+        workspace,
+        asked.email,
+        ContactFields(**asked.answers),
+        language=asked.language,
+        keys=keys,
+        change=True,
+        now=now,
     )
     await _put_on(tx, workspace, contact, asked.list_ids, known, asked.email, source=asked.source, keys=keys, now=now)
     await tx.execute(
@@ -113,16 +122,18 @@ async def admit(
     email: str,
     lists: Sequence[ListId],
     answers: ContactFields,
+    language: str = "",
     known: Standing,
     source: Source,
     keys: Keyring,
     now: datetime,
 ) -> ContactId:
     """Put an address on lists at once: it is new, or its contact is not out of anything. Changes nothing of a contact that is
-    there already: whoever typed the address may be anybody. Raises ConsentRefused."""
+    there already: whoever typed the address may be anybody. `language` is that of the form, for whoever does not say
+    another. Raises ConsentRefused."""
     if known.out:
         raise ConsentRefused(f"{email} left, or may not be mailed: only confirming brings them back")
-    contact = await _contact(tx, workspace, email, answers, keys=keys, change=False, now=now)
+    contact = await _contact(tx, workspace, email, answers, language=language, keys=keys, change=False, now=now)
     await _put_on(tx, workspace, contact, lists, known, email, source=source, keys=keys, now=now)
     return contact
 
@@ -145,10 +156,22 @@ async def choose_lists(
 
 
 async def _contact(
-    tx: Tx, workspace: WorkspaceId, email: str, told: ContactFields, *, keys: Keyring, change: bool, now: datetime
+    tx: Tx,
+    workspace: WorkspaceId,
+    email: str,
+    told: ContactFields,
+    *,
+    language: str,
+    keys: Keyring,
+    change: bool,
+    now: datetime,
 ) -> ContactId:
-    """The contact of an address, made if there is none, locked until the transaction ends."""
-    texts = [getattr(told, name) for name in ("first_name", "last_name", "phone", "language", "time_zone")]
+    """The contact of an address, made if there is none, locked until the transaction ends.
+
+    They read the form in `language`: theirs, where nobody says another.
+    """
+    read_in = _known_language(language)
+    texts = [getattr(told, name) for name in _TEXTS]
     row = await tx.fetchrow(
         "SELECT id FROM contacts WHERE workspace_id = $1 AND email = $2 FOR NO KEY UPDATE", workspace, email
     )
@@ -158,7 +181,7 @@ async def _contact(
             workspace,
             email,
             address_hash(address_key(keys), email),
-            *(text or "" for text in texts),
+            *(text or (read_in if name == "language" else "") for name, text in zip(_TEXTS, texts, strict=True)),
             told.tags or [],
             told.attributes or {},
             now,
@@ -166,21 +189,29 @@ async def _contact(
         if number is not None:
             return ContactId(number)
         # Somebody else made it this moment, and has committed.
-        return await _contact(tx, workspace, email, told, keys=keys, change=change, now=now)
+        return await _contact(tx, workspace, email, told, language=language, keys=keys, change=change, now=now)
     if change:
         await tx.execute(
             """UPDATE contacts
                SET first_name = coalesce($3, first_name), last_name = coalesce($4, last_name), phone = coalesce($5, phone),
-                   language = coalesce($6, language), time_zone = coalesce($7, time_zone), attributes = attributes || $8,
-                   updated_at = $9
+                   language = coalesce($6, nullif(language, ''), $10), time_zone = coalesce($7, time_zone),
+                   attributes = attributes || $8, updated_at = $9
                WHERE workspace_id = $1 AND id = $2""",
             workspace,
             row["id"],
             *texts,
             told.attributes or {},
             now,
+            read_in,
         )
     return ContactId(row["id"])
+
+
+def _known_language(text: str) -> str:
+    try:
+        return clean_contact({"language": text}).language or ""
+    except Invalid:
+        return ""
 
 
 async def _put_on(

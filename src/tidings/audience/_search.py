@@ -4,7 +4,7 @@ One walk along the primary key, which holds address and name (see docs/decisions
 and knows whether there are more than `CAP`, and at the worst reads one index of the workspace's contacts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,13 +52,9 @@ async def search_contacts(
 
     `before` is the id to continue below; without it, matches are counted up to `CAP`. Raises Invalid.
     """
-    words = search.split()
-    if len(words) > WORDS:
-        raise Invalid.at("search", f"must have at most {WORDS} words")
-    keys = await tx.fetch(_KEYS, words) if words else []
+    named = await search_words(tx, search)
     most = limit if before is not None else max(CAP, offset + limit) + 1
     below = 2**63 - 1 if before is None else before
-    named = [(row["plain"], row["key"]) for row in keys]
     among = None
     if named and (status is not None or tag is not None or list is not None):
         # Few have a rare word: they are found in the index, and the filters look at no one else.
@@ -79,6 +75,14 @@ async def search_contacts(
     )
 
 
+async def search_words(tx: Tx, search: str) -> list[tuple[str, str]]:
+    """The words of a search as they are looked for: in lower case, and without accents. Raises Invalid."""
+    words = search.split()
+    if len(words) > WORDS:
+        raise Invalid.at("search", f"must have at most {WORDS} words")
+    return [(row["plain"], row["key"]) for row in await tx.fetch(_KEYS, words)] if words else []
+
+
 def search_sql(
     words: Sequence[tuple[str, str]],
     *,
@@ -94,7 +98,9 @@ def search_sql(
         values.append(one)
         return f"${len(values) + 3}"
 
-    where = "c.workspace_id = $1 AND c.id < $2" + "".join(f" AND ({_has(plain, key, value)})" for plain, key in words)
+    where = "c.workspace_id = $1 AND c.id < $2" + "".join(
+        f" AND ({has_word(plain, key, value)})" for plain, key in words
+    )
     if among is not None:
         where += f" AND c.id = ANY ({value(among)}::bigint[])"
     if status is not None:
@@ -107,7 +113,8 @@ def search_sql(
     return f"SELECT c.id FROM contacts AS c WHERE {where} ORDER BY c.id DESC LIMIT $3", values  # noqa: S608 - our own words
 
 
-def _has(plain: str, key: str, value: Any) -> str:
+def has_word(plain: str, key: str, value: Callable[[Any], str]) -> str:
+    """The condition on `c` that address or name have a word; `value` puts a parameter and returns its mark."""
     at = value(_pattern(key))
     found = f"c.email LIKE {at} OR c.name_key LIKE {at}"
     return found if plain == key else f"{found} OR c.email LIKE {value(_pattern(plain))}"

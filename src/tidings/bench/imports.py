@@ -1,4 +1,7 @@
-"""`tidings bench import`: a file imported by the real roles, beside a bare COPY of the same rows into the same table."""
+"""`tidings bench import`: a file imported by the real roles, beside a bare COPY of the same rows into the same table.
+
+With a list, beside two: of the contacts, and of their subscriptions.
+"""
 
 import asyncio
 import csv
@@ -27,9 +30,10 @@ _FIRST = ("Ann", "Bob", "Chloé", "Dmitri", "Eve", "Fatima", "Günter", "Hiro", 
 _LAST = ("Lee", "Smith", "García", "Novák", "Okafor", "Müller", "Rossi", "Sato", "da Silva", "O'Brien")
 _CITIES = ("Berlin", "Paris", "Lagos", "Osaka", "Porto", "Quito", "Riga", "Seoul", "Turin", "Utrecht")
 _COLUMNS = (
-    *("workspace_id", "email", "address_hash", "first_name", "last_name", "phone", "language", "attributes"),
+    *("workspace_id", "id", "email", "address_hash", "first_name", "last_name", "phone", "language", "attributes"),
     *("status", "created_at", "updated_at"),
 )
+_SUBSCRIPTION = ("workspace_id", "list_id", "contact_id", "status", "subscribed_at")
 
 
 async def run(*, rows: int, with_list: bool, json: bool) -> dict[str, object]:
@@ -55,8 +59,8 @@ async def _measure(system: System, folder: Path, *, with_list: bool, console: Co
         news = await audience.create_list(tx, workspace=workspace, name="News", by=SYSTEM(workspace), now=utc_now())
     lists = [news.id] if with_list else []
     with console.status("Bare COPY …"):
-        await _bare_copy(system, folder, workspace)  # the first one also makes the table's files grow
-        copied = await _bare_copy(system, folder, workspace)
+        await _bare_copy(system, folder, workspace, lists)  # the first one also makes the table's files grow
+        copied = await _bare_copy(system, folder, workspace, lists)
     with console.status("Import …"):
         first = await _import(system, folder, workspace, lists)
     with console.status("The same file again …"):
@@ -74,19 +78,30 @@ async def _measure(system: System, folder: Path, *, with_list: bool, console: Co
     }
 
 
-async def _bare_copy(system: System, folder: Path, workspace: WorkspaceId) -> float:
-    """Seconds that PostgreSQL takes to COPY the rows into the empty table, with its indexes, in one transaction."""
+async def _bare_copy(system: System, folder: Path, workspace: WorkspaceId, lists: list[ListId]) -> float:
+    """Seconds that PostgreSQL takes to COPY the rows into the empty tables, with their indexes, in one transaction."""
+    rows = 0
 
     async def lines() -> AsyncIterator[bytes]:
-        prefix = f"{workspace}\t".encode()
+        nonlocal rows
         with (folder / "contacts.copy").open("rb") as source:
             while block := source.readlines(1024 * 1024):
-                yield b"".join(prefix + line for line in block)
+                yield b"".join(b"%d\t%d\t%b" % (workspace, rows + n, line) for n, line in enumerate(block, 1))
+                rows += len(block)
+
+    async def subscriptions(list_: ListId) -> AsyncIterator[bytes]:
+        behind = f"\tsubscribed\t{datetime.now(UTC).isoformat()}\n".encode()
+        for start in range(1, rows + 1, 20_000):
+            yield b"".join(
+                b"%d\t%d\t%d%b" % (workspace, list_, n, behind) for n in range(start, min(rows + 1, start + 20_000))
+            )
 
     await _empty(system)
     began = time.monotonic()
     async with system.app.db.transaction() as tx:
         await tx.copy_to_table("contacts", source=lines(), columns=_COLUMNS, format="text")
+        for list_ in lists:
+            await tx.copy_to_table("subscriptions", source=subscriptions(list_), columns=_SUBSCRIPTION, format="text")
     seconds = time.monotonic() - began
     await _empty(system)
     return seconds

@@ -26,7 +26,9 @@ class Why(StrEnum):
     NUMBERING = "numbering"
     """It was launched a moment ago, and its recipients are still being numbered."""
     UNKNOWN_CONTACT = "unknown_contact"
-    """There is no such contact now: never was, or was deleted; of a deleted one no address is kept."""
+    """There is no such contact now: never was, or was deleted long ago."""
+    ERASED = "erased"
+    """They were a contact, and were deleted; what follows is what became of that one."""
     MERGED = "merged"
     """They were merged into another contact; what follows is about that one."""
     CREATED_LATER = "created_later"
@@ -113,16 +115,21 @@ async def explain_address(
         told = await explain(tx, workspace=workspace, campaign=campaign, contact=merged.contact, now=now)
         of_old_id = any(reason.code is Why.MERGED for reason in told.reasons)
         return told if of_old_id else replace(told, reasons=[_merged(merged), *told.reasons])
-    await get_campaign(tx, workspace=workspace, campaign=campaign)
-    reasons = [
-        Reason(Why.UNKNOWN_CONTACT, f"{email} is no contact: never was, or was deleted, of which no address is kept")
-    ]
+    of = await get_campaign(tx, workspace=workspace, campaign=campaign)
+    recipient = None
+    reasons = [Reason(Why.UNKNOWN_CONTACT, f"{email} is no contact: never was, or was deleted long ago")]
+    if deleted := await audience.deleted_contact(tx, workspace=workspace, email=email, keys=keys):
+        contact, at = deleted
+        reasons = [Reason(Why.ERASED, f"{email} was {public_id('contact', contact)}, which was deleted at {_at(at)}")]
+        if of.send_id is not None:
+            recipient = await delivery.recipient(tx, workspace=workspace, send=of.send_id, contact=contact)
+        reasons += [] if recipient is None else [_became(recipient)]
     for address, name in ((email, "address"), (f"@{email.rpartition('@')[2]}", "domain")):
         wanted = audience.Wanted(email=address)
         if of_it := await audience.list_suppressions(tx, workspace=workspace, wanted=wanted, keys=keys, limit=1):
             kind = "domain" if name == "domain" else of_it[0].reason
             reasons.append(Reason(Why.SUPPRESSED, _SKIPPED[f"suppressed:{kind}"]))
-    return Explanation(None, email, None, reasons)
+    return Explanation(None, email, recipient, reasons)
 
 
 def _merged(merged: audience.Merged) -> Reason:

@@ -20,7 +20,7 @@ from tidings.audience import (
 )
 from tidings.compliance._confirm_mail import default_mail
 from tidings.compliance._post import Letter, post
-from tidings.compliance._signup_form import ShownForm
+from tidings.compliance._signup_form import ShownForm, wants_confirmation
 from tidings.compliance._tokens import SignupTokens
 from tidings.compliance._words import pick_language
 from tidings.core.crypto import Keyring
@@ -118,6 +118,7 @@ async def sign_up(
             email=email,
             lists=there,
             answers=answers,
+            language=proof.language,
             known=known,
             source=proof.source,
             keys=keys,
@@ -199,10 +200,9 @@ async def shown_form(
         form,
         SignupTokens(keys).form(workspace, form.id),
         owner.sender_name or owner.name,
-        [one.shown_name for one in lists],
+        lists,
         await audience.questions(tx, workspace=workspace, fields=form.fields),
         pick_language(form.language, accept_language),
-        wants_confirmation(lists, form.opt_in),
     )
 
 
@@ -212,13 +212,6 @@ async def require_sender(
     """Raises NoSender if confirmations would have to be sent for these lists, which exist, and there is nobody to send them."""
     found = await audience.some_lists(tx, workspace=workspace, lists=lists)
     await _sender(tx, workspace, found, wanted=wants_confirmation(found, opt_in))
-
-
-def wants_confirmation(lists: Sequence[ListTerms], opt_in: OptIn | None) -> bool:
-    """Whether signing up for these has to be confirmed."""
-    if opt_in is not None:
-        return opt_in is OptIn.DOUBLE
-    return any(one.opt_in is OptIn.DOUBLE for one in lists)
 
 
 def _primary(lists: Sequence[ListTerms]) -> ListTerms:

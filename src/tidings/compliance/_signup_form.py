@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 
-from tidings.audience import AnswerProblem, Form, Question
+from tidings.audience import AnswerProblem, Form, ListTerms, OptIn, Question
 from tidings.compliance._words import WORDS, pick_language
+from tidings.core.ids import ListId, public_id
 
 _AUTOCOMPLETE = {
     "email": "email",
@@ -22,16 +23,32 @@ _AUTOCOMPLETE = {
 
 @dataclass(frozen=True, slots=True)
 class ShownForm:
-    """A form with everything that its page shows, in one language. `token` is its public id, `confirms` whether signing up has
-    to be confirmed."""
+    """A form with everything that its page shows, in one language: `token` is its public id, `terms` are its lists."""
 
     form: Form
     token: str
     sender: str
-    lists: Sequence[str]
+    terms: Sequence[ListTerms]
     questions: Sequence[Question]
     language: str
-    confirms: bool
+
+    @property
+    def lists(self) -> list[str]:
+        """What its lists are called."""
+        return [one.shown_name for one in self.terms]
+
+    @property
+    def chooses(self) -> bool:
+        """Whether people tick the lists they want."""
+        return self.form.choose_lists and len(self.terms) > 1
+
+    def chosen(self, told: Sequence[str]) -> list[ListId]:
+        """The lists that somebody ticked, by their public ids; all where there is nothing to tick."""
+        return [one.id for one in self.terms if not self.chooses or public_id("list", one.id) in told]
+
+    def confirms(self, lists: Sequence[ListId]) -> bool:
+        """Whether signing up for these has to be confirmed."""
+        return wants_confirmation([one for one in self.terms if one.id in lists], self.form.opt_in)
 
     @property
     def words(self) -> Mapping[str, str]:
@@ -46,7 +63,8 @@ class ShownForm:
     @property
     def consent(self) -> str:
         """What people agree to."""
-        return self.form.consent or self.words["consent"].format(sender=self.sender, lists=", ".join(self.lists))
+        lists = self.words["chosen_lists"] if self.chooses else ", ".join(self.lists)
+        return self.form.consent or self.words["consent"].format(sender=self.sender, lists=lists)
 
     @property
     def button(self) -> str:
@@ -55,8 +73,15 @@ class ShownForm:
 
     @property
     def wording(self) -> str:
-        """All that people read before they press the button: what is kept as proof."""
-        parts = [self.title, self.form.intro, self.consent]
+        """All that people read before they press the button."""
+        return self.agreed_to(())
+
+    def agreed_to(self, lists: Sequence[ListId]) -> str:
+        """The same with the boxes that they ticked: what is kept as proof."""
+        parts = [self.title, self.form.intro]
+        if self.chooses:
+            parts += ["\n".join(f"[{'x' if one.id in lists else ' '}] {one.shown_name}" for one in self.terms)]
+        parts += [self.consent]
         parts += [f"[x] {self.words['agree']}"] if self.form.consent_box else []
         return "\n\n".join(part for part in [*parts, f"[{self.button}]"] if part)
 
@@ -78,6 +103,7 @@ class Filled:
     problems: Mapping[str, AnswerProblem] = field(default_factory=dict)
     agreed: bool = False
     disagreed: bool = False
+    lists: Sequence[ListId] = ()
 
 
 EMPTY = Filled()
@@ -92,6 +118,7 @@ def form_inputs(shown: ShownForm, filled: Filled = EMPTY, *, ticket: str = "", p
             *(f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in hidden.items()),
             _trap(shown, prefix),
             *(_input(shown, question, filled, prefix) for question in (email, *shown.questions)),
+            _lists(shown, filled, prefix),
             _consent(shown, filled, prefix),
             f'<button type="submit">{escape(shown.button)}</button>',
         ]
@@ -186,6 +213,35 @@ def _input(shown: ShownForm, question: Question, filled: Filled, prefix: str) ->
         control = f'<input type="{kind}" {attributes}{mode} maxlength="1000" value="{escape(value)}">'
     # A block by itself, so that it looks like a form on pages that say nothing of how forms look.
     return f'<div class="field"><label for="{id_}" style="display:block">{label}</label>{control}{error}</div>'
+
+
+def _lists(shown: ShownForm, filled: Filled, prefix: str) -> str:
+    if not shown.chooses:
+        return ""
+    boxes: list[str] = []
+    for one in shown.terms:
+        number = public_id("list", one.id)
+        checked = (
+            " checked" if one.id in filled.lists else ""
+        )  # never of ourselves: silence is no consent (GDPR recital 32)
+        about = f'<br><span class="about">{escape(one.public_description)}</span>' if one.public_description else ""
+        boxes.append(
+            f'<p class="check"><input type="checkbox" id="{prefix}-{number}" name="list" value="{number}"{checked}>'
+            f' <label for="{prefix}-{number}">{escape(one.shown_name)}</label>{about}</p>'
+        )
+    error = described = ""
+    if "list" in filled.problems:
+        described = f' aria-invalid="true" aria-describedby="{prefix}-list-error"'
+        error = f'<p class="error" id="{prefix}-list-error">{escape(shown.words["choose_list"])}</p>'
+    legend = f"<legend>{escape(shown.words['lists'])}</legend>"
+    return f'<fieldset class="lists"{described}>{legend}{"".join(boxes)}{error}</fieldset>'
+
+
+def wants_confirmation(lists: Sequence[ListTerms], opt_in: OptIn | None) -> bool:
+    """Whether signing up for these has to be confirmed."""
+    if opt_in is not None:
+        return opt_in is OptIn.DOUBLE
+    return any(one.opt_in is OptIn.DOUBLE for one in lists)
 
 
 def _consent(shown: ShownForm, filled: Filled, prefix: str) -> str:

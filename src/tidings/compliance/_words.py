@@ -26,6 +26,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "choice": "Please choose one of these.",
         "text": "This is too long, or has characters that cannot be kept.",
         "agree_first": "We may only write to you if you agree.",
+        "lists": "Which ones?",
+        "chosen_lists": "what I have chosen above",
+        "choose_list": "Please choose at least one.",
     },
     "de": {
         "title": "Anmelden: {lists}",
@@ -52,6 +55,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "choice": "Bitte eines davon wählen.",
         "text": "Das ist zu lang oder enthält unerlaubte Zeichen.",
         "agree_first": "Ohne Ihre Zustimmung dürfen wir Ihnen nicht schreiben.",
+        "lists": "Welche?",
+        "chosen_lists": "was ich oben gewählt habe",
+        "choose_list": "Bitte mindestens eines wählen.",
     },
     "fr": {
         "title": "Inscription : {lists}",
@@ -78,6 +84,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "choice": "Veuillez choisir l’une des réponses.",
         "text": "C’est trop long ou contient des caractères interdits.",
         "agree_first": "Sans votre accord, nous ne pouvons pas vous écrire.",
+        "lists": "Lesquelles ?",
+        "chosen_lists": "ce que j’ai choisi ci-dessus",
+        "choose_list": "Veuillez en choisir au moins une.",
     },
     "es": {
         "title": "Suscripción: {lists}",
@@ -104,6 +113,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "choice": "Elija una de las opciones, por favor.",
         "text": "Es demasiado largo o contiene caracteres no permitidos.",
         "agree_first": "Sin su consentimiento no podemos escribirle.",
+        "lists": "¿Cuáles?",
+        "chosen_lists": "lo que he elegido arriba",
+        "choose_list": "Elija al menos una.",
     },
 }
 """By language, then by what it is; `{lists}` and `{sender}` are filled in."""

@@ -9,18 +9,18 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from tidings import audience, compliance
-from tidings.audience import Answers, Proof, read_answers
+from tidings.audience import AnswerProblem, Answers, Proof, read_answers
 from tidings.compliance import LANGUAGES, Filled, ShownForm, TooManySignups
 from tidings.core.clock import utc_now
 from tidings.core.db import Tx
 from tidings.core.errors import Conflict, Invalid, NotFound
-from tidings.core.ids import FormId, WorkspaceId
+from tidings.core.ids import FormId, ListId, WorkspaceId, public_id
 from tidings.edge import _pages
 from tidings.edge._answers import (
     HTML,
@@ -80,6 +80,7 @@ class SigningUp:
                 "wording": shown.version,
                 "text": shown.wording,
                 "lang": shown.language,
+                "lists": [{"id": public_id("list", one.id), "name": one.shown_name} for one in shown.terms],
             }
             proto.response_bytes(200, [*JSON, *cors], orjson.dumps(body))
         elif not shown.form.active or not shown.lists:
@@ -103,13 +104,15 @@ class SigningUp:
         if typed.get("lang") in LANGUAGES and not shown.form.language:
             shown = shown.in_language(typed["lang"])
         answers = read_answers(shown.questions, typed)
+        lists = shown.chosen(fields.get("list", []))
+        problems = answers.problems if lists else {**answers.problems, "list": AnswerProblem.REQUIRED}
         if typed.get("your_homepage"):
-            self._thank(scope, proto, shown, answers.email, cors)
+            self._thank(scope, proto, shown, answers.email, lists, cors)
             return
         agreed = bool(typed.get("consent"))
         disagreed = shown.form.consent_box and not agreed
-        filled = Filled(typed, answers.problems, agreed, disagreed)
-        if answers.problems or disagreed:
+        filled = Filled(typed, problems, agreed, disagreed, lists if shown.chooses else ())
+        if problems or disagreed:
             self._mend(scope, proto, shown, filled, cors)
             return
         age = self._site.signup_tokens.ticket_age(typed.get("ticket", ""), shown.token, utc_now())
@@ -120,7 +123,7 @@ class SigningUp:
         started = time.monotonic()
         try:
             try:
-                await self._sign_up(scope, shown, answers, workspace, form)
+                await self._sign_up(scope, shown, answers, lists, workspace, form)
             finally:
                 await asyncio.sleep(started + _ANSWER_SECONDS - time.monotonic())
         except TooManySignups as error:
@@ -129,16 +132,22 @@ class SigningUp:
             _log.warning("form %d of workspace %d cannot sign anybody up: %s", form, workspace, error)
             _say(proto, scope, 503, shown, "not_ready", "not_ready", cors)
         else:
-            self._thank(scope, proto, shown, answers.email, cors)
+            self._thank(scope, proto, shown, answers.email, lists, cors)
 
     async def _sign_up(
-        self, scope: Any, shown: ShownForm, answers: Answers, workspace: WorkspaceId, form: FormId
+        self,
+        scope: Any,
+        shown: ShownForm,
+        answers: Answers,
+        lists: Sequence[ListId],
+        workspace: WorkspaceId,
+        form: FormId,
     ) -> None:
         app = self._site.app
         address, network = self._site.client(scope)
         proof = Proof(
             source="form",
-            wording=shown.wording,
+            wording=shown.agreed_to(lists),
             form=form,
             language=shown.language,
             ip=address,
@@ -151,7 +160,7 @@ class SigningUp:
                 tx,
                 workspace=workspace,
                 email=answers.email,
-                lists=shown.form.list_ids,
+                lists=lists,
                 opt_in=shown.form.opt_in,
                 answers=answers.fields,
                 proof=proof,
@@ -163,9 +172,11 @@ class SigningUp:
 
         await self._site.change(do)
 
-    def _thank(self, scope: Any, proto: Any, shown: ShownForm, email: str, cors: Headers) -> None:
-        """The same for everybody."""
-        key = "check_mail" if shown.confirms else "thanks"
+    def _thank(
+        self, scope: Any, proto: Any, shown: ShownForm, email: str, lists: Sequence[ListId], cors: Headers
+    ) -> None:
+        """The same for everybody who asks for these lists."""
+        key = "check_mail" if shown.confirms(lists) else "thanks"
         if _wants_json(scope):
             text = shown.form.success_text or TEXTS[shown.language][f"{key}_what"].format(email=email)
             told = {"status": "ok", "message": text, "redirect_url": shown.form.redirect_url or None}
@@ -178,7 +189,10 @@ class SigningUp:
 
     def _mend(self, scope: Any, proto: Any, shown: ShownForm, filled: Filled, cors: Headers) -> None:
         if _wants_json(scope):
-            problems = {name: shown.words[problem] for name, problem in filled.problems.items()}
+            problems = {
+                name: shown.words["choose_list" if name == "list" else problem]
+                for name, problem in filled.problems.items()
+            }
             if filled.disagreed:
                 problems["consent"] = shown.words["agree_first"]
             told = {"status": "invalid", "message": " ".join(problems.values()), "problems": problems}

@@ -10,6 +10,7 @@ from tidings.audience._imports._accept import (
     Reading,
     Upload,
     cancel_import,
+    forget_uploads,
     queue_import,
     start_import,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "Upload",
     "cancel_import",
     "count_imports",
+    "forget_uploads",
     "get_import",
     "jobs",
     "list_imports",

@@ -34,6 +34,7 @@ PIECE = 1024 * 1024
 
 STATUSES = ("active", "unlisted", "unsubscribed", "bounced", "complained")
 _FORGOTTEN = timedelta(days=7)
+_FORGOTTEN_AT_ONCE = 100
 
 
 class FileTooLarge(Invalid):
@@ -107,7 +108,7 @@ async def start_import(
 class Upload:
     """A file on its way into the database, in pieces of `PIECE`, each in a transaction of its own.
 
-    Memory stays flat, and any host may work the file off. Use: `begin`, `write` …, `end`; or `give_up`.
+    Memory stays flat, and any host may work the file off. Use: `begin`, `write` …, `look`, `finish`; or `give_up`.
     """
 
     def __init__(self, db: Database, workspace: WorkspaceId, limit: int) -> None:
@@ -118,13 +119,13 @@ class Upload:
         self._number = 0
         self._scan = Utf8Scan()
         self._head = b""
+        self._looked: list[Any] = []
         self.size = 0
         self.id = ImportId(0)
 
     async def begin(self, *, filename: str, now: datetime) -> None:
-        """Make the import that the file belongs to. Forgotten uploads of this workspace go."""
+        """Make the import that the file belongs to."""
         async with self._db.transaction() as tx:
-            await forget_uploads(tx, workspace=self._workspace, now=now)
             self.id = ImportId(
                 await tx.fetchval(
                     """INSERT INTO imports (workspace_id, status, filename, total, total_exact, created_at)
@@ -148,7 +149,13 @@ class Upload:
             del self._buffer[:PIECE]
 
     async def end(self, *, filename: str, reading: Reading) -> Import:
-        """The file is complete: look at it, and suggest where its columns go. Raises Invalid, BrokenFile."""
+        """The file is complete: `look` and `finish`."""
+        await self.look(filename=filename, reading=reading)
+        async with self._db.transaction() as tx:
+            return await self.finish(tx)
+
+    async def look(self, *, filename: str, reading: Reading) -> None:
+        """Look at the complete file, and suggest where its columns go. Raises Invalid, BrokenFile."""
         if self._buffer:
             await self._store(bytes(self._buffer))
         self._scan.feed(b"", last=True)
@@ -158,21 +165,26 @@ class Upload:
         async with self._db.connection() as connection:
             declared = await declared_fields(connection, workspace=self._workspace)
         columns = await asyncio.to_thread(suggest, found["columns"], found["rows"], declared=declared)
-        async with self._db.transaction() as tx:
-            estimate = max(len(found["rows"]), self._scan.lines - format_.header if format_.kind == "csv" else 0)
-            kept = format_.as_json() | {"source": source_of(found["columns"])}
-            await tx.execute(
-                """UPDATE imports SET status = 'uploaded', size = $3, format = $4, columns = $5, total = $6, filename = $7
-                   WHERE workspace_id = $1 AND id = $2 AND status = 'uploading'""",
-                self._workspace,
-                self.id,
-                self.size,
-                kept,
-                [column.as_json() for column in columns],
-                min(estimate, 2**31 - 1),
-                _shown(filename),
-            )
-            return await get_import(tx, workspace=self._workspace, import_=self.id)
+        estimate = max(len(found["rows"]), self._scan.lines - format_.header if format_.kind == "csv" else 0)
+        kept = format_.as_json() | {"source": source_of(found["columns"])}
+        self._looked = [
+            self.size,
+            kept,
+            [column.as_json() for column in columns],
+            min(estimate, 2**31 - 1),
+            _shown(filename),
+        ]
+
+    async def finish(self, tx: Tx) -> Import:
+        """Keep what `look` found: from now on the import waits for its start."""
+        await tx.execute(
+            """UPDATE imports SET status = 'uploaded', size = $3, format = $4, columns = $5, total = $6, filename = $7
+               WHERE workspace_id = $1 AND id = $2 AND status = 'uploading'""",
+            self._workspace,
+            self.id,
+            *self._looked,
+        )
+        return await get_import(tx, workspace=self._workspace, import_=self.id)
 
     async def give_up(self) -> None:
         """The upload failed: nothing of it stays."""
@@ -254,14 +266,18 @@ async def cancel_import(tx: Tx, *, workspace: WorkspaceId, import_: ImportId, by
     return await get_import(tx, workspace=workspace, import_=import_)
 
 
-async def forget_uploads(tx: Tx, *, workspace: WorkspaceId, now: datetime) -> None:
-    """Files that nobody started within a week, and those whose upload broke off, go."""
-    await tx.execute(
-        """DELETE FROM imports
-           WHERE workspace_id = $1 AND status::text IN ('uploading', 'uploaded') AND created_at < $2""",
-        workspace,
+async def forget_uploads(tx: Tx, *, now: datetime) -> int:
+    """Files that nobody started within a week, and those whose upload broke off, go; how many, at most 100 at once."""
+    gone = await tx.execute(
+        """DELETE FROM imports AS i
+           USING (SELECT workspace_id, id FROM imports
+                  WHERE status IN ('uploading', 'uploaded') AND created_at < $1
+                  ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS old
+           WHERE i.workspace_id = old.workspace_id AND i.id = old.id""",
         now - _FORGOTTEN,
+        _FORGOTTEN_AT_ONCE,
     )
+    return int(gone.rpartition(" ")[2])
 
 
 def _packed(contacts: Sequence[Any]) -> list[bytes]:

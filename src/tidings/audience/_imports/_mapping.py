@@ -84,11 +84,7 @@ def suggest(names: Sequence[str], rows: Sequence[Sequence[Any]], *, declared: Ma
             and sum(_EMAIL.fullmatch(v.strip()) is not None for v in values) > 0.8 * len(values)
         ):
             target = "email"
-        if (
-            source == "tidings"
-            and name == "lists"
-            and any(isinstance(row[position], list) for row in rows if position < len(row))
-        ):
+        if source == "tidings" and name == "lists" and any(value.startswith("[{") for value in values):
             target = "unsubscribed_lists"  # of JSON lines: every list, and where they stand with it
         if target in taken and target != "ignore":
             target = None

@@ -96,17 +96,23 @@ def split_tags(text: str) -> tuple[str, ...]:
 def read_list_names(cell: Any) -> list[str]:
     """Names of lists that somebody left: in one cell with commas between them, quoted as in a row of CSV where need be; or
     as our JSON exports have it, where only those count that were left. Raises ValueError."""
-    if isinstance(cell, list):
-        if not all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in cell):
+    if isinstance(cell, list) or (isinstance(cell, str) and cell.startswith("[{")):
+        try:
+            told = orjson.loads(cell) if isinstance(cell, str) else cell
+        except ValueError:
+            raise ValueError("must be a list of objects with name and status") from None
+        if not all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in told):
             raise ValueError("must be a list of objects with name and status")
-        names = [one["name"] for one in cell if one.get("status") == "unsubscribed"]
-    elif isinstance(cell, str):
+        names = [one["name"] for one in told if one.get("status") == "unsubscribed"]
+    elif not isinstance(cell, str):
+        raise ValueError("must be names of lists with commas between them")
+    elif cell == "[]":
+        names = []
+    else:
         try:
             names = next(csv.reader([cell], skipinitialspace=True, strict=True), [])
         except csv.Error as error:
             raise ValueError(f"must be names of lists with commas between them: {error}") from None
-    else:
-        raise ValueError("must be names of lists with commas between them")  # noqa: TRY004 - as all that is wrong with a cell
     names = [*dict.fromkeys(name.strip() for name in names if name.strip())]
     if any(len(name) > 255 or not name.isprintable() for name in names):
         raise ValueError("must be names of lists: up to 255 printable characters each")
