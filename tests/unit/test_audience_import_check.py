@@ -301,7 +301,7 @@ def test_names_of_lists_as_our_exports_write_them() -> None:
         with pytest.raises(ValueError, match="must be"):
             read_list_names(wrong)
     [reject] = check([["a@x.test", '"open']], "email", "unsubscribed_lists").rejects
-    assert reject[2] == "unsubscribed_lists"
+    assert reject[2:4] == ["c1", "must be names of lists with commas between them: unexpected end of data"]
     done = check([["a@x.test", "A"], ["b@x.test", ""], ["a@x.test", "B"]], "email", "unsubscribed_lists")
     assert (done.people, done.left) == (2, ["A", "B"])
     assert done.data.splitlines()[0].endswith(b'\t{"A","B"}')

@@ -43,6 +43,7 @@ EXAMPLES: dict[str, Any] = {
     "ContactFieldChanges": {"choices": ["free", "pro", "enterprise"]},
     "NewTag": {"name": "vip", "colour": "#1c7ed6"},
     "TagChanges": {"name": "VIP", "colour": "#e03131", "merge": True},
+    "TaggingAll": {"add": ["vip"], "remove": ["trial"]},
     "Tagging": {"contact_ids": ["contact_1", "contact_2"], "add": ["vip"], "remove": ["trial"]},
     "ManyChanges": {"contact_ids": ["contact_1", "contact_2"], "changes": {"language": "de"}},
     "ManyToDelete": {"contact_ids": ["contact_1", "contact_2"]},

@@ -173,6 +173,7 @@ async def explain_address(
 ) -> ExplanationOut:
     """The same question by address: `?email=ann@example.com`. That it is no contact, or no more, is an answer, too."""
     campaign = CampaignId(campaign_id)
+    await campaigns.get_campaign(call.tx, workspace=call.workspace, campaign=campaign)
     told = await campaigns.explain_address(
         call.tx,
         workspace=call.workspace,
