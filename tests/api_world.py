@@ -90,6 +90,7 @@ class World:
             "strict": False,
             "source_type": "html",
             "inline_css": False,
+            "attachment_ids": [ids["attachment_id"]],
         }
         block = {"name": "header", "html_content": "<p>{{ first_name }}</p>", "text_content": "t"}
         campaign = {
@@ -104,6 +105,7 @@ class World:
             "segment_ids": [ids["segment_id"]],
             "exclude_segment_ids": [ids["segment_id"]],
             "provider_id": ids["provider_id"],
+            "attachment_ids": [ids["attachment_id"]],
             "schedule_time": "2046-01-01T00:00:00Z",
         }
         choices = {
@@ -224,7 +226,9 @@ class World:
                 "sender_name": "Shop",
                 "reply_to": "re@example.com",
                 "headers": {"X-A": "b"},
-                "attachments": [{"filename": "a.txt", "content": "SGVsbG8=", "content_type": "text/plain"}],
+                "attachments": [
+                    {"filename": "a.txt", "content": "SGVsbG8=", "content_type": "text/plain", "content_id": ""}
+                ],
                 "kind": "transactional",
                 "track_opens": True,
                 "track_clicks": True,
@@ -254,6 +258,15 @@ async def make_world(api: Client) -> World:
     )
     await make("template_id", "/templates", {"name": "Hello", "subject": "Hi", "html_content": "<p>Hi</p>"})
     await make("block_id", "/blocks", {"name": "footer", "html_content": "<p>Acme</p>"})
+    file = await api(
+        "POST",
+        "/attachments",
+        b"%PDF",
+        Content_Type="application/pdf",
+        Content_Disposition='attachment; filename="terms.pdf"',
+    )
+    assert file.status == 201, file
+    world.ids["attachment_id"] = file.json["id"]
     image = await api("POST", "/media", PIXEL, Content_Type="image/png")
     assert image.status == 201, image
     world.ids["media_id"] = image.json["id"]

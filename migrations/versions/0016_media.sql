@@ -28,3 +28,28 @@ CREATE TABLE media_doubts (                        -- files that may be in the s
     PRIMARY KEY (workspace_id, path)
 );
 CREATE INDEX media_doubts_since ON media_doubts (since);
+
+CREATE TABLE attachment_files (                    -- bytes of attachments, once for each content; never change, never go
+    workspace_id bigint NOT NULL REFERENCES workspaces ON DELETE CASCADE,
+    hash         bytea NOT NULL,                   -- SHA-256 of the bytes
+    content      bytea NOT NULL,
+    PRIMARY KEY (workspace_id, hash)
+);
+ALTER TABLE attachment_files ALTER COLUMN content SET STORAGE EXTERNAL; -- mostly compressed already
+
+CREATE TABLE attachments (                         -- files that templates and campaigns bring along; never change
+    workspace_id bigint NOT NULL,
+    id           bigint GENERATED ALWAYS AS IDENTITY,
+    hash         bytea NOT NULL,
+    filename     text NOT NULL,
+    content_type text NOT NULL,
+    size         integer NOT NULL,                 -- bytes
+    content_id   text NOT NULL,                    -- '' : attached; else shown in the HTML as cid:…
+    created_by   text NOT NULL,
+    created_at   timestamptz NOT NULL,
+    PRIMARY KEY (workspace_id, id),
+    FOREIGN KEY (workspace_id, hash) REFERENCES attachment_files ON DELETE CASCADE
+);
+
+ALTER TABLE template_versions ADD COLUMN attachment_ids bigint[] NOT NULL DEFAULT '{}';
+ALTER TABLE campaigns ADD COLUMN attachment_ids bigint[] NOT NULL DEFAULT '{}'; -- beside the template's

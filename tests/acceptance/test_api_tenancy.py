@@ -10,7 +10,6 @@ _OWN_AFFAIRS = {
     "create_list",
     "create_contact_field",
     "create_tag",
-    "create_template",
     "create_block",
     "add_provider",
     "add_domain",

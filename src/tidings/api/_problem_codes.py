@@ -23,6 +23,7 @@ _MISSING = {
     "field_id": "contact_field_not_found",
     "tag_id": "tag_not_found",
     "media_id": "media_not_found",
+    "attachment_id": "attachment_not_found",
 }
 
 _SAVING = {
@@ -31,13 +32,14 @@ _SAVING = {
     "segment": ("segment_exists", "segment_invalid"),
     "form": ("form_exists", "no_sender"),
     "tag": ("tag_exists",),
-    "template": ("invalid_template",),
+    "template": ("invalid_template", "invalid_attachment"),
     "block": ("invalid_template", "block_exists"),
     "campaign": ("campaign_wrong_state", "not_ready"),
 }
 
 _OF_OPERATION: dict[str, tuple[str, ...]] = {
-    "create_campaign": ("not_ready",),
+    "create_campaign": ("not_ready", "invalid_attachment"),
+    "upload_attachment": ("invalid_attachment",),
     "list_contacts": ("invalid_address", "list_not_found"),
     "get_contact_by_email": ("invalid_address", "contact_not_found"),
     "upsert_contact": ("invalid_address",),
@@ -66,7 +68,13 @@ _OF_OPERATION: dict[str, tuple[str, ...]] = {
     "explain_recipient": ("segment_invalid",),
     "explain_address": ("segment_invalid", "invalid_address"),
     "delete_campaign": ("campaign_wrong_state",),
-    "send_campaign": ("campaign_wrong_state", "not_ready", "invalid_template", "template_not_found"),
+    "send_campaign": (
+        "campaign_wrong_state",
+        "not_ready",
+        "invalid_template",
+        "invalid_attachment",
+        "template_not_found",
+    ),
     "pause_campaign": ("campaign_wrong_state",),
     "resume_campaign": ("campaign_wrong_state",),
     "cancel_campaign": ("campaign_wrong_state",),

@@ -2,6 +2,7 @@
 
 from tidings.api import (
     api_keys,
+    attachments,
     audiences,
     blocks,
     campaigns,
@@ -50,6 +51,7 @@ ROUTERS = (
     template_tests.router,
     blocks.router,
     media.router,
+    attachments.router,
     audiences.router,
     campaigns.router,
     messages.router,

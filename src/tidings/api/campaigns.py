@@ -9,11 +9,21 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from tidings import campaigns
 from tidings.api._deps import Call, needs
-from tidings.api._fields import Body, CampaignRef, Line, ListRef, Name, ProviderRef, SegmentRef, TemplateRef
+from tidings.api._fields import (
+    AttachmentRef,
+    Body,
+    CampaignRef,
+    Line,
+    ListRef,
+    Name,
+    ProviderRef,
+    SegmentRef,
+    TemplateRef,
+)
 from tidings.api._paging import Page, Paged
 from tidings.api._route import Route
 from tidings.campaigns import Campaign, CampaignStatus, Counts, Draft, Rates
-from tidings.core.ids import CampaignId, ListId, ProviderId, SegmentId, TemplateId, public_id
+from tidings.core.ids import AttachmentId, CampaignId, ListId, ProviderId, SegmentId, TemplateId, public_id
 
 router = APIRouter(prefix="/campaigns", tags=["campaigns"], route_class=Route)
 
@@ -22,6 +32,7 @@ Writing = Annotated[Call, needs("campaigns:write")]
 Sending = Annotated[Call, needs("campaigns:send")]
 Lists = Annotated[list[ListRef], Field(max_length=1000)]
 Segments = Annotated[list[SegmentRef], Field(max_length=100)]
+Attachments = Annotated[list[AttachmentRef], Field(max_length=20)]
 Subject = Annotated[str, Field(max_length=998, description="Liquid; empty: the template's subject")]
 
 
@@ -41,6 +52,9 @@ class NewCampaign(Body):
     ]
     exclude_segment_ids: Segments = Field(default_factory=list)
     provider_id: Annotated[ProviderRef | None, Field(description="null: the workspace's default at launch")] = None
+    attachment_ids: Annotated[Attachments, Field(description="files that go along, beside the template's")] = Field(
+        default_factory=list
+    )
     schedule_time: Annotated[
         AwareDatetime | None, Field(description="with its offset from UTC; null: when `send` is called")
     ] = None
@@ -60,6 +74,7 @@ class CampaignChanges(Body):
     segment_ids: Segments | None = None
     exclude_segment_ids: Segments | None = None
     provider_id: ProviderRef | None = None
+    attachment_ids: Attachments | None = None
     schedule_time: AwareDatetime | None = None
 
     def told(self) -> dict[str, Any]:
@@ -86,6 +101,7 @@ class CampaignOut(BaseModel):
     segment_ids: list[str]
     exclude_segment_ids: list[str]
     provider_id: str | None
+    attachment_ids: list[str]
     status: CampaignStatus
     status_reason: str
     schedule_time: datetime | None
@@ -128,6 +144,7 @@ class CampaignOut(BaseModel):
             segment_ids=[public_id("segment", id_) for id_ in campaign.segment_ids],
             exclude_segment_ids=[public_id("segment", id_) for id_ in campaign.exclude_segment_ids],
             provider_id=public_id("provider", campaign.provider_id) if campaign.provider_id else None,
+            attachment_ids=[public_id("attachment", id_) for id_ in campaign.attachment_ids],
             status=campaign.status,
             status_reason=campaign.status_reason,
             schedule_time=campaign.schedule_time,
@@ -192,6 +209,7 @@ async def create_campaign(body: NewCampaign, call: Writing) -> CampaignOut:
         segment_ids=[SegmentId(id_) for id_ in body.segment_ids],
         exclude_segment_ids=[SegmentId(id_) for id_ in body.exclude_segment_ids],
         provider_id=ProviderId(body.provider_id) if body.provider_id else None,
+        attachment_ids=[AttachmentId(id_) for id_ in body.attachment_ids],
         schedule_time=body.schedule_time,
     )
     campaign = await campaigns.create_campaign(

@@ -44,6 +44,10 @@ class AttachmentIn(Body):
     filename: Annotated[str, Field(max_length=255)]
     content: Base64
     content_type: Annotated[str, Field(max_length=255, description="left out: told from the name")] = ""
+    content_id: Annotated[
+        str,
+        Field(max_length=255, description="of an image that the HTML shows as `cid:…`", examples=["logo@example.com"]),
+    ] = ""
 
 
 class NewMessage(Body):
@@ -169,7 +173,9 @@ async def send_message(body: NewMessage, call: Sending) -> Queued:
             reply_to=body.reply_to,
             variables=body.variables,
             headers=body.headers,
-            attachments=[Attachment(one.filename, one.content, one.content_type) for one in body.attachments],
+            attachments=[
+                Attachment(one.filename, one.content, one.content_type, one.content_id) for one in body.attachments
+            ],
             kind=body.kind,
             track_opens=body.track_opens,
             track_clicks=body.track_clicks,

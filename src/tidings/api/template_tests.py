@@ -43,6 +43,12 @@ class TestQueued(BaseModel):
 async def send_template_test(template_id: TemplateRef, body: TestSend, call: Sending) -> TestQueued:
     """Send a test. Links lead straight to where they go, nothing is counted, and its unsubscribe link unsubscribes nobody."""
     shown = await filled_in(call, TemplateId(template_id), body.version, body.contact_id, body.variables)
+    template = await content.get_template(
+        call.tx, workspace=call.workspace, template=TemplateId(template_id), version=body.version
+    )
+    attached = await content.attachments_of(
+        call.tx, workspace=call.workspace, ids=template.attachment_ids, field="template_id"
+    )
     queued: list[str] = []
     for index, address in enumerate(body.to):
         message = Message(
@@ -52,6 +58,7 @@ async def send_template_test(template_id: TemplateRef, body: TestSend, call: Sen
             text=content.as_liquid(shown.text),
             sender_email=body.sender_email,
             sender_name=body.sender_name,
+            attached=[one.attached for one in attached],
         )
         number = await delivery.queue_message(
             call.tx,

@@ -9,12 +9,12 @@ from pydantic import BaseModel, Field, WithJsonSchema
 
 from tidings import campaigns, content
 from tidings.api._deps import Call, needs
-from tidings.api._fields import Body, ContactRef, Name, TemplateRef
+from tidings.api._fields import AttachmentRef, Body, ContactRef, Name, TemplateRef
 from tidings.api._paging import Page, Paged
 from tidings.api._route import Route
 from tidings.api.template_tests import filled_in
 from tidings.content import SourceType, Summary, Template
-from tidings.core.ids import TemplateId, public_id
+from tidings.core.ids import AttachmentId, TemplateId, public_id
 
 router = APIRouter(prefix="/templates", tags=["templates"], route_class=Route)
 
@@ -34,6 +34,8 @@ Source = Annotated[
 SOURCE = "in place of html_content, which is made of it: text, or a block document"
 INLINE = "give elements the styles that the HTML's <style> has for them; nothing else of it is changed"
 Strict = Annotated[bool, Field(description="a message that would write what is undefined is not sent")]
+Attachments = Annotated[list[AttachmentRef], Field(max_length=20)]
+ATTACHMENTS = "files that go with every message"
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
@@ -49,6 +51,7 @@ class NewTemplate(Body):
     source_type: SourceType = SourceType.HTML
     source: Annotated[Source | None, Field(description=SOURCE)] = None
     inline_css: Annotated[bool, Field(description=INLINE)] = False
+    attachment_ids: Annotated[Attachments, Field(description=ATTACHMENTS)] = Field(default_factory=list)
 
 
 class TemplateChanges(Body):
@@ -63,6 +66,7 @@ class TemplateChanges(Body):
     source_type: SourceType | None = None
     source: Annotated[Source | None, Field(description=SOURCE)] = None
     inline_css: Annotated[bool | None, Field(description=INLINE)] = None
+    attachment_ids: Annotated[Attachments | None, Field(description=ATTACHMENTS)] = None
 
 
 class Samples(Body):
@@ -107,6 +111,7 @@ class TemplateOut(SummaryOut):
     source_type: SourceType
     source: Source
     inline_css: bool
+    attachment_ids: list[str]
 
     @classmethod
     def of(cls, template: Summary) -> "TemplateOut":
@@ -120,6 +125,7 @@ class TemplateOut(SummaryOut):
             source_type=template.source_type,
             source=_shown(template),
             inline_css=template.inline_css,
+            attachment_ids=[public_id("attachment", id_) for id_ in template.attachment_ids],
         )
 
 
@@ -185,6 +191,7 @@ async def create_template(body: NewTemplate, call: Writing) -> TemplateOut:
             source_type=body.source_type,
             source="" if body.source is None else _told(body.source),
             inline_css=body.inline_css,
+            attachment_ids=[AttachmentId(id_) for id_ in body.attachment_ids],
             library=call.app.media,
             by=call.principal,
             now=call.now,

@@ -14,7 +14,17 @@ from tidings.campaigns._errors import CampaignNotFound, WrongState
 from tidings.compliance import preflight
 from tidings.core.db import Tx
 from tidings.core.errors import FieldProblem, Invalid
-from tidings.core.ids import CampaignId, ListId, ProviderId, SegmentId, SendId, TemplateId, WorkspaceId, public_id
+from tidings.core.ids import (
+    AttachmentId,
+    CampaignId,
+    ListId,
+    ProviderId,
+    SegmentId,
+    SendId,
+    TemplateId,
+    WorkspaceId,
+    public_id,
+)
 from tidings.delivery import ProviderNotFound, get_provider
 
 
@@ -51,6 +61,8 @@ class Campaign:
     segment_ids: Sequence[SegmentId]
     exclude_segment_ids: Sequence[SegmentId]
     provider_id: ProviderId | None
+    attachment_ids: Sequence[AttachmentId]
+    """Files that go along, beside the template's."""
     status: CampaignStatus
     schedule_time: datetime | None
     send_id: SendId | None
@@ -81,6 +93,7 @@ class Draft:
     exclude_segment_ids: Sequence[SegmentId] = ()
     reply_to: str = ""
     provider_id: ProviderId | None = None
+    attachment_ids: Sequence[AttachmentId] = ()
     schedule_time: datetime | None = None
 
     @property
@@ -100,8 +113,9 @@ async def create_campaign(tx: Tx, *, workspace: WorkspaceId, draft: Draft, by: P
     row = await tx.fetchrow(
         f"""
         INSERT INTO campaigns (workspace_id, name, subject, template_id, sender_email, sender_name, reply_to, list_ids,
-            exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, schedule_time, status, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15) RETURNING {COLUMNS}
+            exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, schedule_time, status, attachment_ids, created_at,
+            updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16) RETURNING {COLUMNS}
         """,  # noqa: S608 - our own column names
         workspace,
         *_values(draft),
@@ -178,7 +192,7 @@ async def update_campaign(
         f"""
         UPDATE campaigns SET name = $3, subject = $4, template_id = $5, sender_email = $6, sender_name = $7, reply_to = $8,
             list_ids = $9, exclude_list_ids = $10, segment_ids = $11, exclude_segment_ids = $12, provider_id = $13,
-            schedule_time = $14, status = $15, status_reason = '', updated_at = $16
+            schedule_time = $14, status = $15, attachment_ids = $16, status_reason = '', updated_at = $17
         WHERE workspace_id = $1 AND id = $2 RETURNING {COLUMNS}
         """,  # noqa: S608
         workspace,
@@ -214,9 +228,9 @@ async def duplicate_campaign(
     row = await tx.fetchrow(
         f"""
         INSERT INTO campaigns (workspace_id, name, subject, template_id, sender_email, sender_name, reply_to, list_ids,
-            exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, created_at, updated_at)
+            exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, attachment_ids, created_at, updated_at)
         SELECT workspace_id, left(name, 245) || ' (copy)', subject, template_id, sender_email, sender_name, reply_to, list_ids,
-            exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, $3, $3
+            exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, attachment_ids, $3, $3
         FROM campaigns WHERE workspace_id = $1 AND id = $2 RETURNING {COLUMNS}
         """,  # noqa: S608
         workspace,
@@ -315,9 +329,15 @@ async def _checked(tx: Tx, workspace: WorkspaceId, draft: Draft, now: datetime |
     if not draft.list_ids and not draft.segment_ids:
         bad("contact_list_ids", "name at least one list, or a segment in segment_ids")
     try:
-        await content.get_template(tx, workspace=workspace, template=draft.template_id)
+        template = await content.get_template(tx, workspace=workspace, template=draft.template_id)
+        theirs = await content.attachments_of(tx, workspace=workspace, ids=template.attachment_ids, field="template_id")
+        await content.attachments_of(
+            tx, workspace=workspace, ids=draft.attachment_ids, beside=theirs, field="attachment_ids"
+        )
     except content.TemplateNotFound as error:
         bad("template_id", error.message)
+    except content.AttachmentInvalid as error:
+        problems += error.fields
     missing = await audience.missing_lists(tx, workspace=workspace, lists=[*draft.list_ids, *draft.exclude_list_ids])
     for field, ids in (("contact_list_ids", draft.list_ids), ("exclude_list_ids", draft.exclude_list_ids)):
         for position, id_ in enumerate(ids):
@@ -379,4 +399,5 @@ def _values(draft: Draft) -> list[Any]:
         draft.provider_id,
         draft.schedule_time,
         CampaignStatus.SCHEDULED if draft.schedule_time else CampaignStatus.DRAFT,
+        list(draft.attachment_ids),
     ]

@@ -109,6 +109,9 @@ async def _content(
         list_id, list_name = f"list-{only.id}.workspace-{workspace}.{domain}", only.name
     else:
         list_id, list_name = f"campaigns.workspace-{workspace}.{domain}", owner.name
+    ours = await content.attachments_of(
+        tx, workspace=workspace, ids=campaign.attachment_ids, beside=frozen.attached, field="attachment_ids"
+    )
     return delivery.SendContent(
         subject=campaign.subject or frozen.subject,
         html=frozen.html,
@@ -129,4 +132,5 @@ async def _content(
         public_url=public_url,
         track_opens=True,
         track_clicks=True,
+        attached=(*frozen.attached, *(one.attached for one in ours)),
     )

@@ -1,9 +1,21 @@
 """What is said? Templates and their versions, Liquid compiled to run at full speed, previews.
 
-Owns: templates, template_versions, blocks, media, media_doubts. Emits nothing.
+Owns: templates, template_versions, blocks, media, media_doubts, attachments,
+attachment_files. Emits nothing.
 """
 
 from tidings.content._anything import render_line, render_liquid
+from tidings.content._attachment_rules import HEAVY, check_files, content_type_of, wire_size
+from tidings.content._attachments import (
+    Attached,
+    AttachmentInvalid,
+    AttachmentNotFound,
+    StoredAttachment,
+    add_attachment,
+    attachments_of,
+    get_attachment,
+    load_files,
+)
 from tidings.content._blocks import (
     Block,
     BlockExists,
@@ -63,7 +75,11 @@ from tidings.content._templates import (
 )
 
 __all__ = [
+    "HEAVY",
     "PLAIN",
+    "Attached",
+    "AttachmentInvalid",
+    "AttachmentNotFound",
     "Block",
     "BlockExists",
     "BlockInUse",
@@ -91,17 +107,22 @@ __all__ = [
     "Row",
     "Sample",
     "SourceType",
+    "StoredAttachment",
     "Summary",
     "Template",
     "TemplateInUse",
     "TemplateInvalid",
     "TemplateNotFound",
     "Version",
+    "add_attachment",
     "add_media",
     "as_liquid",
+    "attachments_of",
+    "check_files",
     "compile_liquid",
     "compile_source",
     "compiles_alone",
+    "content_type_of",
     "count_blocks",
     "count_media",
     "count_templates",
@@ -113,6 +134,7 @@ __all__ = [
     "diff_versions",
     "document_schemas",
     "freeze",
+    "get_attachment",
     "get_block",
     "get_media",
     "get_template",
@@ -120,6 +142,7 @@ __all__ = [
     "list_media",
     "list_templates",
     "list_versions",
+    "load_files",
     "one_line",
     "plain_text",
     "preview",
@@ -134,5 +157,6 @@ __all__ = [
     "update_media",
     "update_template",
     "uses_variable",
+    "wire_size",
     "with_footer",
 ]

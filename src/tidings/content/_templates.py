@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tidings.accounts import Principal, audit
+from tidings.content._attachments import Attached, attachments_of
 from tidings.content._media_library import MediaLibrary
 from tidings.content._media_shown import NO_IMAGES, load_images
 from tidings.content._parse import TemplateInvalid, parse, wanted_variables
@@ -17,7 +18,7 @@ from tidings.content._shared import Shared, load_shared, names_in, with_shared
 from tidings.content._sources import SourceType, compile_source
 from tidings.core.db import Tx, sql
 from tidings.core.errors import Conflict, FieldProblem, Invalid, NotFound
-from tidings.core.ids import TemplateId, WorkspaceId, public_id
+from tidings.core.ids import AttachmentId, TemplateId, WorkspaceId, public_id
 
 MAX_CONTENT = 1_000_000
 """Characters of HTML or text."""
@@ -30,6 +31,7 @@ _CONTENT_FIELDS = (
     "source_type",
     "source",
     "inline_css",
+    "attachment_ids",
 )
 _VARIABLE = re.compile(r"[^\W\d][\w-]*(?:\.[\w-]+|\[[^\[\]]+\])*")
 
@@ -71,6 +73,8 @@ class Template(Summary):
     source: str
     """What `html_content` was compiled from when it was saved; '' where that is the source itself."""
     inline_css: bool
+    attachment_ids: list[AttachmentId]
+    """Files that go with every message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,8 @@ class FrozenTemplate:
     subject: str
     html: str
     text: str
+    attached: Sequence[Attached] = ()
+    """Files that go along."""
 
 
 async def create_template(
@@ -109,6 +115,7 @@ async def create_template(
     source_type: SourceType = SourceType.HTML,
     source: str = "",
     inline_css: bool = False,
+    attachment_ids: Sequence[AttachmentId] = (),
     library: MediaLibrary | None = None,
     by: Principal,
     now: datetime,
@@ -126,6 +133,7 @@ async def create_template(
     blocks = names_in(subject, html_content, text_content)
     shared = await load_shared(tx, workspace=workspace, names=blocks)
     used = _check(subject, html_content, text_content, variables, shared)
+    await attachments_of(tx, workspace=workspace, ids=attachment_ids, field="attachment_ids")
     number = await tx.fetchval(
         "INSERT INTO templates (workspace_id, name, version, created_at, updated_at) VALUES ($1, $2, 0, $3, $3) RETURNING id",
         workspace,
@@ -134,7 +142,8 @@ async def create_template(
     )
     template = TemplateId(number)
     content = {"subject": subject, "html_content": html_content, "text_content": text_content, "variables": used}
-    await _add_version(tx, workspace, template, content | written | {"strict": strict, "blocks": blocks}, by, now)
+    others = {"strict": strict, "blocks": blocks, "attachment_ids": attachment_ids}
+    await _add_version(tx, workspace, template, content | written | others, by, now)
     await audit(tx, by=by, action="template.created", subject=public_id("template", template), now=now)
     return await get_template(tx, workspace=workspace, template=template)
 
@@ -190,6 +199,9 @@ async def update_template(
         _check_name(name)
     content: dict[str, Any] = {field: changes.get(field, getattr(before, field)) for field in _CONTENT_FIELDS}
     content |= await _compiled(tx, workspace, changes, before, library)
+    content["attachment_ids"] = list(content["attachment_ids"])
+    if "attachment_ids" in changes:
+        await attachments_of(tx, workspace=workspace, ids=changes["attachment_ids"], field="attachment_ids")
     subject, html, text = (content[field] for field in _CONTENT_FIELDS[:3])
     blocks = names_in(subject, html, text)
     old_blocks = names_in(before.subject, before.html_content, before.text_content)
@@ -284,7 +296,8 @@ async def freeze(tx: Tx, *, workspace: WorkspaceId, template: TemplateId, versio
             (text, False, "text_content"),
         )
     )
-    return FrozenTemplate(now.id, now.version, subject, html, text)
+    attached = await attachments_of(tx, workspace=workspace, ids=now.attachment_ids, field="attachment_ids")
+    return FrozenTemplate(now.id, now.version, subject, html, text, tuple(one.attached for one in attached))
 
 
 async def _add_version(
@@ -302,6 +315,7 @@ async def _add_version(
         content["source_type"],
         content["source"],
         content["inline_css"],
+        list(content["attachment_ids"]),
     )
 
 

@@ -1,11 +1,12 @@
 """What a send says: everything that goes into its messages, frozen at launch."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import orjson
 
-from tidings.content import replace_html_links, replace_text_links
+from tidings.content import Attached, replace_html_links, replace_text_links
 
 _WEB = re.compile(r"https?://\S", re.IGNORECASE)
 
@@ -38,6 +39,8 @@ class SendContent:
     """Where the edge is reached, without a slash at the end."""
     track_opens: bool
     track_clicks: bool
+    attached: Sequence[Attached] = ()
+    """Files that go along; their bytes are found by their hash."""
 
     def to_json(self) -> bytes:
         """JSON with one member a field."""
@@ -46,7 +49,8 @@ class SendContent:
     @classmethod
     def from_json(cls, raw: bytes) -> "SendContent":
         """Undo `to_json`."""
-        return cls(**orjson.loads(raw))
+        told = orjson.loads(raw)
+        return cls(**told | {"attached": tuple(Attached(**one) for one in told.get("attached", ()))})
 
 
 def extract_links(content: SendContent) -> list[str]:

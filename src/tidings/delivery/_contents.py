@@ -2,20 +2,25 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tidings.content import Attached, load_files
 from tidings.core.db import Database
 from tidings.core.errors import TidingsError
 from tidings.core.ids import SendId, WorkspaceId
+from tidings.core.loops import RETRYABLE
 from tidings.delivery._content import SendContent
 from tidings.delivery._message_content import MessageContent
+from tidings.delivery._message_parts import NO_FILES
 from tidings.delivery._message_wire import MessageWire, MessageWires
 from tidings.delivery._sends import SendNotFound
 from tidings.delivery._wire import WireMessage
 from tidings.tracking import Tokens
 
 _KEPT = 256
+_HEAVIEST = 256 << 20
+"""Bytes of attachments that are kept, of all of them."""
 _ROLLING = None
 
 _CAMPAIGN = """
@@ -53,9 +58,14 @@ class Contents:
             self._kept[key] = _ROLLING
             if row["campaign_id"] is not None:
                 content = SendContent.from_json(row["content"].encode())
-                self._kept[key] = WireMessage.compile(
-                    content, links=row["links"], workspace=workspace, send=send, tokens=self._tokens
-                )
+                files = await self._files(workspace, content.attached)
+
+                def compiled() -> WireMessage:
+                    return WireMessage.compile(
+                        content, links=row["links"], workspace=workspace, send=send, tokens=self._tokens, files=files
+                    )
+
+                self._kept[key] = await asyncio.to_thread(compiled) if files else compiled()
             _trim(self._kept)
         self._kept.move_to_end(key)
         return self._kept[key]
@@ -79,16 +89,31 @@ class Contents:
         return MessageWires(found)
 
     async def _compiled(self, workspace: WorkspaceId, send: SendId, raw: str) -> MessageWire | str:
-        def compiled() -> MessageWire:
-            content = MessageContent.from_json(raw.encode())
-            return MessageWire(content, workspace=workspace, send=send, tokens=self._tokens)
+        def compiled(content: MessageContent, files: Mapping[str, bytes]) -> MessageWire:
+            return MessageWire(content, workspace=workspace, send=send, tokens=self._tokens, files=files)
 
         try:
-            return compiled() if len(raw) < _QUICK else await asyncio.to_thread(compiled)
+            content = MessageContent.from_json(raw.encode())
+            files = await self._files(workspace, content.attached)
+            quick = len(raw) < _QUICK and not files
+            return compiled(content, files) if quick else await asyncio.to_thread(compiled, content, files)
+        except RETRYABLE:
+            raise
         except Exception as error:  # noqa: BLE001 - it was checked when it was queued; whatever it is, the others go on
             return error.message if isinstance(error, TidingsError) else f"{type(error).__name__}: {error}"
 
+    async def _files(self, workspace: WorkspaceId, attached: Sequence[Attached]) -> Mapping[str, bytes]:
+        if not attached:
+            return NO_FILES
+        async with self._db.connection() as connection:
+            return await load_files(connection, workspace=workspace, attached=attached)
+
 
 def _trim(kept: OrderedDict[Any, Any]) -> None:
-    while len(kept) > _KEPT:
-        kept.popitem(last=False)
+    weight = sum(map(_weight, kept.values()))
+    while len(kept) > _KEPT or (weight > _HEAVIEST and len(kept) > 1):
+        weight -= _weight(kept.popitem(last=False)[1])
+
+
+def _weight(wire: WireMessage | MessageWire | str | None) -> int:
+    return 0 if wire is None or isinstance(wire, str) else wire.weight

@@ -1,10 +1,13 @@
 """What a message to one recipient says, apart from what is its own: kept once for all that say the same."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from hashlib import blake2b
 
 import orjson
+
+from tidings.content import Attached
 
 
 class MessageKind(StrEnum):
@@ -40,6 +43,8 @@ class MessageContent:
     public_url: str
     track_opens: bool
     track_clicks: bool
+    attached: Sequence[Attached] = ()
+    """Files that go along; their bytes are found by their hash."""
 
     def to_json(self) -> bytes:
         """JSON with one member a field."""
@@ -48,7 +53,8 @@ class MessageContent:
     @classmethod
     def from_json(cls, raw: bytes) -> "MessageContent":
         """Undo `to_json`."""
-        return cls(**orjson.loads(raw))
+        told = orjson.loads(raw)
+        return cls(**told | {"attached": tuple(Attached(**one) for one in told.get("attached", ()))})
 
 
 def content_hash(raw: bytes) -> bytes:

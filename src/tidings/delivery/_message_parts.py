@@ -8,20 +8,19 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from mimetypes import MimeTypes
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
+from tidings.content import Attached, check_files, content_type_of
 from tidings.core.errors import FieldProblem
 from tidings.delivery import _wire_headers as wire
 
 MOST_HEADERS = 25
-MOST_ATTACHMENTS = 20
-LARGEST = 10 * 1024 * 1024
-"""Bytes of all attachments together: with base64 and the texts a message stays below what every large provider takes."""
-
-BOUNDARY = b"=_tidings_attached"
-"""Between a message's body and its attachments: `=_` occurs neither in quoted-printable nor in base64 (RFC 2045 §6.7)."""
+NO_FILES: Mapping[str, bytes] = MappingProxyType({})
+_MIXED, _RELATED = b"=_tidings_attached", b"=_tidings_related"
+"""Between a message's body and its attachments, and before images that its HTML shows: `=_` occurs neither in
+quoted-printable nor in base64 (RFC 2045 §6.7)."""
 
 _FIELD_NAME = re.compile(r"[!-9;-~]{1,76}", re.ASCII)
 _FREE = frozenset(
@@ -32,20 +31,17 @@ _ID_LIST = re.compile(r"<[^<>@\s]+@[^<>@\s]+>(?:\s+<[^<>@\s]+@[^<>@\s]+>)*", re.
 _AUTO = re.compile(r"(?:no|auto-generated|auto-replied|auto-notified)(?:\s*;.*)?", re.IGNORECASE)
 # What a provider would read as orders: to whom else to send, what to track.
 _ORDERS = ("x-smtpapi", "x-ses-", "x-mailgun-", "x-mc-", "x-pm-", "x-sib-", "x-mj-", "x-msys-")
-_TYPE = re.compile(
-    r"([a-z0-9][a-z0-9!#$&^_.+-]{0,126})/([a-z0-9][a-z0-9!#$&^_.+-]{0,126})(; charset=[a-z0-9_-]{1,40})?"
-)
-_TYPES = MimeTypes()
 _SEGMENT = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that goes with a message. `content_type` '' : told from the name."""
+    """A file that goes with a message. `content_type` '' : told from the name. `content_id`: the HTML shows it as `cid:…`."""
 
     filename: str
     content: bytes
     content_type: str = ""
+    content_id: str = ""
 
 
 def check_headers(headers: Mapping[str, str]) -> list[FieldProblem]:
@@ -84,65 +80,89 @@ def header_lines(headers: Sequence[tuple[str, str]]) -> bytes:
     return b"".join(wire.unstructured(name, value.strip()) for name, value in headers)
 
 
-def check_attachments(attachments: Sequence[Attachment]) -> list[FieldProblem]:
-    """What is wrong with attachments."""
-    problems: list[FieldProblem] = []
-    if len(attachments) > MOST_ATTACHMENTS:
-        problems.append(FieldProblem("attachments", f"may be at most {MOST_ATTACHMENTS}"))
-    if sum(len(one.content) for one in attachments) > LARGEST:
-        problems.append(FieldProblem("attachments", f"may have at most {LARGEST} bytes together; send a link instead"))
-    for index, one in enumerate(attachments):
-        name = one.filename
-        if not name.strip() or len(name) > 255 or not name.isprintable() or "/" in name or "\\" in name:
-            problems.append(
-                FieldProblem(
-                    f"attachments[{index}].filename", "must be a name of 1 to 255 printable characters without slashes"
-                )
-            )
-        if problem := _type_problem(one.content_type):
-            problems.append(FieldProblem(f"attachments[{index}].content_type", problem))
-    return problems
+def check_attachments(attachments: Sequence[Attachment], *, beside: Sequence[Attached] = ()) -> list[FieldProblem]:
+    """What is wrong with attachments, which go together with those of `beside`."""
+    files = [(one.filename, one.content, one.content_type, one.content_id) for one in attachments]
+    return check_files("attachments", files, beside=beside)
 
 
-def _type_problem(content_type: str) -> str:
-    if not content_type:
-        return ""
-    found = _TYPE.fullmatch(_spelt(content_type))
-    if not found:
-        return "must be a type such as application/pdf, perhaps with a charset"
-    if found[1] in {"multipart", "message"}:
-        # RFC 2045 §6.4: these may not be in base64.
-        return "cannot be attached as such; give application/octet-stream"
-    return ""
-
-
-def describe(attachments: Sequence[Attachment]) -> list[dict[str, Any]]:
+def describe(attachments: Sequence[Attachment], attached: Sequence[Attached] = ()) -> list[dict[str, Any]]:
     """What is kept for people to see."""
-    return [{"filename": one.filename, "content_type": type_of(one), "size": len(one.content)} for one in attachments]
+    kept = [{"filename": one.filename, "content_type": one.content_type, "size": one.size} for one in attached]
+    own = [{"filename": one.filename, "content_type": type_of(one), "size": len(one.content)} for one in attachments]
+    return kept + own
 
 
 def type_of(attachment: Attachment) -> str:
     """Its media type: as given, or told from the name."""
-    if attachment.content_type:
-        return _spelt(attachment.content_type)
-    guessed, encoding = _TYPES.guess_type(attachment.filename, strict=True)
-    if guessed is None or encoding is not None or guessed.startswith(("multipart/", "message/")):
-        return "application/octet-stream"
-    return guessed
+    return content_type_of(attachment.filename, attachment.content_type)
 
 
 def attachment_parts(attachments: Sequence[Attachment]) -> bytes:
-    """The parts that follow the body of a multipart/mixed message, each from its delimiter to its last line."""
-    out: list[bytes] = []
-    for one in attachments:
-        out += [
-            b"\r\n--%b\r\nContent-Type: %b\r\n" % (BOUNDARY, type_of(one).encode()),
-            b"Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment",
-            _filename(one.filename),
-            b"\r\n\r\n",
-            _base64(one.content),
-        ]
-    return b"".join(out)
+    """The parts that follow the body of a message, each from its delimiter to its last line: first what the HTML shows."""
+    shown_first = sorted(attachments, key=lambda one: not one.content_id)
+    return b"".join(piece for one in shown_first for piece in _part(one))
+
+
+def attached_parts(attached: Sequence[Attached], files: Mapping[str, bytes]) -> bytes:
+    """The same of files that a template or a campaign brings along; `files`: their bytes by hash."""
+    return attachment_parts(
+        [Attachment(one.filename, files[one.hash], one.content_type, one.content_id) for one in attached]
+    )
+
+
+def _part(one: Attachment) -> list[bytes]:
+    disposition = b"inline" if one.content_id else b"attachment"
+    content_id = b"Content-ID: <%b>\r\n" % one.content_id.encode() if one.content_id else b""
+    return [
+        b"\r\n--%b\r\nContent-Type: %b\r\n" % (_RELATED if one.content_id else _MIXED, type_of(one).encode()),
+        b"Content-Transfer-Encoding: base64\r\n" + content_id + b"Content-Disposition: " + disposition,
+        _filename(one.filename),
+        b"\r\n\r\n",
+        _base64(one.content),
+    ]
+
+
+class Enclosure:
+    """What stands before and after a body for its attachments. Empty for none; made once for all messages that share them.
+
+    multipart/mixed { multipart/related { body, images it shows (RFC 2387, RFC 2392) }, files (RFC 2183) }
+    """
+
+    def __init__(self, parts: bytes, *, root: bytes) -> None:
+        """`parts` as attachment_parts made them, several of them one after the other; `root`: the body's media type."""
+        shown, files = _split(parts)
+        opening: list[bytes] = []
+        if files:
+            opening.append(b'Content-Type: multipart/mixed; boundary="%b"\r\n\r\n--%b\r\n' % (_MIXED, _MIXED))
+        if shown:
+            opening.append(
+                b'Content-Type: multipart/related; type="%b";\r\n boundary="%b"\r\n\r\n--%b\r\n'
+                % (root, _RELATED, _RELATED)
+            )
+        self.opening = b"".join(opening)
+        self.closing = b"".join(
+            [
+                shown,
+                b"\r\n--%b--" % _RELATED if shown else b"",
+                files,
+                b"\r\n--%b--" % _MIXED if files else b"",
+            ]
+        )
+
+
+def joined(first: bytes, second: bytes) -> bytes:
+    """Parts of two origins in one message."""
+    if not first or not second:
+        return first or second
+    (shown, files), (more_shown, more_files) = _split(first), _split(second)
+    return b"".join([shown, more_shown, files, more_files])
+
+
+def _split(parts: bytes) -> tuple[bytes, bytes]:
+    """What the HTML shows, and the rest. Nothing in a part's content can look like a delimiter."""
+    at = parts.find(b"\r\n--%b\r\n" % _MIXED)
+    return (parts, b"") if at < 0 else (parts[:at], parts[at:])
 
 
 def _filename(name: str) -> bytes:
@@ -165,8 +185,3 @@ def _filename(name: str) -> bytes:
 def _base64(content: bytes) -> bytes:
     text = b64encode(content)
     return b"\r\n".join(text[start : start + 76] for start in range(0, len(text), 76))
-
-
-def _spelt(content_type: str) -> str:
-    kind, semicolon, rest = content_type.strip().lower().partition(";")
-    return f"{kind.strip()}; {rest.strip()}" if semicolon else kind

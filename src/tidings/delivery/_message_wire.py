@@ -24,7 +24,7 @@ from tidings.content import (
 from tidings.core.ids import SendId, WorkspaceId
 from tidings.delivery import _wire_headers as headers
 from tidings.delivery._message_content import MessageContent, MessageKind
-from tidings.delivery._message_parts import BOUNDARY, header_lines
+from tidings.delivery._message_parts import NO_FILES, Enclosure, attached_parts, header_lines, joined
 from tidings.delivery._mime import QUOTED_PRINTABLE, SOFT, part, single_spaced
 from tidings.delivery._wire import TokenMaker, Wire, id_mac
 from tidings.delivery._wire_links import message_html, message_text
@@ -37,9 +37,20 @@ _ALTERNATIVE = b"=_tidings_alternative"
 
 
 class MessageWire:
-    """One content, waiting for recipients. Raises TemplateInvalid and RenderError for content that cannot be sent."""
+    """One content, waiting for recipients; `files` by the hashes in `content.attached`, or nothing of them goes along.
 
-    def __init__(self, content: MessageContent, *, workspace: WorkspaceId, send: SendId, tokens: TokenMaker) -> None:
+    Raises TemplateInvalid and RenderError for content that cannot be sent.
+    """
+
+    def __init__(
+        self,
+        content: MessageContent,
+        *,
+        workspace: WorkspaceId,
+        send: SendId,
+        tokens: TokenMaker,
+        files: Mapping[str, bytes] = NO_FILES,
+    ) -> None:
         occasion = Occasion(
             campaign_id=0,
             campaign_name="",
@@ -65,6 +76,10 @@ class MessageWire:
             compile_liquid(source, html=is_html, encoding=QUOTED_PRINTABLE, occasion=occasion, wire=True, field=field)
             for source, is_html, field in ((html, True, "html_content"), (text, False, "text_content"))
         )
+        self._root = b"multipart/alternative" if content.html else b"text/plain"
+        self._parts = attached_parts(content.attached, files) if files else b""
+        self._enclosure = Enclosure(self._parts, root=self._root)
+        self.weight = len(self._parts)
         self._has_html, self._derived = bool(content.html), content.derived
         self._needs_attributes = any(one.needs_attributes for one in (self._subject, self._html, self._text))
         self._token_of = tokens.for_send(workspace, send)
@@ -121,15 +136,9 @@ class MessageWire:
         subject = one_line("".join(self._subject.render(row, b"", token, attributes, "")))
         own: list[tuple[str, str]] = orjson.loads(row[_HEADERS])
         automatic = b"" if any(name.lower() == "auto-submitted" for name, _ in own) else self._automatic
-        attachments: bytes | None = row[_ATTACHMENTS]
-        body = self._body(row, token, attributes, subject)
-        if attachments:
-            body = [
-                b'Content-Type: multipart/mixed; boundary="%b"\r\n\r\n--%b\r\n' % (BOUNDARY, BOUNDARY),
-                *body,
-                attachments,
-                b"\r\n--%b--" % BOUNDARY,
-            ]
+        enclosure = self._enclosure
+        if row[_ATTACHMENTS]:
+            enclosure = Enclosure(joined(self._parts, row[_ATTACHMENTS]), root=self._root)
         return b"".join(
             [
                 self._from,
@@ -144,7 +153,9 @@ class MessageWire:
                 automatic,
                 self._leaving % token.encode() if self._leaving else b"",
                 header_lines(own),
-                *body,
+                enclosure.opening,
+                *self._body(row, token, attributes, subject),
+                enclosure.closing,
                 b"\r\n",
             ]
         )

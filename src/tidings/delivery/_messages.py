@@ -54,6 +54,8 @@ class Message:
     variables: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     attachments: Sequence[Attachment] = ()
+    attached: Sequence[content.Attached] = ()
+    """Files that are kept already, such as a template's; a template's own come by themselves."""
     kind: MessageKind | str = MessageKind.TRANSACTIONAL
     track_opens: bool = False
     track_clicks: bool = False
@@ -86,7 +88,8 @@ async def queue_message(
     """
     owner = await accounts.get_workspace(tx, workspace=workspace)
     message = await _filled(tx, workspace, message)
-    message = _checked(message, owner)
+    # In a thread where there are files: archives are looked into.
+    message = await asyncio.to_thread(_checked, message, owner) if message.attachments else _checked(message, owner)
     through = await _provider(tx, workspace, provider)
     person = await _person(tx, workspace, message)
     if message.kind == MessageKind.MARKETING and person is None:
@@ -107,6 +110,7 @@ async def queue_message(
         public_url=public_url,
         track_opens=message.track_opens,
         track_clicks=message.track_clicks,
+        attached=message.attached,
     )
     raw = said.to_json()
     row = (*values.row[:9], orjson.dumps(values.attributes).decode(), values.row[10])
@@ -131,7 +135,7 @@ async def queue_message(
         message.template_version,
         subject,
         headers,
-        orjson.dumps(describe(message.attachments)).decode(),
+        orjson.dumps(describe(message.attachments, message.attached)).decode(),
         await asyncio.to_thread(attachment_parts, message.attachments) if message.attachments else None,
         now,
     )
@@ -156,6 +160,7 @@ async def _filled(tx: Tx, workspace: WorkspaceId, message: Message) -> Message:
         html=frozen.html,
         text="" if derived else frozen.text,
         template_version=frozen.version,
+        attached=(*frozen.attached, *message.attached),
     )
 
 
@@ -193,7 +198,7 @@ def _checked(message: Message, owner: accounts.Workspace) -> Message:
         if name in message.variables
     ]
     problems += check_headers(message.headers)
-    problems += check_attachments(message.attachments)
+    problems += check_attachments(message.attachments, beside=message.attached)
     if problems:
         told = "; ".join(f"{one.field}: {one.message}" for one in problems)
         raise MessageInvalid(told[:1000], fields=tuple(problems))

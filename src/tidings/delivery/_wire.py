@@ -7,7 +7,7 @@ Nothing here is done per recipient that could be done per send: a message costs 
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from tidings.content import (
@@ -26,6 +26,7 @@ from tidings.content import (
 from tidings.core.ids import SendId, WorkspaceId
 from tidings.delivery import _wire_headers as headers
 from tidings.delivery._content import SendContent
+from tidings.delivery._message_parts import NO_FILES, Enclosure, attached_parts
 from tidings.delivery._mime import QUOTED_PRINTABLE, SOFT, part, single_spaced
 from tidings.delivery._wire_links import wire_html, wire_text
 
@@ -69,6 +70,8 @@ class Wire(Protocol):
 class WireMessage:
     """The message of one send, waiting for recipients."""
 
+    weight: int
+    """Bytes that are the same in each of its messages, and kept."""
     sender: bytes
     """The envelope's sender: its path, without angle brackets."""
 
@@ -87,6 +90,7 @@ class WireMessage:
         self._subject, self._html, self._text = (one.render for one in parts)
         self._needs_attributes = any(one.needs_attributes for one in parts)
         self._frame = frame
+        self.weight = len(frame.end)
         self._derived = derived
         self._too_dear = 0
         self._fixed_subject: str | None = None
@@ -97,9 +101,19 @@ class WireMessage:
 
     @classmethod
     def compile(
-        cls, content: SendContent, *, links: Sequence[str], workspace: WorkspaceId, send: SendId, tokens: TokenMaker
+        cls,
+        content: SendContent,
+        *,
+        links: Sequence[str],
+        workspace: WorkspaceId,
+        send: SendId,
+        tokens: TokenMaker,
+        files: Mapping[str, bytes] = NO_FILES,
     ) -> "WireMessage":
-        """Compile a send's content; `links` as extract_links gave them at launch. Raises TemplateInvalid, RenderError."""
+        """Compile a send's content; `links` as extract_links gave them at launch, `files` by the hashes in `content.attached`.
+
+        Raises TemplateInvalid, RenderError.
+        """
         occasion = Occasion(
             campaign_id=content.campaign_id,
             campaign_name=content.campaign_name,
@@ -119,7 +133,7 @@ class WireMessage:
             content,
             token_of=tokens.for_send(workspace, send),
             parts=(subject, html, text),
-            frame=_Frame(content, workspace, send),
+            frame=_Frame(content, workspace, send, attached_parts(content.attached, files)),
             derived=content.text == plain_text(content.html),
         )
 
@@ -186,7 +200,7 @@ class WireMessage:
 class _Frame:
     """All bytes of a message that do not depend on the recipient, apart from its texts."""
 
-    def __init__(self, content: SendContent, workspace: WorkspaceId, send: SendId) -> None:
+    def __init__(self, content: SendContent, workspace: WorkspaceId, send: SendId, parts: bytes) -> None:
         # "=_" cannot occur in quoted-printable, so that no text can contain the boundary (RFC 2045 §6.7).
         boundary = b"=_tidings_%d_%d" % (workspace, send)
         sender = headers.mailbox(content.sender_name, headers.ascii_domain(content.sender_email))
@@ -206,13 +220,16 @@ class _Frame:
             + b"List-Unsubscribe: <%b/u/" % headers.token_text(content.public_url)
         )
         self._workspace = workspace
+        # Encoded here, once a send: to a message they are a few more bytes that do not depend on its recipient.
+        enclosure = Enclosure(parts, root=b"multipart/alternative")
         self.sender = b"From: %b\r\nTo: " % sender
-        self.to_text = b'>\r\nContent-Type: multipart/alternative; boundary="%b"\r\n\r\n--%b\r\n' % (
+        self.to_text = b'>\r\n%bContent-Type: multipart/alternative; boundary="%b"\r\n\r\n--%b\r\n' % (
+            enclosure.opening,
             boundary,
             boundary,
         ) + part("plain")
         self.to_html = b"\r\n--%b\r\n" % boundary + part("html")
-        self.end = b"\r\n--%b--\r\n" % boundary
+        self.end = b"\r\n--%b--%b\r\n" % (boundary, enclosure.closing)
 
     def message_id(self, n: int, secret: str) -> bytes:
         """From the end of Date to the token in List-Unsubscribe.

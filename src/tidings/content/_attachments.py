@@ -1,0 +1,181 @@
+"""Files that templates and campaigns bring along. Neither they nor their bytes ever change, so whatever names one keeps it.
+
+Their bytes are in the database: frozen in the transaction of the launch, at hand for every worker, in the same backup as
+the sends that need them (see docs/decisions, 0201).
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tidings.accounts import Principal, audit
+from tidings.content._attachment_rules import (
+    content_id_problem,
+    content_problem,
+    content_type_of,
+    filename_problem,
+    sizes_problem,
+    type_problem,
+)
+from tidings.core.db import Tx
+from tidings.core.errors import FieldProblem, Invalid, NotFound
+from tidings.core.ids import AttachmentId, WorkspaceId, public_id
+
+_COLUMNS = "id, encode(hash, 'hex') AS hash, filename, content_type, size, content_id, created_by, created_at"
+
+
+class AttachmentNotFound(NotFound):
+    """There is no such attachment in this workspace."""
+
+    code = "attachment_not_found"
+
+
+class AttachmentInvalid(Invalid):
+    """A file that cannot be attached; `fields` says why."""
+
+    code = "invalid_attachment"
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file as a message brings it along: what a send keeps for ever. `hash` in hexadecimal finds its bytes."""
+
+    hash: str
+    filename: str
+    content_type: str
+    size: int
+    content_id: str
+    """'' : attached; else an image that the HTML shows as `cid:…`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAttachment(Attached):
+    """One that templates and campaigns may name."""
+
+    id: AttachmentId
+    created_by: str
+    created_at: datetime
+
+    @property
+    def attached(self) -> Attached:
+        """What a send keeps of it."""
+        return Attached(self.hash, self.filename, self.content_type, self.size, self.content_id)
+
+
+async def add_attachment(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    filename: str,
+    content: bytes,
+    content_type: str = "",
+    content_id: str = "",
+    by: Principal,
+    now: datetime,
+) -> StoredAttachment:
+    """Keep a file. `content_type` '' is told from the name. Raises AttachmentInvalid, naming fields."""
+    # In a thread: archives are looked into, and megabytes are hashed.
+    digest = await asyncio.to_thread(_checked, filename, content, content_type, content_id)
+    await tx.execute(
+        "INSERT INTO attachment_files (workspace_id, hash, content) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        workspace,
+        digest,
+        content,
+    )
+    row = await tx.fetchrow(
+        f"""
+        INSERT INTO attachments (workspace_id, hash, filename, content_type, size, content_id, created_by, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING {_COLUMNS}
+        """,  # noqa: S608 - our own words
+        workspace,
+        digest,
+        filename,
+        content_type_of(filename, content_type),
+        len(content),
+        content_id,
+        by.actor,
+        now,
+    )
+    made = _of_row(row)
+    await audit(tx, by=by, action="attachment.added", subject=public_id("attachment", made.id), now=now)
+    return made
+
+
+async def get_attachment(tx: Tx, *, workspace: WorkspaceId, attachment: AttachmentId) -> StoredAttachment:
+    """One attachment. Raises AttachmentNotFound."""
+    found = await _found(tx, workspace, [attachment])
+    if not found:
+        raise AttachmentNotFound(f"there is no {public_id('attachment', attachment)}")
+    return found[attachment]
+
+
+async def attachments_of(
+    tx: Tx, *, workspace: WorkspaceId, ids: Sequence[int], beside: Sequence[Attached] = (), field: str
+) -> list[StoredAttachment]:
+    """The attachments with these ids, in this order, which go with one message together with those of `beside`.
+
+    Raises AttachmentInvalid, naming `field`: for one that there is not, and when they are too large together.
+    """
+    if not ids:
+        return []
+    found = await _found(tx, workspace, ids)
+    problems = [
+        FieldProblem(f"{field}[{index}]", f"there is no {public_id('attachment', id_)}")
+        for index, id_ in enumerate(ids)
+        if id_ not in found
+    ]
+    some = [found[AttachmentId(id_)] for id_ in ids if id_ in found]
+    shown = [one.content_id.lower() for one in (*beside, *some) if one.content_id]
+    if len(set(ids)) != len(ids):
+        problems.append(FieldProblem(field, "name the same attachment twice"))
+    elif len(shown) != len(set(shown)):
+        problems.append(FieldProblem(field, "have the same content_id twice, with the template's"))
+    elif problem := sizes_problem([one.size for one in (*beside, *some)]):
+        problems.append(FieldProblem(field, problem + (" (with the template's)" if beside else "")))
+    if problems:
+        raise AttachmentInvalid("; ".join(f"{one.field}: {one.message}" for one in problems), fields=tuple(problems))
+    return some
+
+
+async def load_files(tx: Tx, *, workspace: WorkspaceId, attached: Sequence[Attached]) -> Mapping[str, bytes]:
+    """The bytes of attachments, by their hash in hexadecimal."""
+    rows = await tx.fetch(
+        "SELECT hash, content FROM attachment_files WHERE workspace_id = $1 AND hash = ANY ($2::bytea[])",
+        workspace,
+        [bytes.fromhex(one.hash) for one in attached],
+    )
+    return {row["hash"].hex(): row["content"] for row in rows}
+
+
+def _checked(filename: str, content: bytes, content_type: str, content_id: str) -> bytes:
+    """The SHA-256 of a file that may be attached."""
+    problems = [
+        FieldProblem(field, problem)
+        for field, problem in (
+            ("filename", filename_problem(filename)),
+            ("file", "is empty" if not content else sizes_problem([len(content)]) or content_problem(content)),
+            ("content_type", type_problem(content_type)),
+            ("content_id", content_id_problem(content_id, content_type_of(filename, content_type))),
+        )
+        if problem
+    ]
+    if problems:
+        raise AttachmentInvalid("; ".join(f"{one.field}: {one.message}" for one in problems), fields=tuple(problems))
+    return hashlib.sha256(content).digest()
+
+
+async def _found(tx: Tx, workspace: WorkspaceId, ids: Sequence[int]) -> dict[AttachmentId, StoredAttachment]:
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM attachments WHERE workspace_id = $1 AND id = ANY ($2::bigint[])",  # noqa: S608
+        workspace,
+        list(ids),
+    )
+    return {(one := _of_row(row)).id: one for row in rows}
+
+
+def _of_row(row: Any) -> StoredAttachment:
+    values: dict[str, Any] = dict(row.items())
+    return StoredAttachment(**values)
