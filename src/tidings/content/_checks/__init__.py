@@ -1,0 +1,44 @@
+"""Is this fit to be sent? What can be told from what is written, and from what comes out for real contacts.
+
+One file an idea: each declares its rules and finds what breaks them. `_run` puts them together; who needs contacts or
+the network is above (`compliance`, `campaigns`).
+"""
+
+from tidings.content._checks._addresses import Trouble, host_of, troubles
+from tidings.content._checks._findings import (
+    Finding,
+    Part,
+    Place,
+    Rule,
+    Severity,
+    excerpt,
+    in_order,
+    rule,
+    rules,
+)
+from tidings.content._checks._loading import load_template, load_unsaved
+from tidings.content._checks._run import Checkable, ContentReport, check_content, check_mandatory, invalid_liquid
+from tidings.content._checks._weight import check_size
+
+__all__ = [
+    "Checkable",
+    "ContentReport",
+    "Finding",
+    "Part",
+    "Place",
+    "Rule",
+    "Severity",
+    "Trouble",
+    "check_content",
+    "check_mandatory",
+    "check_size",
+    "excerpt",
+    "host_of",
+    "in_order",
+    "invalid_liquid",
+    "load_template",
+    "load_unsaved",
+    "rule",
+    "rules",
+    "troubles",
+]

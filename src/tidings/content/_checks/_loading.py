@@ -1,0 +1,68 @@
+"""What is to be checked, from a template or from content that is not saved yet."""
+
+import asyncio
+
+from tidings.content._checks._run import Checkable
+from tidings.content._parse import TemplateInvalid
+from tidings.content._plaintext import plain_text
+from tidings.content._shared import load_shared, names_in, with_shared
+from tidings.content._sources import SourceType, compile_source
+from tidings.content._templates import freeze, get_template
+from tidings.core.db import Tx
+from tidings.core.errors import Invalid
+from tidings.core.ids import TemplateId, WorkspaceId
+
+
+async def load_template(
+    tx: Tx, *, workspace: WorkspaceId, template: TemplateId, version: int | None = None, subject: str = ""
+) -> Checkable:
+    """A template's content, with another subject if there is one. Raises TemplateNotFound, TemplateInvalid."""
+    written = await get_template(tx, workspace=workspace, template=template, version=version)
+    frozen = await freeze(tx, workspace=workspace, template=template, version=version)
+    return Checkable(
+        subject=subject or frozen.subject,
+        html=frozen.html,
+        text=frozen.text,
+        text_written=bool(written.text_content),
+        source_type=written.source_type,
+        source=written.source,
+    )
+
+
+async def load_unsaved(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    subject: str,
+    html_content: str = "",
+    text_content: str = "",
+    strict: bool = False,
+    source_type: SourceType = SourceType.HTML,
+    source: str = "",
+    inline_css: bool = False,
+) -> Checkable:
+    """Content as the editor has it: fields of `create_template`. Raises TemplateInvalid for what cannot be read, and Invalid."""
+    if bool(html_content) == bool(source):
+        raise Invalid.at("html_content", "give html_content, or a source, one of them")
+    html = html_content
+    if source:
+        # In a thread: a big source takes its time, and others are waiting on the loop.
+        html = await asyncio.to_thread(compile_source, source_type, source, inline=inline_css)
+    text = text_content or plain_text(html)
+    shared = await load_shared(tx, workspace=workspace, names=names_in(subject, html, text))
+    problems: list[TemplateInvalid] = []
+    packed: list[str] = []
+    for field, part, is_html in (
+        ("subject", subject, False),
+        ("html_content", html, True),
+        ("text_content", text, False),
+    ):
+        try:
+            packed.append(with_shared(part, shared, html=is_html, strict=strict, field=field).pack())
+        except TemplateInvalid as error:
+            problems.append(error)
+    if problems:
+        fields = tuple(one for problem in problems for one in problem.fields)
+        raise TemplateInvalid("; ".join(problem.message for problem in problems), fields=fields)
+    kept = source if source_type is not SourceType.HTML or inline_css else ""
+    return Checkable(packed[0], packed[1], packed[2], bool(text_content), source_type, kept)
