@@ -92,6 +92,7 @@ class World:
             "inline_css": False,
             "attachment_ids": [ids["attachment_id"]],
         }
+        quiet = {"links": False, "spam": False, "domain": False, "sample": 5}
         block = {"name": "header", "html_content": "<p>{{ first_name }}</p>", "text_content": "t"}
         campaign = {
             "name": "C",
@@ -188,6 +189,20 @@ class World:
                 "provider_id": self.ids["provider_id"],
             },
             "update_media": {"name": "logo.png", "alt_text": "Our logo"},
+            "check_template": {"version": 1, "contact_id": self.ids["contact_id"], "sender_email": "a@example.com"}
+            | quiet,
+            "check_campaign": quiet,
+            "check_content": {
+                "subject": "S",
+                "html_content": "<p>{{ first_name }}</p>",
+                "text_content": "t",
+                "strict": False,
+                "source_type": "html",
+                "inline_css": False,
+                "contact_id": self.ids["contact_id"],
+                "sender_email": "a@example.com",
+            }
+            | quiet,
             "create_block": block,
             "update_block": block,
             "put_block": block,

@@ -5,10 +5,10 @@ import os
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from tidings import accounts, delivery
+from tidings import accounts, compliance, delivery
 from tidings.content import MediaLibrary
 from tidings.core.client_address import NO_PROXIES, Proxies, read_proxies
 from tidings.core.clock import utc_now
@@ -35,6 +35,8 @@ class App:
     proxies: Proxies = NO_PROXIES
     import_limit: int = 2**30
     """Bytes of the largest file that may be uploaded."""
+    link_probe: compliance.LinkProbe = field(default_factory=compliance.LinkProbe)
+    spam_filter: compliance.SpamFilter | None = None
 
 
 @asynccontextmanager
@@ -46,6 +48,7 @@ async def open_app(
         raise Unavailable("this needs TIDINGS_DATABASE_URL; `tidings up` sets it for its own roles")
     proxies = read_proxies(settings.trusted_proxies, settings.forwarded_header)
     objects = media_objects(settings)
+    spam_filter = compliance.spam_filter(settings.spam_check_url)
     db = await Database.open(settings.database_url, size=pool_size, wait_seconds=wait_seconds)
     withdrawals = delivery.Withdrawals(db)
     try:
@@ -68,6 +71,7 @@ async def open_app(
             send_workers=settings.send_workers,
             proxies=proxies,
             import_limit=settings.import_limit_mb * 2**20,
+            spam_filter=spam_filter,
         )
     finally:
         await objects.close()

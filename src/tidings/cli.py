@@ -315,6 +315,24 @@ def render(
             sys.stdout.buffer.flush()
 
 
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="HTML, MJML, Markdown or a block document as JSON")],
+    subject: Annotated[str, typer.Option(help="the subject to check with it")] = "A subject",
+    json: Annotated[bool, typer.Option("--json", help="one JSON object instead of a table")] = False,
+) -> None:
+    """Check a message's content before it is sent: links, images, clients, contrast, size. Ends with 1 if there is an error."""
+    from tidings.checking import check_file, show
+
+    async def checked() -> bool:
+        report = await check_file(file, subject=subject)
+        show(report, json=json)
+        return report.ok
+
+    if not _run(checked()):
+        raise typer.Exit(1)
+
+
 @app.command("classify")
 def classify_command(
     files: Annotated[

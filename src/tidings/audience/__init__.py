@@ -145,6 +145,13 @@ from tidings.audience._lists import (
 from tidings.audience._members import Added, Subscription, contact_subscriptions, leave_lists, remove, subscribe
 from tidings.audience._merge import Pair, Side, lock_pair, merge_contacts
 from tidings.audience._pages import count_contacts, count_members, list_contacts, list_members
+from tidings.audience._recipient_sample import (
+    SampledRows,
+    SampleTooSlow,
+    one_contact,
+    sample_contacts,
+    sample_recipients,
+)
 from tidings.audience._recipients import (
     Audience,
     AudienceCount,
@@ -272,6 +279,8 @@ __all__ = [
     "Reading",
     "RowProblem",
     "Rows",
+    "SampleTooSlow",
+    "SampledRows",
     "Segment",
     "SegmentCount",
     "SegmentExists",
@@ -380,6 +389,7 @@ __all__ = [
     "missing_segments_of",
     "normalise_email",
     "normalise_suppressed",
+    "one_contact",
     "origin_of",
     "public_lists",
     "put_contact",
@@ -394,6 +404,8 @@ __all__ = [
     "remove",
     "require_list",
     "run_import",
+    "sample_contacts",
+    "sample_recipients",
     "sample_segment",
     "search_contacts",
     "segment_members",

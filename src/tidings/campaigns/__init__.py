@@ -18,6 +18,7 @@ from tidings.campaigns._campaign import (
     using_segment,
     using_template,
 )
+from tidings.campaigns._checks import SAMPLE, campaign_matter, content_matter
 from tidings.campaigns._contact_timeline import TOP, Happening, Position, TimelineKind, contact_timeline
 from tidings.campaigns._control import cancel, follow_sends, pause, resume, retry_failed
 from tidings.campaigns._errors import CampaignNotFound, WrongState
@@ -26,6 +27,7 @@ from tidings.campaigns._report import Counts, Progress, Rates, Speedometer, coun
 from tidings.campaigns._why import Explanation, Reason, Why, explain, explain_address
 
 __all__ = [
+    "SAMPLE",
     "TOP",
     "Campaign",
     "CampaignNotFound",
@@ -42,8 +44,10 @@ __all__ = [
     "TimelineKind",
     "Why",
     "WrongState",
+    "campaign_matter",
     "cancel",
     "contact_timeline",
+    "content_matter",
     "count_campaigns",
     "counts_of",
     "create_campaign",

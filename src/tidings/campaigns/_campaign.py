@@ -363,6 +363,7 @@ async def _checked(tx: Tx, workspace: WorkspaceId, draft: Draft, now: datetime |
             audience=draft.audience,
             provider=draft.provider_id,
             template=draft.template_id,
+            subject=draft.subject,
             now=draft.schedule_time,
         )
     return replace(

@@ -30,6 +30,7 @@ async def launch(
         audience=before.audience,
         provider=before.provider_id,
         template=before.template_id,
+        subject=before.subject,
         now=now,
     )
     provider = before.provider_id or await delivery.default_provider(tx, workspace=workspace)

@@ -3,6 +3,15 @@
 Preflight before a launch; the one way out; signing up with proof of consent; the preference page.
 """
 
+from tidings.compliance._checks import (
+    CheckReport,
+    LinkProbe,
+    Matter,
+    SpamFilter,
+    SpamScore,
+    run_checks,
+    spam_filter,
+)
 from tidings.compliance._confirm_check import check_confirmation
 from tidings.compliance._leave import leave, withdraw_barrier
 from tidings.compliance._merge import merge_contacts
@@ -19,7 +28,7 @@ from tidings.compliance._optin import (
     sign_up,
 )
 from tidings.compliance._preferences import Access, Choice, Preferences, any_public_list, choose, preferences
-from tidings.compliance._preflight import NotReady, preflight
+from tidings.compliance._preflight import NotReady, missing_for_launch, preflight
 from tidings.compliance._signup_form import EMPTY, Filled, ShownForm, embed_html, embed_script, form_inputs
 from tidings.compliance._suppressions import SuppressionImport, import_suppressions
 from tidings.compliance._tokens import SignupTokens
@@ -29,8 +38,11 @@ __all__ = [
     "EMPTY",
     "LANGUAGES",
     "Access",
+    "CheckReport",
     "Choice",
     "Filled",
+    "LinkProbe",
+    "Matter",
     "NoSender",
     "NotReady",
     "Outcome",
@@ -38,6 +50,8 @@ __all__ = [
     "ShownForm",
     "SignedUp",
     "SignupTokens",
+    "SpamFilter",
+    "SpamScore",
     "SuppressionImport",
     "TooManySignups",
     "any_public_list",
@@ -52,11 +66,14 @@ __all__ = [
     "import_suppressions",
     "leave",
     "merge_contacts",
+    "missing_for_launch",
     "pick_language",
     "preferences",
     "preflight",
     "require_sender",
+    "run_checks",
     "shown_form",
     "sign_up",
+    "spam_filter",
     "withdraw_barrier",
 ]

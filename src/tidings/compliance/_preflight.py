@@ -3,10 +3,13 @@
 from datetime import datetime
 
 from tidings import accounts, content, delivery
-from tidings.audience import Audience, anyone, missing_lists, missing_segments_of
+from tidings.audience import Audience, SampleTooSlow, anyone, missing_lists, missing_segments_of, sample_recipients
 from tidings.core.db import Tx
 from tidings.core.errors import Conflict, FieldProblem, Invalid
 from tidings.core.ids import ProviderId, TemplateId, WorkspaceId
+
+_LOOKED_AT = 20
+"""Contacts for whom a message is made before a launch: a campaign waits for it."""
 
 
 class NotReady(Conflict):
@@ -22,9 +25,32 @@ async def preflight(
     audience: Audience,
     provider: ProviderId | None,
     template: TemplateId,
+    subject: str = "",
     now: datetime,
 ) -> None:
-    """Raises NotReady with everything that stands in the way of a send. (CAN-SPAM 15 U.S.C. 7704(a)(5): postal address.)"""
+    """Raises NotReady with everything that stands in the way of a send. (CAN-SPAM 15 U.S.C. 7704(a)(5): postal address.)
+
+    `subject` '' : the template's. What the message says is looked at as some of the contacts would get it.
+    """
+    problems = await missing_for_launch(
+        tx, workspace=workspace, audience=audience, provider=provider, template=template, now=now
+    )
+    if not problems:
+        problems = await _said(tx, workspace, audience, template, subject, now)
+    if problems:
+        raise NotReady("; ".join(f"{p.field}: {p.message}" for p in problems), fields=tuple(problems))
+
+
+async def missing_for_launch(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    audience: Audience,
+    provider: ProviderId | None,
+    template: TemplateId,
+    now: datetime,
+) -> list[FieldProblem]:
+    """What a campaign needs and has not: address, provider, audience, template."""
     problems: list[FieldProblem] = []
     owner = await accounts.get_workspace(tx, workspace=workspace)
     if not owner.postal_address.strip():
@@ -38,8 +64,27 @@ async def preflight(
         await content.get_template(tx, workspace=workspace, template=template)
     except content.TemplateNotFound:
         problems.append(FieldProblem("template_id", "this campaign's template was deleted: choose another"))
-    if problems:
-        raise NotReady("; ".join(f"{p.field}: {p.message}" for p in problems), fields=tuple(problems))
+    return problems
+
+
+async def _said(
+    tx: Tx, workspace: WorkspaceId, whom: Audience, template: TemplateId, subject: str, now: datetime
+) -> list[FieldProblem]:
+    """Errors in what the message says: no way out that anyone sees, no address, nothing that could be sent at all."""
+    owner = await accounts.get_workspace(tx, workspace=workspace)
+    try:
+        checked = await content.load_template(tx, workspace=workspace, template=template, subject=subject)
+        rows = await sample_recipients(tx, workspace=workspace, audience=whom, limit=_LOOKED_AT, now=now, quick=True)
+    except content.TemplateInvalid as error:
+        return [FieldProblem("template_id", error.message)]
+    except SampleTooSlow:
+        return []  # the lanes refuse what cannot be made, recipient by recipient
+    if not rows:
+        return []
+    found = await content.check_mandatory(
+        checked, rows=rows, workspace_name=owner.name, postal_address=owner.postal_address
+    )
+    return [FieldProblem("template_id", f"{one.message}: {one.mend}") for one in found]
 
 
 async def _audience(tx: Tx, workspace: WorkspaceId, whom: Audience, now: datetime) -> list[FieldProblem]:

@@ -29,6 +29,7 @@ from tidings.content._blocks import (
     update_block,
 )
 from tidings.content._checks import (
+    GMAIL_CLIPS,
     Checkable,
     ContentReport,
     Finding,
@@ -46,6 +47,7 @@ from tidings.content._checks import (
     invalid_liquid,
     load_template,
     load_unsaved,
+    read_unsaved,
     rule,
     rules,
     troubles,
@@ -97,6 +99,7 @@ from tidings.content._templates import (
 )
 
 __all__ = [
+    "GMAIL_CLIPS",
     "HEAVY",
     "PLAIN",
     "Attached",
@@ -186,6 +189,7 @@ __all__ = [
     "plain_text",
     "preview",
     "read_attributes",
+    "read_unsaved",
     "render_line",
     "render_liquid",
     "replace_html_links",

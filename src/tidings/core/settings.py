@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     media_limit_mb: int = Field(default=10, ge=1, le=200, description="largest image that may be uploaded")
     chunk_size: int = Field(default=1000, ge=10, le=10_000, description="recipients a lease")
 
+    spam_check_url: str = Field(
+        default="",
+        description="a spam filter of yours, for checks before a send: rspamd://host:11333 or spamd://host:783",
+    )
+
 
 _OTHER_NAMES = {"TIDINGS_SMTP_PASSWORD"}
 """Variables with our prefix that are options of commands, not settings."""

@@ -16,11 +16,12 @@ from tidings.content._checks._findings import (
     rule,
     rules,
 )
-from tidings.content._checks._loading import load_template, load_unsaved
+from tidings.content._checks._loading import load_template, load_unsaved, read_unsaved
 from tidings.content._checks._run import Checkable, ContentReport, check_content, check_mandatory, invalid_liquid
-from tidings.content._checks._weight import check_size
+from tidings.content._checks._weight import GMAIL_CLIPS, check_size
 
 __all__ = [
+    "GMAIL_CLIPS",
     "Checkable",
     "ContentReport",
     "Finding",
@@ -38,6 +39,7 @@ __all__ = [
     "invalid_liquid",
     "load_template",
     "load_unsaved",
+    "read_unsaved",
     "rule",
     "rules",
     "troubles",

@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
@@ -22,6 +23,7 @@ class Trouble(StrEnum):
     CREDENTIALS = "credentials"
 
 
+_LONG = 2000
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,30}):", re.IGNORECASE)
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\.?", re.IGNORECASE)
 _FOLLOWED = frozenset({"mailto", "tel", "sms", "geo", "webcal", "whatsapp"})
@@ -45,8 +47,17 @@ SHORTENERS = frozenset(_SHORT.split())
 """Services that hide where a link leads: spam filters list their domains, and any one of their users can get them listed."""
 
 
-def troubles(address: str) -> list[Trouble]:
+def troubles(address: str) -> tuple[Trouble, ...]:
     """What is wrong with a static address, the gravest alone where it makes the others void."""
+    return tuple(_troubles(address)) if len(address) > _LONG else _remembered(address)
+
+
+@lru_cache(maxsize=2048)
+def _remembered(address: str) -> tuple[Trouble, ...]:
+    return tuple(_troubles(address))
+
+
+def _troubles(address: str) -> list[Trouble]:
     url = re.sub(r"[\t\r\n]", "", address).strip()
     if not url:
         return [Trouble.EMPTY]

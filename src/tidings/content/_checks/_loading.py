@@ -1,11 +1,12 @@
 """What is to be checked, from a template or from content that is not saved yet."""
 
 import asyncio
+from collections.abc import Mapping
 
 from tidings.content._checks._run import Checkable
 from tidings.content._parse import TemplateInvalid
 from tidings.content._plaintext import plain_text
-from tidings.content._shared import load_shared, names_in, with_shared
+from tidings.content._shared import Shared, load_shared, names_in, with_shared
 from tidings.content._sources import SourceType, compile_source
 from tidings.content._templates import freeze, get_template
 from tidings.core.db import Tx
@@ -44,12 +45,40 @@ async def load_unsaved(
     """Content as the editor has it: fields of `create_template`. Raises TemplateInvalid for what cannot be read, and Invalid."""
     if bool(html_content) == bool(source):
         raise Invalid.at("html_content", "give html_content, or a source, one of them")
-    html = html_content
-    if source:
-        # In a thread: a big source takes its time, and others are waiting on the loop.
-        html = await asyncio.to_thread(compile_source, source_type, source, inline=inline_css)
+    html = await _html(html_content, source, source_type, inline=inline_css)
     text = text_content or plain_text(html)
     shared = await load_shared(tx, workspace=workspace, names=names_in(subject, html, text))
+    kept = source if source_type is not SourceType.HTML or inline_css else ""
+    return _packed(subject, html, text_content, shared, strict=strict, source_type=source_type, source=kept)
+
+
+async def read_unsaved(
+    *, subject: str, source: str, source_type: SourceType, shared: Mapping[str, Shared]
+) -> Checkable:
+    """Content of a file: no database is asked, `shared` are all blocks there are. Raises as load_unsaved."""
+    html = await _html("", source, source_type, inline=False)
+    kept = source if source_type is not SourceType.HTML else ""
+    return _packed(subject, html, "", shared, strict=False, source_type=source_type, source=kept)
+
+
+async def _html(html_content: str, source: str, source_type: SourceType, *, inline: bool) -> str:
+    if not source:
+        return html_content
+    # In a thread: a big source takes its time, and others are waiting on the loop.
+    return await asyncio.to_thread(compile_source, source_type, source, inline=inline)
+
+
+def _packed(
+    subject: str,
+    html: str,
+    text_content: str,
+    shared: Mapping[str, Shared],
+    *,
+    strict: bool,
+    source_type: SourceType,
+    source: str,
+) -> Checkable:
+    text = text_content or plain_text(html)
     problems: list[TemplateInvalid] = []
     packed: list[str] = []
     for field, part, is_html in (
@@ -60,9 +89,9 @@ async def load_unsaved(
         try:
             packed.append(with_shared(part, shared, html=is_html, strict=strict, field=field).pack())
         except TemplateInvalid as error:
-            problems.append(error)
+            if field != "text_content" or text_content or not problems:
+                problems.append(error)
     if problems:
         fields = tuple(one for problem in problems for one in problem.fields)
         raise TemplateInvalid("; ".join(problem.message for problem in problems), fields=fields)
-    kept = source if source_type is not SourceType.HTML or inline_css else ""
-    return Checkable(packed[0], packed[1], packed[2], bool(text_content), source_type, kept)
+    return Checkable(packed[0], packed[1], packed[2], bool(text_content), source_type, source)

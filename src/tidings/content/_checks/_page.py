@@ -94,11 +94,9 @@ class Page:
     def place(self, start: int, end: int) -> Place:
         """A stretch of the masked text as a place in the source."""
         at, to = self.position(start), self.position(end)
-        if not self._lines:
-            self._lines += [found.end() for found in re.finditer("\n", self.source)]
         line = bisect_right(self._lines, at)
         column = at - (self._lines[line - 1] if line else 0) + 1
-        return Place(self.part, line + 1, column, excerpt(self.source[at:to]), self.block)
+        return Place(self.part, line + 1, column, excerpt(self.source[at : min(to, at + 500)]), self.block)
 
     def position(self, position: int) -> int:
         """A position of the masked text as one of the source."""
@@ -137,7 +135,8 @@ def read_page(source: str, *, part: Part = Part.HTML, block: str = "") -> Page:
     outlook = list(_outlook_ranges(text))
     # Doctypes and what stands round Outlook's comments are no text; spaces in their place keep every position.
     text = _DECLARED.sub(lambda found: " " * len(found[0]), text)
-    page = Page(part, block, source, text, masked.atom, _atoms=atoms, _shifts=shifts)
+    lines = [found.end() for found in re.finditer("\n", source)]
+    page = Page(part, block, source, text, masked.atom, _atoms=atoms, _shifts=shifts, _lines=lines)
     _Reader(page, outlook).read()
     return page
 

@@ -32,6 +32,7 @@ BROKEN = rule(
 )
 _MOST_MATCHES = 3_000_000
 """Rules times elements: matching more of them would take seconds, so that contrast is left out."""
+_MOST_LINKS = 1000
 _PLACE = re.compile(r"line (\d+), column (\d+): ")
 _FIELDS = {"subject": Part.SUBJECT, "html_content": Part.HTML, "text_content": Part.TEXT, "source": Part.SOURCE}
 
@@ -75,35 +76,27 @@ async def check_content(
 
     In a thread: a megabyte takes most of a second. Never raises for what an author wrote.
     """
-    occasion = Occasion(
-        campaign_id=campaign[0],
-        campaign_name=campaign[1],
-        workspace_name=workspace_name,
-        postal_address=postal_address,
-        urls=RecipientUrls(public_url, lambda _token, destination: destination),
-    )
+    occasion = _occasion(campaign, workspace_name, postal_address, public_url)
     return await asyncio.to_thread(_check, content, rows, real, occasion)
 
 
 async def check_mandatory(
-    content: Checkable,
-    *,
-    rows: Sequence[Row],
-    workspace_name: str,
-    postal_address: str,
-    campaign: tuple[int, str],
-    public_url: str,
+    content: Checkable, *, rows: Sequence[Row], workspace_name: str, postal_address: str
 ) -> list[Finding]:
     """Only what keeps a campaign from being launched, for a few of its contacts."""
-    occasion = Occasion(
+    occasion = _occasion((0, ""), workspace_name, postal_address, "https://unsubscribe.invalid")
+    found = await asyncio.to_thread(_mandatory, content, rows, occasion)
+    return [one for one in found if one.severity is Severity.ERROR]
+
+
+def _occasion(campaign: tuple[int, str], workspace_name: str, postal_address: str, public_url: str) -> Occasion:
+    return Occasion(
         campaign_id=campaign[0],
         campaign_name=campaign[1],
         workspace_name=workspace_name,
         postal_address=postal_address,
         urls=RecipientUrls(public_url, lambda _token, destination: destination),
     )
-    found = await asyncio.to_thread(_mandatory, content, rows, occasion)
-    return [one for one in found if one.severity is Severity.ERROR]
 
 
 def _mandatory(content: Checkable, rows: Sequence[Row], occasion: Occasion) -> list[Finding]:
@@ -139,9 +132,11 @@ def _check(content: Checkable, rows: Sequence[Row], real: bool, occasion: Occasi
             findings += [*check_preheader(page), *check_text(page, html)]
     if content.source:
         findings = list(in_source(findings, kind=content.source_type, source=content.source))
-    links = {
-        url: (url, element.name == "img", page.tag(element)) for page in pages for url, element in static_links(page)
-    }
+    links: dict[str, tuple[str, bool, Place]] = {}
+    for page in pages:
+        for url, element in static_links(page):
+            if url not in links and len(links) < _MOST_LINKS:
+                links[url] = (url, element.name == "img", page.tag(element))
     return ContentReport(tuple(findings), tuple(links.values()), tuple(dict.fromkeys(not_run)))
 
 

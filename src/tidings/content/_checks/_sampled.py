@@ -21,6 +21,8 @@ from tidings.content._plaintext import one_line
 TOKEN = "check"  # noqa: S105 - in place of a recipient's
 _KEPT = 20
 """Renderings that are kept to be looked at."""
+_ROOM = 1_000_000
+"""Characters of all that are kept; the first is in any case."""
 _MARK, _END = "\ue6a1", "\ue6a2"
 _MARKED = re.compile(rf"{_MARK}(\d+){_END}([^\"'<>{_MARK}]{{0,2000}})")
 
@@ -109,7 +111,12 @@ def render_for(
             rendered.subjects = [one_line(one) for one in made]
         else:
             kept = rendered.html if name == "html_content" else rendered.text
-            kept += [(row[CONTACT_ID], one) for row, one in zip(rows[:_KEPT], made, strict=False)]
+            room = _ROOM
+            for row, one in zip(rows[:_KEPT], made, strict=False):
+                room -= len(one)
+                if kept and room < 0:
+                    break
+                kept.append((row[CONTACT_ID], one))
         if real:
             rendered.findings += _missing(name, parts, missing, len(rows))
         if parts.strict:

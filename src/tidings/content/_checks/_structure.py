@@ -49,9 +49,9 @@ def check_structure(page: Page, *, whole: bool) -> Iterator[Finding]:
     elements = [one for _, one in page.shown()]
     if whole:
         root = next((one for one in elements if one.name == "html"), None)
-        if not any(one.get("lang").strip() for one in elements if one.name in {"html", "body"}) and not any(
-            one.get("lang").strip() for one in elements[:8]
-        ):
+        told = [one.get("lang").strip().lower() for one in elements[:8]]
+        # MJML writes "und" for what it was not told.
+        if not any(one and one != "und" for one in told):
             yield NO_LANGUAGE.at(page.tag(root) if root else Place(Part.HTML))
         if not (page.title or "").strip():
             yield NO_TITLE.at(Place(Part.HTML))
