@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from api_world import everything
-from delivery_world import World, world
+from delivery_world import World, eventually, world
 from tidings import audience, compliance, events
 from tidings.accounts import SYSTEM
 from tidings.audience import Contact, Side
@@ -281,6 +281,8 @@ async def test_paused_pairs_are_mailed_once_whoever_stays(db: Database, tmp_path
         await here.launch(campaign)
         await here.act(pause, campaign)
         await here.until(campaign, CampaignStatus.PAUSED)
+        # The campaign says so at once; what a worker has begun is still on its way.
+        await eventually(lambda: fetch(here, "SELECT FROM chunks WHERE state = 'leased'"), lambda rows: not rows)
         before = set(here.server.recipients)
         await merge(here, people[0], people[7])
         await merge(here, people[6], people[1])

@@ -117,6 +117,45 @@ async def test_a_fault_is_tried_again_and_a_lost_connection_is_replaced(db: Data
         await until_queued(db, [])
 
 
+async def test_when_the_queues_connection_is_lost_its_jobs_begin_again_at_once(db: Database) -> None:
+    """Also those whose own connection was lost in the same moment, or who would not have ended for hours."""
+    started: list[str] = []
+    again = asyncio.Event()
+
+    async def lasting(_: Any) -> None:
+        started.append("lasting")
+        if started.count("lasting") == 2:
+            again.set()
+        await asyncio.Event().wait()
+
+    async def losing(_: Any) -> None:
+        started.append("losing")
+        if started.count("losing") == 1:
+            async with db.connection() as connection:
+                await connection.execute("SELECT pg_sleep(30)")
+
+    async with running(db, {"lasting": lasting, "losing": losing}):
+        async with db.transaction() as tx:
+            await enqueue(tx, job="lasting", payload={})
+            await enqueue(tx, job="losing", payload={})
+        admin = await asyncpg.connect(db.url)
+        async with asyncio.timeout(5):
+            while len(started) < 2 or not await admin.fetchval(
+                "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid())"
+            ):
+                await asyncio.sleep(0.01)
+        await admin.execute(
+            """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+        )
+        await admin.close()
+        async with asyncio.timeout(5):  # half of what it takes until a job is given up for lost
+            await again.wait()
+            while started.count("losing") < 2:
+                await asyncio.sleep(0.01)
+        await until_queued(db, ["picked"])
+
+
 _WORKER = """
 import asyncio, sys
 from tidings.core.db import Database

@@ -16,6 +16,7 @@ from tidings.core.clock import utc_now
 from tidings.core.db import Database
 from tidings.core.errors import Invalid
 from tidings.core.ids import ListId
+from tidings.events import Event, EventType, record
 
 EVERYBODY = {"and": [{"field": "email", "operator": "contains", "value": "@"}]}
 
@@ -137,3 +138,25 @@ async def test_only_everywhere_and_only_by_hand(db: Database, tmp_path: Path) ->
         (rows,) = audience.read_addresses(file, reason=SuppressionReason.MANUAL, detail="", batch=10)
         assert [one.email for one in rows.addresses] == ["@shut.example", "ann@example.com"]
         assert [(p.line, p.value) for p in rows.problems] == [(3, "@gone.example")]
+
+
+async def test_who_is_deleted_leaves_nothing_that_segments_are_told(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w:
+        ann, bob, eve = await w.contacts("ann@x.test", "bob@x.test", "eve@x.test")
+        opened = [Event(w.workspace, EventType.OPENED, utc_now(), contact=one) for one in (ann, bob, eve)]
+        async with db.transaction() as tx:
+            await record(tx, events=opened, writer=0)
+            await tx.execute(
+                "INSERT INTO contact_receipts SELECT $1, id, '{1}' FROM unnest($2::bigint[]) AS id",
+                w.workspace,
+                [ann, bob, eve],
+            )
+            by = SYSTEM(w.workspace)
+            await audience.delete_contact(tx, workspace=w.workspace, contact=ann, by=by, now=utc_now())
+            await audience.delete_contacts(tx, workspace=w.workspace, contacts=[bob], by=by, now=utc_now())
+            told = await audience.told_of_survivors(tx, batches=[(1, opened)])
+            await record(tx, events=told[0][1], writer=0)
+            for table in ("contact_activity", "contact_receipts"):
+                assert [r["contact_id"] for r in await tx.fetch(f"SELECT contact_id FROM {table}")] == [eve]  # noqa: S608
+            kept = await tx.fetch("SELECT contact_id FROM events WHERE type = 'opened'")
+            assert sorted(r["contact_id"] or 0 for r in kept) == [0, 0, *sorted([ann, bob, eve, eve])]

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib import resources
@@ -138,6 +138,33 @@ async def prepare_connection(connection: Any) -> None:
     await connection.set_type_codec(
         "json", schema="pg_catalog", encoder=orjson.dumps, decoder=orjson.loads, format="binary"
     )
+
+
+async def until_lost(tx: Tx, work: Coroutine[Any, Any, object]) -> None:
+    """Do `work` on this connection, and raise when the connection is lost in the middle of it.
+
+    asyncpg's COPY waits for ever for a buffer to empty whose connection has died (`writing_allowed` in its protocol).
+    """
+    lost = asyncio.Event()
+
+    def hear(_: object) -> None:
+        lost.set()
+
+    tx.add_termination_listener(hear)
+    doing = asyncio.ensure_future(work)
+    losing = asyncio.ensure_future(lost.wait())
+    try:
+        await asyncio.wait({doing, losing}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        losing.cancel()
+        if not doing.done():
+            doing.cancel()
+            await asyncio.wait({doing})
+        if not lost.is_set():
+            tx.remove_termination_listener(hear)
+    if doing.cancelled():
+        raise asyncpg.ConnectionDoesNotExistError("the connection was lost in the middle of a COPY")
+    doing.result()
 
 
 @cache

@@ -1,7 +1,7 @@
 """The staging table: rows of one batch, in a connection's own temporary table that each commit empties."""
 
 from tidings.audience._imports._plan import STAGED
-from tidings.core.db import Tx
+from tidings.core.db import Tx, until_lost
 
 STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS import_rows (
@@ -22,13 +22,9 @@ even in an empty table, which the statement itself fills."""
 async def stage(tx: Tx, data: bytes, *, left: bool) -> None:
     """Put checked rows into the staging table; `left`: with the names of the lists that people left behind them."""
     await tx.execute(STAGE)
-    await tx.copy_to_table(
-        "import_rows",
-        source=_once(data),
-        columns=(*STAGED, "left_lists") if left else STAGED,
-        schema_name="pg_temp",
-        format="text",
-    )
+    columns = (*STAGED, "left_lists") if left else STAGED
+    copying = tx.copy_to_table("import_rows", source=_once(data), columns=columns, schema_name="pg_temp", format="text")
+    await until_lost(tx, copying)
 
 
 async def _once(data: bytes):
