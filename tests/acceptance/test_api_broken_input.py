@@ -43,6 +43,7 @@ INSTEAD = {
     "create_template": _SOURCE,
     "update_template": _SOURCE,
     "put_template": _SOURCE,
+    "check_content": {"source"},
 }
 """Fields that cannot stand beside others of a good body: a message has a template or its own content, a template HTML or
 another source."""

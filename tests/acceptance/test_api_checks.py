@@ -112,7 +112,7 @@ async def test_templates(api: Client, stranger: Client) -> None:
     assert "variable_missing" not in by_code(report)
     assert (await stranger("POST", f"/templates/{template}/checks", QUIET)).status == 404
     foreign = {"contact_id": rich["id"], "html_content": "<p>x</p>", **QUIET}
-    assert (await stranger("POST", "/checks", foreign)).status == 404
+    assert (await stranger("POST", "/checks", foreign)).fields == ["contact_id"]
 
 
 async def test_content_that_is_not_saved(api: Client) -> None:

@@ -85,7 +85,7 @@ async def content_matter(
     sample: int = SAMPLE,
 ) -> Matter:
     """A template's message, or one that is not saved yet, for `run_checks`; filled in for one contact, or for some of the
-    workspace's. Raises ContactNotFound.
+    workspace's. Raises Invalid for a contact that is not there.
     """
     rows = (
         await audience.sample_contacts(tx, workspace=workspace, limit=sample)
@@ -93,7 +93,7 @@ async def content_matter(
         else await audience.one_contact(tx, workspace=workspace, contact=contact)
     )
     if contact is not None and not rows:
-        raise audience.ContactNotFound(f"there is no {public_id('contact', contact)}")
+        raise Invalid.at("contact_id", f"there is no {public_id('contact', contact)}")
     owner = await accounts.get_workspace(tx, workspace=workspace)
     matter = await _matter(
         tx, workspace, checked, public_url, sender=sender_email or owner.sender_email, name=owner.sender_name
