@@ -4,37 +4,29 @@ One file an idea: each declares its rules and finds what breaks them. `_run` put
 the network is above (`compliance`, `campaigns`).
 """
 
-from tidings.content._checks._addresses import Trouble, host_of, troubles
 from tidings.content._checks._findings import (
     Finding,
     Part,
     Place,
-    Rule,
     Severity,
-    excerpt,
     in_order,
     rule,
     rules,
 )
 from tidings.content._checks._loading import load_template, load_unsaved, read_unsaved
-from tidings.content._checks._run import Checkable, ContentReport, check_content, check_mandatory, invalid_liquid
+from tidings.content._checks._run import Checkable, check_content, check_mandatory, invalid_liquid
 from tidings.content._checks._weight import GMAIL_CLIPS, check_size
 
 __all__ = [
     "GMAIL_CLIPS",
     "Checkable",
-    "ContentReport",
     "Finding",
     "Part",
     "Place",
-    "Rule",
     "Severity",
-    "Trouble",
     "check_content",
     "check_mandatory",
     "check_size",
-    "excerpt",
-    "host_of",
     "in_order",
     "invalid_liquid",
     "load_template",
@@ -42,5 +34,4 @@ __all__ = [
     "read_unsaved",
     "rule",
     "rules",
-    "troubles",
 ]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 MOST_ALIKE = 20
@@ -99,10 +99,6 @@ class Finding:
     """A contact for whom it is so, where it depends on the contact."""
     share: float | None = None
     """Of the contacts that were looked at, 0 to 1."""
-    needle: str = field(default="", compare=False)
-    """What to look for in the source, if the HTML was made of one."""
-    turn: int = field(default=0, compare=False)
-    """Which of those in the HTML it is, from 0."""
 
     def moved(self, place: Place) -> "Finding":
         """The same somewhere else."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from tidings.content._checks._addresses import Trouble, host_of, troubles
-from tidings.content._checks._findings import Finding, Rule, Severity, rule
+from tidings.content._checks._findings import Finding, Severity, rule
 from tidings.content._checks._page import Element, Page
 
 _LINK_RULES = {
@@ -146,11 +146,6 @@ def static_links(page: Page) -> Iterator[tuple[str, Element]]:
         found = element.attributes.get(name) if name else None
         if found is not None and not found.dynamic and re.match(r"\s*https?://", found.value, re.IGNORECASE):
             yield re.sub(r"[\t\r\n]", "", found.value).strip(), element
-
-
-def rule_of(trouble: Trouble) -> Rule:
-    """The rule for a link with this trouble."""
-    return _LINK_RULES[trouble]
 
 
 def _text(page: Page, element: Element, index: int) -> Iterator[Finding]:

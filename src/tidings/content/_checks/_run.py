@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from tidings.content._checks._clients import check_clients
 from tidings.content._checks._contrast import check_contrast
@@ -33,6 +34,8 @@ BROKEN = rule(
 _MOST_MATCHES = 3_000_000
 """Rules times elements: matching more of them would take seconds, so that contrast is left out."""
 _MOST_LINKS = 1000
+_MOST_FINDINGS = 2000
+"""Of one module in one page: whoever has more has other worries than the exact number."""
 _PLACE = re.compile(r"line (\d+), column (\d+): ")
 _FIELDS = {"subject": Part.SUBJECT, "html_content": Part.HTML, "text_content": Part.TEXT, "source": Part.SOURCE}
 
@@ -109,12 +112,9 @@ def _check(content: Checkable, rows: Sequence[Row], real: bool, occasion: Occasi
     findings: list[Finding] = []
     not_run: list[tuple[str, str]] = []
     for page in pages:
-        findings += [
-            *check_links(page),
-            *check_images(page),
-            *check_clients(page),
-            *check_structure(page, whole=not page.block),
-        ]
+        for found in (check_links(page), check_images(page), check_clients(page)):
+            findings += islice(found, _MOST_FINDINGS)
+        findings += check_structure(page, whole=not page.block)
         if _too_much(page):
             not_run.append(("contrast", "there are too many style rules for so many elements"))
         elif (styled := _styled(page)) is None:
