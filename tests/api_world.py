@@ -227,6 +227,8 @@ class World:
                 "sender_name": "W",
                 "pause_failed_percent": 30,
                 "pause_bounced_percent": 0,
+                "soft_bounce_limit": 4,
+                "soft_bounce_days": 5,
             },
             "retry_campaign": {"include_unknown": True},
             "create_api_key": {"name": "K", "scopes": ["lists:read"]},

@@ -45,6 +45,7 @@ CREATE TABLE feedback (
 ) PARTITION BY RANGE (received_at);
 CREATE TABLE feedback_default PARTITION OF feedback DEFAULT;
 CREATE INDEX feedback_by_delivery ON feedback (workspace_id, send_id, n) WHERE send_id IS NOT NULL;
+CREATE INDEX feedback_by_provider ON feedback (workspace_id, provider_id, received_at, id) WHERE provider_id IS NOT NULL;
 
 -- Reports that count each time they happen (not deliveries: those change nothing the second time), each once.
 CREATE TABLE feedback_keys (

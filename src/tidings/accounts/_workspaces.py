@@ -27,6 +27,7 @@ class Workspace:
 
     `sender_email` and `sender_name`: whom what belongs to no campaign comes from, such as confirmations; '' if nobody was named.
     A campaign of which more than `pause_failed_percent` of the attempts fail, or `pause_bounced_percent` bounce, pauses; 0: never.
+    An address dies of `soft_bounce_limit` soft bounces, over `soft_bounce_days` or more, with nothing delivered between; 0: never.
     """
 
     id: WorkspaceId
@@ -37,6 +38,8 @@ class Workspace:
     sender_name: str = ""
     pause_failed_percent: int = 20
     pause_bounced_percent: int = 10
+    soft_bounce_limit: int = 5
+    soft_bounce_days: int = 7
 
 
 async def create_workspace(tx: Tx, *, name: str, postal_address: str, now: datetime) -> WorkspaceId:
@@ -71,6 +74,8 @@ async def update_workspace(
     sender_name: str | None = None,
     pause_failed_percent: int | None = None,
     pause_bounced_percent: int | None = None,
+    soft_bounce_limit: int | None = None,
+    soft_bounce_days: int | None = None,
     by: Principal,
     now: datetime,
 ) -> Workspace:
@@ -79,7 +84,8 @@ async def update_workspace(
         """UPDATE workspaces SET name = coalesce($2, name), postal_address = coalesce($3, postal_address),
                   sender_email = coalesce($4, sender_email), sender_name = coalesce($5, sender_name),
                   pause_failed_percent = coalesce($6, pause_failed_percent),
-                  pause_bounced_percent = coalesce($7, pause_bounced_percent)
+                  pause_bounced_percent = coalesce($7, pause_bounced_percent),
+                  soft_bounce_limit = coalesce($8, soft_bounce_limit), soft_bounce_days = coalesce($9, soft_bounce_days)
            WHERE id = $1 RETURNING *""",
         workspace,
         None if name is None else _name(name),
@@ -88,6 +94,8 @@ async def update_workspace(
         None if sender_name is None else sender_name.strip()[:NAME_LIMIT],
         None if pause_failed_percent is None else _percent("pause_failed_percent", pause_failed_percent),
         None if pause_bounced_percent is None else _percent("pause_bounced_percent", pause_bounced_percent),
+        None if soft_bounce_limit is None else _at_most("soft_bounce_limit", soft_bounce_limit, 100),
+        None if soft_bounce_days is None else _at_most("soft_bounce_days", soft_bounce_days, 365),
     )
     changed = _workspace(row)
     await audit(tx, by=by, action="workspace.updated", subject=public_id("workspace", workspace), now=now)
@@ -106,6 +114,8 @@ def _workspace(row: asyncpg.Record | None) -> Workspace:
         row["sender_name"],
         row["pause_failed_percent"],
         row["pause_bounced_percent"],
+        row["soft_bounce_limit"],
+        row["soft_bounce_days"],
     )
 
 
@@ -120,6 +130,12 @@ def _percent(field: str, share: int) -> int:
     if not 0 <= share <= 100:
         raise Invalid.at(field, "must be between 0 (never) and 100")
     return share
+
+
+def _at_most(field: str, number: int, most: int) -> int:
+    if not 0 <= number <= most:
+        raise Invalid.at(field, f"must be between 0 and {most}")
+    return number
 
 
 def _address(text: str) -> str:

@@ -112,12 +112,14 @@ class CampaignOut(BaseModel):
     total_recipients: int
     sent_count: int
     delivered_count: int
+    awaiting_count: int
     opened_count: int
     human_opened_count: int
     clicked_count: int
     human_clicked_count: int
     bounced_count: int
     unsubscribed_count: int
+    complained_count: int
     pending_count: int
     deferred_count: int
     failed_count: int

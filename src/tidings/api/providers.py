@@ -61,11 +61,14 @@ class ProviderOut(BaseModel):
     config: dict[str, Any]
     is_default: bool
     health: str
+    notification_url: str = Field(
+        description="for the provider: where it reports what became of messages; empty if its kind reports nothing"
+    )
     created_at: datetime
     updated_at: datetime
 
     @classmethod
-    def of(cls, provider: ProviderSettings) -> "ProviderOut":
+    def of(cls, provider: ProviderSettings, call: Call) -> "ProviderOut":
         """As JSON shows it."""
         return cls(
             id=public_id("provider", provider.id),
@@ -74,9 +77,18 @@ class ProviderOut(BaseModel):
             config=provider.config,
             is_default=provider.is_default,
             health=provider.health,
+            notification_url=notification_url(call, provider),
             created_at=provider.created_at,
             updated_at=provider.updated_at,
         )
+
+
+def notification_url(call: Call, provider: ProviderSettings) -> str:
+    """Where this provider is to send its notifications; "" if its kind sends none."""
+    if provider.kind not in delivery.NOTIFYING_KINDS:
+        return ""
+    token = delivery.NotificationTokens(call.app.keys).make(call.workspace, provider.id)
+    return f"{call.app.public_url}/n/{token}"
 
 
 class Providers(BaseModel):
@@ -100,22 +112,21 @@ async def add_provider(body: NewProvider, call: Writing) -> ProviderOut:
         by=call.principal,
         now=call.now,
     )
-    return ProviderOut.of(provider)
+    return ProviderOut.of(provider, call)
 
 
 @router.get("")
 async def list_providers(call: Reading) -> Providers:
     """All of them, the default first."""
     found = await delivery.list_providers(call.tx, workspace=call.workspace)
-    return Providers(items=[ProviderOut.of(provider) for provider in found])
+    return Providers(items=[ProviderOut.of(provider, call) for provider in found])
 
 
 @router.get("/{provider_id}")
 async def get_provider(provider_id: ProviderRef, call: Reading) -> ProviderOut:
     """One of them, and its health."""
-    return ProviderOut.of(
-        await delivery.get_provider(call.tx, workspace=call.workspace, provider=ProviderId(provider_id))
-    )
+    provider = await delivery.get_provider(call.tx, workspace=call.workspace, provider=ProviderId(provider_id))
+    return ProviderOut.of(provider, call)
 
 
 @router.patch("/{provider_id}")
@@ -133,7 +144,7 @@ async def update_provider(provider_id: ProviderRef, body: ProviderChanges, call:
         by=call.principal,
         now=call.now,
     )
-    return ProviderOut.of(provider)
+    return ProviderOut.of(provider, call)
 
 
 @router.delete("/{provider_id}", status_code=204)

@@ -15,19 +15,21 @@ from tidings.core.ids import CampaignId, SendId, WorkspaceId
 class Counts:
     """Recipients of a campaign. Opened and clicked are unique recipients, of any agent and of people alone.
 
-    sent = delivered + bounced + handed over without a last word yet; total = sent + waiting (pending, deferred) + failed
-    + skipped + cancelled. `unknown_count` (within sent) and `possible_duplicate_count` are what a crash left uncertain.
+    sent = delivered + awaiting (accepted, without a last word yet) + bounced + unknown; total = sent + pending + deferred +
+    failed + skipped + cancelled, at every moment. `possible_duplicate_count` is what a crash left uncertain.
     """
 
     total_recipients: int = 0
     sent_count: int = 0
     delivered_count: int = 0
+    awaiting_count: int = 0
     opened_count: int = 0
     human_opened_count: int = 0
     clicked_count: int = 0
     human_clicked_count: int = 0
     bounced_count: int = 0
     unsubscribed_count: int = 0
+    complained_count: int = 0
     pending_count: int = 0
     deferred_count: int = 0
     failed_count: int = 0
@@ -177,12 +179,14 @@ def _counts(
         total_recipients=s.recipients,
         sent_count=s.sent + s.delivered + s.bounced + s.unknown,
         delivered_count=s.delivered,
+        awaiting_count=s.sent,
         opened_count=e.opened,
         human_opened_count=e.human_opened,
         clicked_count=e.clicked,
         human_clicked_count=e.human_clicked,
         bounced_count=s.bounced,
         unsubscribed_count=e.unsubscribed,
+        complained_count=e.complained,
         pending_count=s.pending,
         deferred_count=s.deferred,
         failed_count=s.failed,

@@ -29,7 +29,7 @@ from tidings.delivery._domains_dns import Resolver, SystemResolver
 from tidings.delivery._failures import forgive, pause_failing, retry_failed, retry_some
 from tidings.delivery._feedback import apply_feedback
 from tidings.delivery._feedback_report import Feedback, FeedbackCounts
-from tidings.delivery._feedback_store import ensure_feedback_partitions, tidy_feedback
+from tidings.delivery._feedback_store import ensure_feedback_partitions, latest_feedback, tidy_feedback
 from tidings.delivery._hand_over import hand_over
 from tidings.delivery._message_content import MessageKind
 from tidings.delivery._message_ids import MessageIds, MessageRef
@@ -148,6 +148,7 @@ __all__ = [
     "get_message",
     "get_provider",
     "hand_over",
+    "latest_feedback",
     "list_domains",
     "list_messages",
     "list_providers",

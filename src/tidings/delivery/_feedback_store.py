@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
 
 from tidings.core.db import Tx
-from tidings.core.ids import WorkspaceId
+from tidings.core.ids import ProviderId, WorkspaceId
 from tidings.delivery._feedback_report import Feedback
 from tidings.delivery.providers import Happening
 
@@ -24,6 +25,11 @@ _COLUMNS = (
     "workspace_id", "received_at", "provider_id", "source", "happening", "at", "send_id", "n", "address", "message_id",
     "event_id", "bounce", "status", "reason", "raw",
 )  # fmt: skip
+
+LATEST = """
+SELECT received_at, at, happening, address AS email, message_id, bounce, status, reason, send_id IS NOT NULL AS matched, raw
+FROM feedback WHERE workspace_id = $1 AND provider_id = $2 ORDER BY received_at DESC, id DESC LIMIT $3
+"""
 
 KEPT_FOR = timedelta(days=30)
 """How long raw reports are kept, at least; they go by the week."""
@@ -53,6 +59,11 @@ async def keep(tx: Tx, *, workspace: WorkspaceId, reports: Sequence[Feedback], n
             for r in reports
         ],
     )  # fmt: skip
+
+
+async def latest_feedback(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, limit: int) -> list[dict[str, Any]]:
+    """What a provider told last, newest first, as it was kept."""
+    return [dict(row) for row in await tx.fetch(LATEST, workspace, provider, limit)]
 
 
 async def ensure_feedback_partitions(tx: Tx, *, now: datetime, weeks: int = 2) -> None:

@@ -9,13 +9,12 @@ from tidings.core.db import Tx, sql
 from tidings.core.ids import ContactId, SendId, WorkspaceId
 from tidings.delivery._feedback_report import Feedback
 from tidings.delivery._feedback_states import Standing
-from tidings.delivery._soft_bounces import add_soft_bounces
+from tidings.delivery._soft_bounces import ADDS_UP, add_soft_bounces
 from tidings.delivery._states import DeliveryState
 from tidings.delivery.providers import FailureClass, Happening
 from tidings.events import Event, EventType, record
 
 _Key = tuple[int, int]
-_ADDS_UP = {FailureClass.SOFT, FailureClass.MAILBOX_FULL}
 _AGAINST = {Happening.BOUNCED, Happening.REJECTED, Happening.COMPLAINED}
 _CONCERN = {*_AGAINST, Happening.UNSUBSCRIBED, Happening.DEFERRED}
 _BY_ADDRESS = """
@@ -69,7 +68,7 @@ async def act_upon(
         (person.contact, r.at, r.reason)
         for r in concerning
         if r.happening is Happening.BOUNCED
-        and r.bounce in _ADDS_UP
+        and r.bounce in ADDS_UP
         and (person := people.get(_of(r))) is not None
         and person.contact is not None
     ]

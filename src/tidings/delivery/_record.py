@@ -8,11 +8,15 @@ from typing import Any
 from tidings import audience
 from tidings.core.db import Tx, sql
 from tidings.core.ids import ContactId, SendId, WorkspaceId
+from tidings.delivery._soft_bounces import ADDS_UP, add_soft_bounces
 from tidings.delivery._states import DeliveryState
+from tidings.delivery.providers import refusal_class
 from tidings.events import Event, EventType, record
 
 UNKNOWN_RESENDS = 1
 """A message whose reply was never read is sent once more, with the same Message-ID and flagged; then it stays unknown."""
+GAVE_UP = "gave up after "
+"""How the detail of a delivery begins that was deferred for too long (_record_other.sql)."""
 UNKNOWN_WAIT_SECONDS = 30.0
 """Long enough for the receiving server to finish what it was doing, so that it can see the second is the first."""
 
@@ -147,6 +151,19 @@ async def record_others(tx: Tx, *, told: Told, writer: int, now: datetime) -> No
         await audience.suppress_hashes(
             tx, workspace=workspace, addresses=addresses, reason=reason, source="smtp", now=now
         )
+    await _count_give_ups(tx, rows, now)
+
+
+async def _count_give_ups(tx: Tx, rows: Sequence[tuple[Any, ...]], now: datetime) -> None:
+    """Days of deferrals that came to nothing are a soft bounce, if they were because of the recipient."""
+    soft: dict[WorkspaceId, list[tuple[ContactId, datetime, str]]] = {}
+    for workspace, _, _, contact, state, detail in rows:
+        if state != DeliveryState.FAILED or not isinstance(contact, int) or not detail.startswith(GAVE_UP):
+            continue
+        if refusal_class("", detail.partition(": ")[2]) in ADDS_UP:
+            soft.setdefault(WorkspaceId(workspace), []).append((ContactId(contact), now, detail))
+    for workspace, bounces in soft.items():
+        await add_soft_bounces(tx, workspace=workspace, bounces=bounces, now=now)
 
 
 async def _named(tx: Tx, rows: Sequence[Any]) -> list[tuple[Any, ...]]:

@@ -9,6 +9,10 @@ from datetime import datetime, timedelta
 from tidings import audience
 from tidings.core.db import Tx, sql
 from tidings.core.ids import ContactId, WorkspaceId
+from tidings.delivery.providers import FailureClass
+
+ADDS_UP = frozenset({FailureClass.SOFT, FailureClass.MAILBOX_FULL})
+"""Because of the recipient, and perhaps for now."""
 
 _POLICY = "SELECT soft_bounce_limit, soft_bounce_days FROM workspaces WHERE id = $1"
 _KEPT = 100

@@ -7,7 +7,7 @@ an `Outcome`.
 from tidings.delivery.providers._interface import HealthState, Outgoing, Provider, ProviderHealth, Source
 from tidings.delivery.providers._kinds import KINDS, check_config, open_provider
 from tidings.delivery.providers._mailgun import read_mailgun, verify_mailgun
-from tidings.delivery.providers._notifications import BadSignature, Happening, Notification, NotSetUp
+from tidings.delivery.providers._notifications import BadSignature, Happening, Notification, NotSetUp, refusal_class
 from tidings.delivery.providers._outcomes import (
     Accepted,
     Deferred,
@@ -52,6 +52,7 @@ __all__ = [
     "read_mailgun",
     "read_sendgrid",
     "read_ses",
+    "refusal_class",
     "verify_mailgun",
     "verify_sendgrid",
     "verify_sns",

@@ -68,7 +68,9 @@ def refusal_class(status: str, reason: str) -> FailureClass:
     status = status or status_in(reason, "5") or status_in(reason, "4")
     code = found[1] if found else "5"
     # A status of the other kind is a slip of whoever reports; the code is the server's own.
-    return match(Stage.RCPT, code, status if status[:1] == code[:1] else "", reason).kind
+    kind = match(Stage.RCPT, code, status if status[:1] == code[:1] else "", reason).kind
+    # Security or policy (RFC 3463 X.7) is about us also when it is told for now.
+    return FailureClass.BLOCK if kind is FailureClass.SOFT and status[1:3] == ".7" else kind
 
 
 def check_fresh(stamp: str, *, now: datetime, within_seconds: float) -> None:
