@@ -91,6 +91,7 @@ class World:
             "source_type": "html",
             "inline_css": False,
             "attachment_ids": [ids["attachment_id"]],
+            "preheader": "P",
         }
         quiet = {"links": False, "spam": False, "domain": False, "sample": 5}
         block = {"name": "header", "html_content": "<p>{{ first_name }}</p>", "text_content": "t"}
@@ -108,6 +109,8 @@ class World:
             "provider_id": ids["provider_id"],
             "attachment_ids": [ids["attachment_id"]],
             "schedule_time": "2046-01-01T00:00:00Z",
+            "preheader": "P",
+            "archive": True,
         }
         choices = {
             "list_ids": [ids["list_id"]],
@@ -175,6 +178,7 @@ class World:
             "preview_template": {
                 "variables": {"first_name": "Ann"},
                 "version": 1,
+                "marked": True,
                 "strict": False,
                 "contact_id": self.ids["contact_id"],
             },

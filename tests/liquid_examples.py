@@ -24,7 +24,7 @@ PATHS = (
     "contact.size", "contact.missing", "plan", "score", "nested", "nested.a", "nested.a.b", "nested.missing.c", "items", "items[0]",
     "items.first", "items.last", "items.size", "tags.size", "tags[0]", "first_name.size", "missing", "missing.deeper", "flag", "nothing",
     "campaign.name", "campaign.id", "campaign.subject", "campaign.missing", "workspace.name", "workspace.postal_address", "workspace",
-    "unsubscribe_url", "preferences_url", "x", "y", "i", "j", "forloop.index", "forloop.last", "forloop.parentloop.index", "forloop", "partial", "size",
+    "unsubscribe_url", "preferences_url", "view_in_browser_url", "x", "y", "i", "j", "forloop.index", "forloop.last", "forloop.parentloop.index", "forloop", "partial", "size",
     "contact.created_at", "nested[key]", "html",
 )  # fmt: skip
 

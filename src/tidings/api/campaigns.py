@@ -35,6 +35,9 @@ Segments = Annotated[list[SegmentRef], Field(max_length=100)]
 Attachments = Annotated[list[AttachmentRef], Field(max_length=20)]
 Subject = Annotated[str, Field(max_length=998, description="Liquid; empty: the template's subject")]
 
+Preheader = Annotated[str, Field(max_length=500, description="Liquid, one line; empty: the template's preheader")]
+Archive = Annotated[bool, Field(description="anybody may read it in the web archive, once it is sent")]
+
 
 class NewCampaign(Body):
     """What is sent to whom, by whom, and when."""
@@ -58,6 +61,8 @@ class NewCampaign(Body):
     schedule_time: Annotated[
         AwareDatetime | None, Field(description="with its offset from UTC; null: when `send` is called")
     ] = None
+    preheader: Preheader = ""
+    archive: Archive = False
 
 
 class CampaignChanges(Body):
@@ -76,6 +81,8 @@ class CampaignChanges(Body):
     provider_id: ProviderRef | None = None
     attachment_ids: Attachments | None = None
     schedule_time: AwareDatetime | None = None
+    preheader: Preheader | None = None
+    archive: Archive | None = None
 
     def told(self) -> dict[str, Any]:
         """The fields that were given, by the names of `Draft`. Null clears what may be empty, and changes nothing else."""
@@ -127,6 +134,8 @@ class CampaignOut(BaseModel):
     cancelled_count: int
     unknown_count: int
     possible_duplicate_count: int
+    preheader: str
+    archive: bool
 
     @classmethod
     def of(cls, campaign: Campaign, counts: Counts) -> "CampaignOut":
@@ -154,6 +163,8 @@ class CampaignOut(BaseModel):
             updated_at=campaign.updated_at,
             started_at=campaign.started_at,
             finished_at=campaign.finished_at,
+            preheader=campaign.preheader,
+            archive=campaign.archive,
             **asdict(counts),
         )
 
@@ -213,6 +224,8 @@ async def create_campaign(body: NewCampaign, call: Writing) -> CampaignOut:
         provider_id=ProviderId(body.provider_id) if body.provider_id else None,
         attachment_ids=[AttachmentId(id_) for id_ in body.attachment_ids],
         schedule_time=body.schedule_time,
+        preheader=body.preheader,
+        archive=body.archive,
     )
     campaign = await campaigns.create_campaign(
         call.tx, workspace=call.workspace, draft=draft, by=call.principal, now=call.now

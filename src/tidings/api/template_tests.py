@@ -81,6 +81,7 @@ async def filled_in(
     variables: dict[str, Any],
     *,
     strict: bool | None = None,
+    marked: bool = False,
 ) -> content.Preview:
     """A template as one contact would read it, or as these values make it."""
     frozen = await content.freeze(call.tx, workspace=call.workspace, template=template, version=version)
@@ -97,12 +98,14 @@ async def filled_in(
         subject=frozen.subject,
         html_content=frozen.html,
         text_content=frozen.text,
+        preheader=frozen.preheader,
         variables=given,
         workspace_name=owner.name,
         postal_address=owner.postal_address,
         public_url=call.app.public_url,
         now=call.now,
         strict=strict,
+        marked=marked,
     )
 
 

@@ -39,6 +39,15 @@ ATTACHMENTS = "files that go with every message"
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
+Preheader = Annotated[
+    str,
+    Field(
+        max_length=500,
+        description="Liquid, one line: what inboxes show beside the subject; nobody sees it in the message",
+    ),
+]
+
+
 class NewTemplate(Body):
     """What a template says."""
 
@@ -52,6 +61,7 @@ class NewTemplate(Body):
     source: Annotated[Source | None, Field(description=SOURCE)] = None
     inline_css: Annotated[bool, Field(description=INLINE)] = False
     attachment_ids: Annotated[Attachments, Field(description=ATTACHMENTS)] = Field(default_factory=list)
+    preheader: Preheader = ""
 
 
 class TemplateChanges(Body):
@@ -67,6 +77,7 @@ class TemplateChanges(Body):
     source: Annotated[Source | None, Field(description=SOURCE)] = None
     inline_css: Annotated[bool | None, Field(description=INLINE)] = None
     attachment_ids: Annotated[Attachments | None, Field(description=ATTACHMENTS)] = None
+    preheader: Preheader | None = None
 
 
 class Samples(Body):
@@ -82,6 +93,9 @@ class Samples(Body):
     ] = None
     version: Annotated[Number | None, Field(description="null: the current one")] = None
     strict: Annotated[bool | None, Field(description="refuse what is undefined; null: as the template says")] = None
+    marked: Annotated[bool, Field(description="write the name of what is undefined or empty where it is missing")] = (
+        False
+    )
 
 
 class SummaryOut(BaseModel):
@@ -112,6 +126,7 @@ class TemplateOut(SummaryOut):
     source: Source
     inline_css: bool
     attachment_ids: list[str]
+    preheader: str
 
     @classmethod
     def of(cls, template: Summary) -> "TemplateOut":
@@ -126,6 +141,7 @@ class TemplateOut(SummaryOut):
             source=_shown(template),
             inline_css=template.inline_css,
             attachment_ids=[public_id("attachment", id_) for id_ in template.attachment_ids],
+            preheader=template.preheader,
         )
 
 
@@ -162,6 +178,7 @@ class PreviewOut(BaseModel):
     subject: str
     html: str
     text: str
+    preheader: str
     missing: list[MissingOut]
 
 
@@ -173,6 +190,7 @@ class DifferenceOut(BaseModel):
     subject: str
     html_content: str
     text_content: str
+    preheader: str
 
 
 @router.post("", status_code=201)
@@ -193,6 +211,7 @@ async def create_template(body: NewTemplate, call: Writing) -> TemplateOut:
             inline_css=body.inline_css,
             attachment_ids=[AttachmentId(id_) for id_ in body.attachment_ids],
             library=call.app.media,
+            preheader=body.preheader,
             by=call.principal,
             now=call.now,
         )
@@ -258,13 +277,21 @@ async def delete_template(template_id: TemplateRef, call: Writing) -> None:
 async def preview_template(template_id: TemplateRef, body: Samples, call: Reading) -> PreviewOut:
     """What a recipient with these values would read, footer included, by the code that fills in real ones."""
     shown = await filled_in(
-        call, TemplateId(template_id), body.version, body.contact_id, body.variables, strict=body.strict
+        call,
+        TemplateId(template_id),
+        body.version,
+        body.contact_id,
+        body.variables,
+        strict=body.strict,
+        marked=body.marked,
     )
     missing = [
         MissingOut(field=one.field, block=one.block, line=one.line, column=one.column, name=one.name)
         for one in shown.missing
     ]
-    return PreviewOut(subject=shown.subject, html=shown.html, text=shown.text, missing=missing)
+    return PreviewOut(
+        subject=shown.subject, html=shown.html, text=shown.text, preheader=shown.preheader, missing=missing
+    )
 
 
 @router.get("/{template_id}/versions")
@@ -300,6 +327,7 @@ async def diff_versions(
         subject=found.subject,
         html_content=found.html_content,
         text_content=found.text_content,
+        preheader=found.preheader,
     )
 
 

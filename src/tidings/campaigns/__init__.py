@@ -3,6 +3,7 @@
 Owns: campaigns. Emits nothing of its own; what becomes of messages is `delivery`'s to tell.
 """
 
+from tidings.campaigns._archive import Archive, Archived, ArchiveTokens, get_archived, list_archived
 from tidings.campaigns._campaign import (
     Campaign,
     CampaignStatus,
@@ -29,6 +30,9 @@ from tidings.campaigns._why import Explanation, Reason, Why, explain, explain_ad
 __all__ = [
     "SAMPLE",
     "TOP",
+    "Archive",
+    "ArchiveTokens",
+    "Archived",
     "Campaign",
     "CampaignNotFound",
     "CampaignStatus",
@@ -56,9 +60,11 @@ __all__ = [
     "explain",
     "explain_address",
     "follow_sends",
+    "get_archived",
     "get_campaign",
     "launch",
     "launch_due",
+    "list_archived",
     "list_campaigns",
     "of_sends",
     "pause",

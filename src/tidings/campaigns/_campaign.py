@@ -47,7 +47,7 @@ class CampaignStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """One row of campaigns. `subject` '' means the template's; `provider_id` None means the workspace's default."""
+    """One row of campaigns. `subject` and `preheader` '' mean the template's; `provider_id` None means the workspace's default."""
 
     id: CampaignId
     name: str
@@ -71,6 +71,9 @@ class Campaign:
     updated_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    preheader: str
+    archive: bool
+    """Anybody may read it on the web, once it is sent."""
 
     @property
     def audience(self) -> Audience:
@@ -95,6 +98,8 @@ class Draft:
     provider_id: ProviderId | None = None
     attachment_ids: Sequence[AttachmentId] = ()
     schedule_time: datetime | None = None
+    preheader: str = ""
+    archive: bool = False
 
     @property
     def audience(self) -> Audience:
@@ -113,9 +118,9 @@ async def create_campaign(tx: Tx, *, workspace: WorkspaceId, draft: Draft, by: P
     row = await tx.fetchrow(
         f"""
         INSERT INTO campaigns (workspace_id, name, subject, template_id, sender_email, sender_name, reply_to, list_ids,
-            exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, schedule_time, status, attachment_ids, created_at,
-            updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16) RETURNING {COLUMNS}
+            exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, schedule_time, status, attachment_ids, preheader,
+            archive, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18) RETURNING {COLUMNS}
         """,  # noqa: S608 - our own column names
         workspace,
         *_values(draft),
@@ -179,11 +184,13 @@ async def count_campaigns(tx: Tx, *, workspace: WorkspaceId, status: CampaignSta
 async def update_campaign(
     tx: Tx, *, workspace: WorkspaceId, campaign: CampaignId, changes: dict[str, Any], by: Principal, now: datetime
 ) -> Campaign:
-    """Change fields of a draft or scheduled campaign; `changes` has names of `Draft`.
+    """Change fields of a draft or scheduled campaign, or `archive` alone of any; `changes` has names of `Draft`.
 
     Raises WrongState, Invalid naming the fields, NotReady.
     """
     before = await get_campaign(tx, workspace=workspace, campaign=campaign, lock=True)
+    if set(changes) == {"archive"}:  # what was sent can be put on the web, and taken away, at any time
+        return await _put_in_archive(tx, workspace, campaign, in_it=changes["archive"], by=by, now=now)
     require(before, "be changed", CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
     told = {name: getattr(before, name) for name in Draft.__slots__} | changes
     # A time that was fine when it was set is not judged again when something else is changed.
@@ -192,12 +199,27 @@ async def update_campaign(
         f"""
         UPDATE campaigns SET name = $3, subject = $4, template_id = $5, sender_email = $6, sender_name = $7, reply_to = $8,
             list_ids = $9, exclude_list_ids = $10, segment_ids = $11, exclude_segment_ids = $12, provider_id = $13,
-            schedule_time = $14, status = $15, attachment_ids = $16, status_reason = '', updated_at = $17
+            schedule_time = $14, status = $15, attachment_ids = $16, status_reason = '', preheader = $17, archive = $18,
+            updated_at = $19
         WHERE workspace_id = $1 AND id = $2 RETURNING {COLUMNS}
         """,  # noqa: S608
         workspace,
         campaign,
         *_values(draft),
+        now,
+    )
+    await audit(tx, by=by, action="campaign.updated", subject=public_id("campaign", campaign), now=now)
+    return of_row(row)
+
+
+async def _put_in_archive(
+    tx: Tx, workspace: WorkspaceId, campaign: CampaignId, *, in_it: bool, by: Principal, now: datetime
+) -> Campaign:
+    row = await tx.fetchrow(
+        f"UPDATE campaigns SET archive = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2 RETURNING {COLUMNS}",  # noqa: S608
+        workspace,
+        campaign,
+        in_it,
         now,
     )
     await audit(tx, by=by, action="campaign.updated", subject=public_id("campaign", campaign), now=now)
@@ -228,9 +250,10 @@ async def duplicate_campaign(
     row = await tx.fetchrow(
         f"""
         INSERT INTO campaigns (workspace_id, name, subject, template_id, sender_email, sender_name, reply_to, list_ids,
-            exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, attachment_ids, created_at, updated_at)
+            exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, attachment_ids, preheader, archive,
+            created_at, updated_at)
         SELECT workspace_id, left(name, 245) || ' (copy)', subject, template_id, sender_email, sender_name, reply_to, list_ids,
-            exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, attachment_ids, $3, $3
+            exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, attachment_ids, preheader, archive, $3, $3
         FROM campaigns WHERE workspace_id = $1 AND id = $2 RETURNING {COLUMNS}
         """,  # noqa: S608
         workspace,
@@ -312,18 +335,13 @@ async def _checked(tx: Tx, workspace: WorkspaceId, draft: Draft, now: datetime |
         bad("name", "must have between 1 and 255 characters")
     for field, value, longest in (
         ("name", draft.name, 255),
-        ("subject", draft.subject, 998),
         ("sender_name", draft.sender_name, 255),
     ):
         if _CONTROL.search(value):
             bad(field, "must be one line without control characters")
         elif len(value) > longest:
             bad(field, f"must have at most {longest} characters")
-    if draft.subject:
-        try:
-            content.compile_liquid(draft.subject)
-        except content.TemplateInvalid as error:
-            bad("subject", error.message)
+    problems += await content.check_overrides(tx, workspace=workspace, subject=draft.subject, preheader=draft.preheader)
     sender = _address(draft.sender_email, "sender_email", bad)
     reply_to = _address(draft.reply_to, "reply_to", bad) if draft.reply_to else ""
     if not draft.list_ids and not draft.segment_ids:
@@ -401,4 +419,6 @@ def _values(draft: Draft) -> list[Any]:
         draft.schedule_time,
         CampaignStatus.SCHEDULED if draft.schedule_time else CampaignStatus.DRAFT,
         list(draft.attachment_ids),
+        draft.preheader.strip(),
+        draft.archive,
     ]

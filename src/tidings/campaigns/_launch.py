@@ -35,7 +35,9 @@ async def launch(
     )
     provider = before.provider_id or await delivery.default_provider(tx, workspace=workspace)
     assert provider is not None, "preflight looked"
-    frozen = await content.freeze(tx, workspace=workspace, template=before.template_id)
+    frozen = await content.freeze(
+        tx, workspace=workspace, template=before.template_id, subject=before.subject, preheader=before.preheader
+    )
     send = await delivery.create_send(
         tx,
         workspace=workspace,
@@ -114,7 +116,7 @@ async def _content(
         tx, workspace=workspace, ids=campaign.attachment_ids, beside=frozen.attached, field="attachment_ids"
     )
     return delivery.SendContent(
-        subject=campaign.subject or frozen.subject,
+        subject=frozen.subject,
         html=frozen.html,
         text=frozen.text,
         sender_email=campaign.sender_email,
@@ -134,4 +136,5 @@ async def _content(
         track_opens=True,
         track_clicks=True,
         attached=(*frozen.attached, *(one.attached for one in ours)),
+        preheader=frozen.preheader,
     )

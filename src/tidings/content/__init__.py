@@ -50,7 +50,7 @@ from tidings.content._compile import Compiled, compile_liquid
 from tidings.content._context import Occasion, Row, read_attributes
 from tidings.content._differences import Difference, diff_versions
 from tidings.content._emitter import PLAIN, Encoding
-from tidings.content._environment import RecipientUrls
+from tidings.content._environment import PERSONAL, RecipientUrls
 from tidings.content._footer import with_footer
 from tidings.content._limits import LimitExceeded
 from tidings.content._links import replace_html_links, replace_text_links
@@ -72,7 +72,9 @@ from tidings.content._parse import RenderError, TemplateInvalid, compiles_alone,
 from tidings.content._parts import Parts
 from tidings.content._pictures import ImageInvalid
 from tidings.content._plaintext import one_line, plain_text
-from tidings.content._preview import Missing, Preview, Sample, preview
+from tidings.content._preheader import with_preheader
+from tidings.content._preview import Missing, Preview, preview
+from tidings.content._samples import Sample
 from tidings.content._sources import SourceType, as_liquid, compile_source, document_schemas
 from tidings.content._templates import (
     FrozenTemplate,
@@ -81,6 +83,7 @@ from tidings.content._templates import (
     TemplateInUse,
     TemplateNotFound,
     Version,
+    check_overrides,
     count_templates,
     create_template,
     delete_template,
@@ -95,6 +98,7 @@ from tidings.content._templates import (
 __all__ = [
     "GMAIL_CLIPS",
     "HEAVY",
+    "PERSONAL",
     "PLAIN",
     "Attached",
     "AttachmentInvalid",
@@ -145,6 +149,7 @@ __all__ = [
     "check_content",
     "check_files",
     "check_mandatory",
+    "check_overrides",
     "check_size",
     "compile_liquid",
     "compile_source",
@@ -193,4 +198,5 @@ __all__ = [
     "uses_variable",
     "wire_size",
     "with_footer",
+    "with_preheader",
 ]

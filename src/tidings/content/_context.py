@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import orjson
 from liquid import Undefined
 
-from tidings.content._environment import RecipientUrls
+from tidings.content._environment import PERSONAL, RecipientUrls
 from tidings.core.ids import public_id
 
 # Positions in a recipient's row. By number: a name would cost a look-up for each recipient.
@@ -23,8 +23,7 @@ TEXT_FIELDS = {
 }
 CONTACT_FIELDS = frozenset({*TEXT_FIELDS, "id", "name", "tags", "created_at", "attributes"})
 """Members of `contact`; an attribute of the same name is reached as `contact.attributes.x`."""
-_PERSONAL = {"unsubscribe_url", "preferences_url"}
-TOP_FIELDS = (CONTACT_FIELDS - {"id"}) | {"contact", "campaign", "workspace", "today", "now"} | _PERSONAL
+TOP_FIELDS = (CONTACT_FIELDS - {"id"}) | {"contact", "campaign", "workspace", "today", "now", *PERSONAL}
 """Names at top level; any other is an attribute."""
 
 
@@ -115,8 +114,7 @@ def full_context(
         "contact": {**attributes, **fields, "id": public_id("contact", row[CONTACT_ID])},
         "campaign": occasion.campaign(subject),
         "workspace": occasion.workspace(),
-        "unsubscribe_url": f"{occasion.urls.base}/u/{token}",
-        "preferences_url": f"{occasion.urls.base}/p/{token}",
+        **{name: f"{occasion.urls.base}/{kind}/{token}" for name, kind in PERSONAL.items()},
         "today": datetime.now(UTC).date(),
         "now": datetime.now(UTC),
     }

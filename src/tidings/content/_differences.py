@@ -22,6 +22,7 @@ class Difference:
     subject: str
     html_content: str
     text_content: str
+    preheader: str
 
 
 async def diff_versions(tx: Tx, *, workspace: WorkspaceId, template: TemplateId, older: int, newer: int) -> Difference:
@@ -37,7 +38,9 @@ def _compare(one: Template, other: Template) -> Difference:
         names = f"{field} of version {one.version}", f"{field} of version {other.version}"
         return unified(getattr(one, field), getattr(other, field), *names)
 
-    return Difference(one.version, other.version, of("subject"), of("html_content"), of("text_content"))
+    return Difference(
+        one.version, other.version, of("subject"), of("html_content"), of("text_content"), of("preheader")
+    )
 
 
 def unified(before: str, after: str, before_name: str, after_name: str) -> str:

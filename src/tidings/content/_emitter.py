@@ -109,7 +109,7 @@ class Emitter:
         match code.kind:
             case "constant":
                 self.static(_exact(to_liquid_string(code.value, autoescape=self._html)))
-            case "field" | "text" | "unsubscribe":
+            case "field" | "text" | "own_url":
                 self._piece("html_slot" if self._html else "slot", code.source)
             case "texts" | "any":
                 self._piece("any", code.source)

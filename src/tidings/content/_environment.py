@@ -25,6 +25,10 @@ from tidings.content._filters import OURS
 from tidings.content._limits import CLOCK, MAX_OUTPUT, Budget, bounded_filter
 from tidings.content._scan import trouble
 
+PERSONAL: Mapping[str, str] = MappingProxyType(
+    {"unsubscribe_url": "u", "preferences_url": "p", "view_in_browser_url": "v"}
+)
+"""Variables that are a recipient's own URLs, `{base}/u/{token}`: those are not followed up."""
 NO_BLOCKS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -36,12 +40,17 @@ class RecipientUrls:
     sign: Callable[[str, str], str]
     """(token, destination) to the tail after `/c/{token}/` of a link whose destination is known only now."""
 
+    @property
+    def own(self) -> tuple[str, ...]:
+        """How the recipient's own URLs begin."""
+        return tuple(f"{self.base}/{kind}/" for kind in PERSONAL.values())
+
     def tracked(self, token: str, destination: str, *, html: bool) -> str:
         """The destination behind a signed redirect if it is a web address, else itself."""
         address = destination.strip()
         if html:
             address = _IGNORED.sub("", address)  # as browsers do
-        if not _WEB.fullmatch(address) or address.startswith(f"{self.base}/u/"):
+        if not _WEB.fullmatch(address) or address.startswith(self.own):
             return destination
         signed = f"{self.base}/c/{token}/{self.sign(token, address)}"
         return signed if html else destination.replace(address, signed)

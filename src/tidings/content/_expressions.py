@@ -54,6 +54,7 @@ from tidings.content._context import (
     CONTACT_FIELDS,
     CONTACT_ID,
     CREATED_AT,
+    PERSONAL,
     TAGS,
     TEXT_FIELDS,
     TOP_FIELDS,
@@ -70,11 +71,11 @@ class Code:
     """A Python expression, and what is known of its value.
 
     field: a str that may be empty, and is BlankText then for Liquid · text: a str · texts: a list of str ·
-    unsubscribe: a str, the recipient's unsubscribe URL · constant: `value` · any: nothing.
+    own_url: a str, one of the recipient's own URLs, of the kind `value` · constant: `value` · any: nothing.
     """
 
     source: str
-    kind: Literal["field", "text", "texts", "unsubscribe", "constant", "any"] = "any"
+    kind: Literal["field", "text", "texts", "own_url", "constant", "any"] = "any"
     value: object = None
 
 
@@ -230,7 +231,7 @@ class Expressions:
                 return repr(is_truthy(code.value))
             case "field":
                 return f"({code.source} != '')"
-            case "text" | "texts" | "unsubscribe":
+            case "text" | "texts" | "own_url":
                 return "True"
             case "any":
                 return f"truthy({code.source})"
@@ -283,10 +284,10 @@ class Expressions:
         elif root in {"campaign", "workspace"}:
             if len(rest) == 1 and isinstance(rest[0], str):
                 return self._occasion(root, rest[0], path)
-        elif root == "unsubscribe_url":
-            return self._rest(Code(f"({self.names.occasion.urls.base + '/u/'!r} + token)", "unsubscribe"), path)
-        elif root == "preferences_url":
-            return self._rest(Code(f"({self.names.occasion.urls.base + '/p/'!r} + token)", "text"), path)
+        elif root in PERSONAL:
+            kind = PERSONAL[root]
+            head = f"{self.names.occasion.urls.base}/{kind}/"
+            return self._rest(Code(f"({head!r} + token)", "own_url", kind), path)
         elif root in CONTACT_FIELDS and root in TOP_FIELDS:
             return self._rest(self._contact_field(root), path)
         elif root not in TOP_FIELDS:

@@ -38,13 +38,13 @@ from tidings.content._emitter import Emitter
 from tidings.content._environment import BoundedContext, LinkNode, TickNode, UrlNode, signed_link
 from tidings.content._expressions import Code, Expressions, Names, Unsupported
 from tidings.content._limits import CLOCK, MAX_TURNS, check_value
-from tidings.content._missing import Watched, note_blank
+from tidings.content._missing import Watched, marked, note_blank
 from tidings.content._parts import MAX_DEPTH
 from tidings.content._survey import Survey, survey
 
 _MOST_NODES = 20_000
 """Of blocks, compiled where they are rendered: blocks within blocks multiply."""
-_SIMPLE = frozenset({"constant", "field", "text", "unsubscribe"})
+_SIMPLE = frozenset({"constant", "field", "text", "own_url"})
 """Kinds of code that can be handed to a block as they are."""
 
 
@@ -69,7 +69,7 @@ class Nodes:
         names.globals |= {
             "ForLoop": ForLoop, "Markup": Markup, "check_value": check_value, "tick": CLOCK.check, "fallback": _fallback,
             "items_of": _items_of, "is_array": _is_array, "signed_link": signed_link,
-            "note_blank": note_blank, "urls": names.occasion.urls,
+            "note_blank": note_blank, "marked": marked, "urls": names.occasion.urls,
         }  # fmt: skip
 
     def all(self) -> None:
@@ -100,8 +100,7 @@ class Nodes:
         if kind is ContentNode:
             self._emitter.static(cast("ContentNode", node).text)
         elif kind is OutputNode or kind is EchoNode:
-            self._watch(cast("OutputNode", node).expression)
-            self._output(self._expressions.code(cast("OutputNode", node).expression))
+            self._write(cast("OutputNode", node).expression)
         elif kind is IfNode or kind is UnlessNode:
             self._if(cast("IfNode | UnlessNode", node))
         elif isinstance(node, ForNode):
@@ -227,20 +226,31 @@ class Nodes:
         value = f"Markup({name})" if self._html else name
         self._emitter.line(f"{self._names.local}[{str(node.name)!r}] = keep({value})")
 
-    def _watch(self, expression: Expression) -> None:
-        """For a preview that shows what is missing: an empty field that is written without a default is."""
-        if self._names.environment.undefined is not Watched or not isinstance(expression, FilteredExpression):
+    def _write(self, expression: Expression) -> None:
+        path = self._watched(expression)
+        if path is None:
+            self._output(self._expressions.code(expression))
             return
+        code = self._expressions.code(path)
+        if code.kind == "field":
+            token = self._names.constant(path.token)
+            self._emitter.line(f"note_blank({code.source}, {str(path)!r}, {token})")
+        with self._emitter.capturing() as name:
+            self._output(self._expressions.code(expression))
+        self._emitter.text(f"marked({name}, {str(path)!r})")
+
+    def _watched(self, expression: Expression) -> Path | None:
+        """What is looked at in a preview that shows what is missing: all that is written without a default."""
+        if self._names.environment.undefined is not Watched or not isinstance(expression, FilteredExpression):
+            return None
         path = expression.left
         if isinstance(path, Path) and all(one.name != "default" for one in expression.filters or ()):
-            code = self._expressions.code(path)
-            if code.kind == "field":
-                token = self._names.constant(path.token)
-                self._emitter.line(f"note_blank({code.source}, {str(path)!r}, {token})")
+            return path
+        return None
 
     def _output(self, code: Code) -> None:
-        if code.kind == "unsubscribe":
-            self._own_url("u", "")
+        if code.kind == "own_url":
+            self._own_url(str(code.value), "")
         else:
             self._emitter.slot(code)
 

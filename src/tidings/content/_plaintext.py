@@ -55,7 +55,7 @@ _MARKS = re.compile(r"<!doctype\b[\w\s\"'/.:-]{0,300}>|<!--\[if\b[\w\s!|&()]{0,2
 """What is neither element nor comment, and the beginning of what all but Outlook show."""
 _OUTLOOK = re.compile(r"<!--\[if\b[\w\s!|&()]{0,200}\]>(.*?)(?:-->|\Z)", re.IGNORECASE | re.DOTALL)
 """What only Outlook shows: of that the text has no use, but for tags of Liquid."""
-_UNSEEN_DIV = re.compile(r"<div\b[^<>]{0,300}\bdisplay:\s?none\b[^<>]{0,300}>([^<]{0,3000})</div>", re.IGNORECASE)
+_UNSEEN = re.compile(r"<(div|span|p)\b[^<>]{0,300}\bdisplay:\s?none\b[^<>]{0,300}>([^<]{0,3000})</\1>", re.IGNORECASE)
 """A preheader: inboxes show it beside the subject, and would show it of the text as well."""
 _FOLLOWED = re.compile(r"https?:|\{\{", re.IGNORECASE)
 """Links that are of use in print: web addresses, and those that only Liquid knows."""
@@ -70,9 +70,7 @@ def plain_text(html: str) -> str:
 
 def _plain_text(html: str) -> str:
     masked = mask(html)
-    masked = replace(
-        masked, text=_UNSEEN_DIV.sub(r"<!-- \1-->", _OUTLOOK.sub(r"<!-- \1-->", _MARKS.sub("", masked.text)))
-    )
+    masked = replace(masked, text=_UNSEEN.sub(r"<!-- \2-->", _OUTLOOK.sub(r"<!-- \1-->", _MARKS.sub("", masked.text))))
     writer = _Writer(masked)
     done = 0
     for token in TOKENS.finditer(masked.text):

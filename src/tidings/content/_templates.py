@@ -14,6 +14,7 @@ from tidings.content._media_shown import NO_IMAGES, load_images
 from tidings.content._parse import TemplateInvalid, parse, wanted_variables
 from tidings.content._parts import Parts
 from tidings.content._plaintext import plain_text
+from tidings.content._preheader import MAX_PREHEADER, with_preheader
 from tidings.content._shared import Shared, load_shared, names_in, with_shared
 from tidings.content._sources import SourceType, compile_source
 from tidings.core.db import Tx, sql
@@ -22,6 +23,7 @@ from tidings.core.ids import AttachmentId, TemplateId, WorkspaceId, public_id
 
 MAX_CONTENT = 1_000_000
 """Characters of HTML or text."""
+MAX_SUBJECT = 998
 _CONTENT_FIELDS = (
     "subject",
     "html_content",
@@ -32,7 +34,9 @@ _CONTENT_FIELDS = (
     "source",
     "inline_css",
     "attachment_ids",
+    "preheader",
 )
+_LIQUID_FIELDS = ("subject", "html_content", "text_content", "preheader")
 _VARIABLE = re.compile(r"[^\W\d][\w-]*(?:\.[\w-]+|\[[^\[\]]+\])*")
 
 
@@ -75,6 +79,8 @@ class Template(Summary):
     inline_css: bool
     attachment_ids: list[AttachmentId]
     """Files that go with every message."""
+    preheader: str
+    """What inboxes show beside the subject: Liquid; '' for none, or what the HTML itself begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class FrozenTemplate:
-    """What a send takes along: Liquid sources with their blocks in them, the text never empty."""
+    """What a send takes along: Liquid sources with their blocks in them, the preheader in the HTML, the text never empty."""
 
     template: TemplateId
     version: int
@@ -100,6 +106,8 @@ class FrozenTemplate:
     text: str
     attached: Sequence[Attached] = ()
     """Files that go along."""
+    preheader: str = ""
+    """By itself, as text; '' where the HTML has what its author put there, or none."""
 
 
 async def create_template(
@@ -116,6 +124,7 @@ async def create_template(
     source: str = "",
     inline_css: bool = False,
     attachment_ids: Sequence[AttachmentId] = (),
+    preheader: str = "",
     library: MediaLibrary | None = None,
     by: Principal,
     now: datetime,
@@ -130,9 +139,10 @@ async def create_template(
     given |= {"html_content": html_content} if html_content or (source_type == SourceType.HTML and not source) else {}
     written = await _compiled(tx, workspace, given | ({"source": source} if source else {}), None, library)
     html_content = written["html_content"]
-    blocks = names_in(subject, html_content, text_content)
+    preheader = preheader.strip()
+    blocks = names_in(subject, html_content, text_content, preheader)
     shared = await load_shared(tx, workspace=workspace, names=blocks)
-    used = _check(subject, html_content, text_content, variables, shared)
+    used = _check(subject, html_content, text_content, preheader, variables, shared)
     await attachments_of(tx, workspace=workspace, ids=attachment_ids, field="attachment_ids")
     number = await tx.fetchval(
         "INSERT INTO templates (workspace_id, name, version, created_at, updated_at) VALUES ($1, $2, 0, $3, $3) RETURNING id",
@@ -142,8 +152,8 @@ async def create_template(
     )
     template = TemplateId(number)
     content = {"subject": subject, "html_content": html_content, "text_content": text_content, "variables": used}
-    others = {"strict": strict, "blocks": blocks, "attachment_ids": attachment_ids}
-    await _add_version(tx, workspace, template, content | written | others, by, now)
+    content |= written | {"strict": strict, "blocks": blocks, "preheader": preheader, "attachment_ids": attachment_ids}
+    await _add_version(tx, workspace, template, content, by, now)
     await audit(tx, by=by, action="template.created", subject=public_id("template", template), now=now)
     return await get_template(tx, workspace=workspace, template=template)
 
@@ -202,16 +212,18 @@ async def update_template(
     content["attachment_ids"] = list(content["attachment_ids"])
     if "attachment_ids" in changes:
         await attachments_of(tx, workspace=workspace, ids=changes["attachment_ids"], field="attachment_ids")
-    subject, html, text = (content[field] for field in _CONTENT_FIELDS[:3])
-    blocks = names_in(subject, html, text)
-    old_blocks = names_in(before.subject, before.html_content, before.text_content)
+    content["preheader"] = content["preheader"].strip()
+    subject, html, text, preheader = (content[field] for field in _LIQUID_FIELDS)
+    blocks = names_in(subject, html, text, preheader)
+    old_texts = before.subject, before.html_content, before.text_content, before.preheader
+    old_blocks = names_in(*old_texts)
     shared = await load_shared(tx, workspace=workspace, names=[*blocks, *old_blocks])
     # Variables of the old Liquid go with it; those that only its author named stay until named anew.
     named = changes.get("variables")
     if named is None:
-        old = _check(before.subject, before.html_content, before.text_content, (), shared)
+        old = _check(*old_texts, (), shared)
         named = [variable for variable in before.variables if variable not in old]
-    content["variables"] = _check(subject, html, text, named, shared)
+    content["variables"] = _check(subject, html, text, preheader, named, shared)
     changed = any(content[field] != getattr(before, field) for field in _CONTENT_FIELDS)
     if changed:
         await _add_version(tx, workspace, template, content | {"blocks": blocks}, by, now)
@@ -280,24 +292,50 @@ async def delete_template(
     await audit(tx, by=by, action="template.deleted", subject=public_id("template", template), now=now)
 
 
-async def freeze(tx: Tx, *, workspace: WorkspaceId, template: TemplateId, version: int | None = None) -> FrozenTemplate:
+async def freeze(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    template: TemplateId,
+    version: int | None = None,
+    subject: str = "",
+    preheader: str = "",
+) -> FrozenTemplate:
     """The current version, or another, with its blocks, for a send to keep: nothing that is changed later changes it.
 
-    Its text is derived if it has none. Raises TemplateNotFound, TemplateInvalid.
+    `subject` and `preheader`, where they are given, are in place of the template's, and as strict as it is. Its text is
+    derived if it has none. Raises TemplateNotFound, TemplateInvalid.
     """
     now = await get_template(tx, workspace=workspace, template=template, version=version)
-    html, text = now.html_content, now.text_content or plain_text(now.html_content)
-    shared = await load_shared(tx, workspace=workspace, names=names_in(now.subject, html, text))
-    subject, html, text = (
+    subject, preheader = subject or now.subject, preheader.strip() or now.preheader
+    html = with_preheader(now.html_content, preheader)
+    text = now.text_content or plain_text(html)
+    shared = await load_shared(tx, workspace=workspace, names=names_in(subject, html, text))
+    packed = [
         with_shared(source, shared, html=is_html, strict=now.strict, field=field).pack()
         for source, is_html, field in (
-            (now.subject, False, "subject"),
+            (subject, False, "subject"),
             (html, True, "html_content"),
             (text, False, "text_content"),
+            (preheader, False, "preheader"),
         )
-    )
+    ]
     attached = await attachments_of(tx, workspace=workspace, ids=now.attachment_ids, field="attachment_ids")
-    return FrozenTemplate(now.id, now.version, subject, html, text, tuple(one.attached for one in attached))
+    subject, html, text, preheader = packed
+    return FrozenTemplate(now.id, now.version, subject, html, text, tuple(one.attached for one in attached), preheader)
+
+
+async def check_overrides(tx: Tx, *, workspace: WorkspaceId, subject: str, preheader: str) -> list[FieldProblem]:
+    """What is wrong with a subject and a preheader that are to stand in place of a template's."""
+    shared = await load_shared(tx, workspace=workspace, names=names_in(subject, preheader))
+    problems = [
+        *_line_problems("subject", subject, MAX_SUBJECT),
+        *_line_problems("preheader", preheader, MAX_PREHEADER),
+    ]
+    if not problems:
+        for field, source in (("subject", subject), ("preheader", preheader)):
+            problems += _read(source, shared, html=field == "preheader", field=field)[1]
+    return problems
 
 
 async def _add_version(
@@ -316,6 +354,7 @@ async def _add_version(
         content["source"],
         content["inline_css"],
         list(content["attachment_ids"]),
+        content["preheader"],
     )
 
 
@@ -359,20 +398,22 @@ def _check_name(name: str) -> None:
         raise Invalid.at("name", "must have between 1 and 255 characters")
 
 
-def _check(subject: str, html: str, text: str, variables: Sequence[str], shared: Mapping[str, Shared]) -> list[str]:
+def _check(
+    subject: str, html: str, text: str, preheader: str, variables: Sequence[str], shared: Mapping[str, Shared]
+) -> list[str]:
     """The variables of content that is in order. Raises TemplateInvalid with every field that is not."""
     problems: list[FieldProblem] = []
     if not html.strip():
         problems.append(FieldProblem("html_content", "must not be empty"))
-    for field, value, longest in (
-        ("subject", subject, 998),
-        ("html_content", html, MAX_CONTENT),
-        ("text_content", text, MAX_CONTENT),
-    ):
-        if len(value) > longest:
-            problems.append(FieldProblem(field, f"must have at most {longest:,} characters"))
-    if re.search(r"[\x00-\x1f\x7f]", subject):
-        problems.append(FieldProblem("subject", "must be one line without control characters"))
+    problems += [
+        FieldProblem(field, f"must have at most {MAX_CONTENT:,} characters")
+        for field, value in (("html_content", html), ("text_content", text))
+        if len(value) > MAX_CONTENT
+    ]
+    problems += [
+        *_line_problems("subject", subject, MAX_SUBJECT),
+        *_line_problems("preheader", preheader, MAX_PREHEADER),
+    ]
     problems += [
         FieldProblem(
             f"variables[{index}]", f"{name[:60]!r} is no name of a variable, such as first_name or contact.plan"
@@ -386,24 +427,36 @@ def _check(subject: str, html: str, text: str, variables: Sequence[str], shared:
             ("subject", subject, False),
             ("html_content", html, True),
             ("text_content", text, False),
+            ("preheader", preheader, True),
         ):
-            try:
-                found |= dict.fromkeys(
-                    wanted_variables(
-                        parse(
-                            with_shared(source, shared, html=is_html, strict=False, field=field),
-                            html=is_html,
-                            field=field,
-                        )
-                    )
-                )
-            except TemplateInvalid as error:
-                problems += error.fields
+            wanted, wrong = _read(source, shared, html=is_html, field=field)
+            found |= dict.fromkeys(wanted)
+            problems += wrong
         if not problems:
             if not text:
-                _check_derived(html)
+                _check_derived(with_preheader(html, preheader))
             return list(found)
     raise TemplateInvalid("; ".join(f"{one.field}: {one.message}" for one in problems), fields=tuple(problems))
+
+
+def _line_problems(field: str, value: str, longest: int) -> list[FieldProblem]:
+    problems: list[FieldProblem] = []
+    if len(value) > longest:
+        problems.append(FieldProblem(field, f"must have at most {longest:,} characters"))
+    if re.search(r"[\x00-\x1f\x7f]", value):
+        problems.append(FieldProblem(field, "must be one line without control characters"))
+    return problems
+
+
+def _read(
+    source: str, shared: Mapping[str, Shared], *, html: bool, field: str
+) -> tuple[list[str], tuple[FieldProblem, ...]]:
+    """The variables that a source wants, or what is wrong with it."""
+    try:
+        parts = with_shared(source, shared, html=html, strict=False, field=field)
+        return wanted_variables(parse(parts, html=html, field=field)), ()
+    except TemplateInvalid as error:
+        return [], error.fields
 
 
 def _check_derived(html: str) -> None:

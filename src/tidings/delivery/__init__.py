@@ -82,6 +82,16 @@ from tidings.delivery._sends import (
 )
 from tidings.delivery._states import ChunkState, DeliveryState, SendStatus
 from tidings.delivery._upkeep import cancel_some, close_cancelled, expire_leases, finish_all, requeue_due
+from tidings.delivery._web import (
+    PageNotFound,
+    PageTooDear,
+    WebContent,
+    WebMessage,
+    WebPage,
+    public_content,
+    web_content,
+    web_recipient,
+)
 from tidings.delivery._withdrawals import Withdrawals
 from tidings.delivery._worker import LEASE_SECONDS, SendWorker
 
@@ -109,6 +119,8 @@ __all__ = [
     "MessageRef",
     "MessageView",
     "NotificationTokens",
+    "PageNotFound",
+    "PageTooDear",
     "ProviderInUse",
     "ProviderNotFound",
     "ProviderSettings",
@@ -123,6 +135,9 @@ __all__ = [
     "SendWorker",
     "SendingDomain",
     "SystemResolver",
+    "WebContent",
+    "WebMessage",
+    "WebPage",
     "Withdrawals",
     "activate_keys",
     "add_domain",
@@ -160,6 +175,7 @@ __all__ = [
     "pause_failing",
     "pause_send",
     "prepare_next",
+    "public_content",
     "queue_message",
     "recipient",
     "requeue_due",
@@ -175,4 +191,6 @@ __all__ = [
     "tidy_feedback",
     "tidy_messages",
     "update_provider",
+    "web_content",
+    "web_recipient",
 ]

@@ -41,6 +41,8 @@ class SendContent:
     track_clicks: bool
     attached: Sequence[Attached] = ()
     """Files that go along; their bytes are found by their hash."""
+    preheader: str = ""
+    """By itself, as text: the HTML has it in it already."""
 
     def to_json(self) -> bytes:
         """JSON with one member a field."""

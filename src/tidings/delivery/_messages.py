@@ -150,13 +150,13 @@ async def _filled(tx: Tx, workspace: WorkspaceId, message: Message) -> Message:
     if message.html or message.text:
         raise MessageInvalid.at("template_id", "give a template, or html_content and text_content, not both")
     try:
-        frozen = await content.freeze(tx, workspace=workspace, template=message.template)
+        frozen = await content.freeze(tx, workspace=workspace, template=message.template, subject=message.subject)
     except content.TemplateNotFound as error:
         raise MessageInvalid.at("template_id", error.message) from None
     derived = frozen.text == content.plain_text(frozen.html)
     return _replaced(
         message,
-        subject=message.subject or frozen.subject,
+        subject=frozen.subject,
         html=frozen.html,
         text="" if derived else frozen.text,
         template_version=frozen.version,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import escape
 
-from tidings.content import compiles_alone, replace_html_links, replace_text_links, with_footer
+from tidings.content import PERSONAL, compiles_alone, replace_html_links, replace_text_links, with_footer
 from tidings.delivery._content import SendContent, web_address
 
 _INTERRUPT = re.compile(r"\b(?:break|continue)\b")
@@ -72,7 +72,7 @@ class _Wrapper:
 
     def signed(self, link: str) -> str | None:
         """A link that is computed for each recipient; None for one that cannot be followed up."""
-        if "unsubscribe_url" in link or "preferences_url" in link or _INTERRUPT.search(link):
+        if any(name in link for name in PERSONAL) or _INTERRUPT.search(link):
             return None
         # `{% if a %}https://x">…{% else %}…`: not a piece of its own.
         return f"{{% tidings_link %}}{link}{{% endtidings_link %}}" if compiles_alone(link, html=self._html) else None

@@ -38,6 +38,20 @@ def html_headers(*, form_action: Sequence[str] = (), frame_ancestors: Sequence[s
 
 HTML = html_headers()
 
+# A message is its author's: in a sandbox, without scripts, forms or the origin's cookies, but with its pictures and styles.
+_MESSAGE_POLICY = (
+    "default-src 'none'; img-src * data:; style-src 'unsafe-inline' *; font-src * data:; media-src *; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
+)
+_SHOWN: Headers = [("content-type", "text/html; charset=utf-8"), ("content-security-policy", _MESSAGE_POLICY)]
+MESSAGE: Headers = [*_SHOWN, *PRIVATE]
+"""Of a message to one person."""
+_PUBLIC: Headers = [("referrer-policy", "no-referrer"), ("x-content-type-options", "nosniff")]
+PUBLIC_MESSAGE: Headers = [*_SHOWN, *_PUBLIC]
+"""Of a message that anybody may read."""
+PUBLIC_HTML: Headers = [*(one for one in HTML if one not in PRIVATE), *_PUBLIC]
+
 
 def location(url: str) -> tuple[str, str]:
     """The header that leads to an address."""

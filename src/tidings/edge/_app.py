@@ -15,15 +15,18 @@ from tidings.core.clock import utc_now
 from tidings.core.errors import NotFound
 from tidings.core.ids import SendId, WorkspaceId
 from tidings.edge._answers import PRIVATE, TEXT, Headers, broken, busy, location, not_allowed, not_found
+from tidings.edge._archive import Archives
 from tidings.edge._certificates import SnsClient
 from tidings.edge._choosing import Choosing
 from tidings.edge._confirming import Confirming
 from tidings.edge._group_commit import AWAY, Overloaded
 from tidings.edge._hits import Hits
 from tidings.edge._inbox import Inbox
+from tidings.edge._kitchen import Kitchen
 from tidings.edge._leaving import Leaving
 from tidings.edge._media import Pictures
 from tidings.edge._notifications import Notifications
+from tidings.edge._reading import Reading
 from tidings.edge._signing_up import SigningUp
 from tidings.edge._site import Site, language, remember
 from tidings.events import Event, EventType
@@ -43,6 +46,7 @@ class Edge:
         self._site = Site(app)
         self._tokens = self._site.tokens
         self._links: OrderedDict[tuple[int, int], list[str]] = OrderedDict()
+        kitchen = Kitchen(self._site)
         self._pages = {
             "/u/": Leaving(self._site),
             "/p/": Choosing(self._site),
@@ -50,6 +54,8 @@ class Edge:
             "/s/": Confirming(self._site),
             "/n/": Notifications(self._site, inbox, sns),
             "/m/": Pictures(app.media),
+            "/v/": Reading(self._site, kitchen),
+            "/a/": Archives(self._site, kitchen),
         }
 
     async def __call__(self, scope: Any, proto: Any) -> None:
@@ -100,7 +106,7 @@ class Edge:
         if method not in {"GET", "HEAD"}:
             not_allowed(proto, "GET, HEAD")
         elif path == "/robots.txt":
-            proto.response_str(200, TEXT, "User-agent: *\nDisallow: /\n")
+            proto.response_str(200, TEXT, "User-agent: *\nAllow: /a/\nDisallow: /\n")
         elif path == "/healthz":
             proto.response_str(200, TEXT, "ok\n")
         else:

@@ -28,8 +28,6 @@ from tidings.core.errors import FieldProblem
 
 _SIZES = {1: ("28px", "36px"), 2: ("21px", "30px"), 3: ("17px", "26px")}
 _FONT = "-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
-_PADDING = "\u034f\u200c\u00a0" * 80
-"""Nothing to see, so that inboxes do not go on with the text after the preheader."""
 _DARK = """
 :root { color-scheme: light dark; supported-color-schemes: light dark; }
 a { color: ACCENT; }
@@ -51,7 +49,7 @@ def document_to_mjml(document: Document, *, images: Mapping[str, Shown], field: 
     _check(document, images, field)
     theme = document.theme
     body = "\n".join(_Writer(theme.sheet, theme.accent, theme.text, images).block(one) for one in document.blocks)
-    preview = f"<mj-preview>{_text(document.preheader)}{_PADDING}</mj-preview>" if document.preheader else ""
+    preview = f"<mj-preview>{_text(document.preheader)}</mj-preview>" if document.preheader else ""
     return f"""<mjml>
 <mj-head>{preview}
 <mj-attributes>

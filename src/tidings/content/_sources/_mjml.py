@@ -8,6 +8,7 @@ from typing import Any
 from mjml import mjml2html
 
 from tidings.content._markup import TOKENS
+from tidings.content._preheader import hide_well
 from tidings.content._sources._held import Held, hold, refused
 
 _DEEPEST = 60
@@ -31,7 +32,10 @@ _POSITION = re.compile(r"\s*(?:in root template)?\s*(?:at position (\d+):(\d+))?
 
 
 def mjml_to_html(source: str, *, field: str) -> str:
-    """HTML of an MJML document whose Liquid stands where it stood. Raises TemplateInvalid with line and column."""
+    """HTML of an MJML document whose Liquid stands where it stood, its preview hidden well.
+
+    Raises TemplateInvalid with line and column.
+    """
     held = hold(source)
     pieces, places = _checked(held, field)
     ready = "".join(pieces)
@@ -49,7 +53,7 @@ def mjml_to_html(source: str, *, field: str) -> str:
     if lost is not None:
         at = held.position(held.starts[lost])
         raise refused(field, source, at, "Liquid cannot stand here: MJML needs to know this value, or leaves it out")
-    return held.restore(html)
+    return hide_well(held.restore(html))
 
 
 def _source_position(held: Held, places: list[tuple[int, int]], at: int) -> int:
