@@ -162,3 +162,16 @@ def test_an_ed25519_key_is_published_as_the_standard_has_it() -> None:
     private = Ed25519PrivateKey.from_private_bytes(b64decode("nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="))
     published = "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
     assert public_record(private) == published  # RFC 8463 §A.1 and §A.2
+
+
+@given(
+    st.lists(st.sampled_from(["word", " ", "  ", "\t", "\r\n", "\r\n\r\n", "=20"]), max_size=30).map("".join),
+    st.integers(0, 3),
+    st.lists(st.sampled_from([" ", "\t ", "\r\n", "x", "==\r\n"]), max_size=6).map("".join),
+)
+def test_a_long_attachment_changes_no_rule(text: str, attachments: int, end: str) -> None:
+    base64 = ("QUJD" * 19 + "\r\n") * 60
+    body = (
+        text + f"\r\n--b\r\nA:  b\r\n\r\n{base64}" * attachments + end + "\r\n"
+    ).encode()  # as every message of ours ends
+    assert relaxed_body(body) == dkim.canonicalization.Relaxed.canonicalize_body(body)

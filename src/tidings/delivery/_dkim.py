@@ -41,6 +41,7 @@ OVERSIGNED = (b"from", b"subject", b"date", b"to", b"reply-to", b"content-type",
 _FOLDED = re.compile(rb"\r\n(?=[ \t])")
 _SPACES = re.compile(rb"[ \t]+")
 _WIDTH = 72
+_LONG = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,9 @@ class Signer:
         `message` as it goes over the wire: CRLF, dot-stuffed, with an empty line after its headers. `now` in seconds
         since 1970.
         """
-        plain = message.replace(b"\r\n.", b"\r\n") if b"\r\n." in message else message
+        # Not beyond the last dot: the base64 of attachments has none, and to look through it costs more than its hash.
+        stuffed = message.find(b"\r\n.", 0, message.rfind(b".") + 1) >= 0
+        plain = message.replace(b"\r\n.", b"\r\n") if stuffed else message
         head, _, body = plain.partition(b"\r\n\r\n")
         body_hash = b64encode(hashlib.sha256(relaxed_body(body)).digest())
         names, signed = _chosen(head)
@@ -99,12 +102,19 @@ class Signer:
 def relaxed_body(body: bytes) -> bytes:
     """RFC 6376 §3.4.4: white space shrunk, none at the end of lines, no empty lines at the end."""
     # Searches and replacements in C: a regular expression over the whole body would cost more than an RSA signature.
+    # Behind the last white space, where an attachment's base64 is, there is nothing to shrink.
+    last = max(body.rfind(b" "), body.rfind(b"\t")) + 3
+    rest = body[last:] if len(body) - last > _LONG else b""
+    if rest:
+        body = body[:last]
     if b"\t" in body:
         body = body.replace(b"\t", b" ")
     while b"  " in body:
         body = body.replace(b"  ", b" ")
     if b" \r\n" in body:
         body = body.replace(b" \r\n", b"\r\n")
+    if rest:
+        body += rest
     if body.endswith(b" "):
         body = body[:-1]
     end = len(body)
