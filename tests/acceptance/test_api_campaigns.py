@@ -232,3 +232,12 @@ async def test_realtime_tells_the_recent_speed_and_only_while_sending(api: Clien
     for status in ("paused", "sent"):
         still = await look(2000, status)
         assert (still["messages_per_second"], still["seconds_left"], still["percent"]) == (0.0, None, 66.7)
+
+
+async def test_the_archive_has_an_address(api: Client) -> None:
+    whole = (await api("GET", "/campaigns/archive")).json
+    assert whole["feed_url"] == whole["url"] + "/feed.xml"
+    made = (await api("POST", "/lists", {"name": "Archived"})).json
+    of_list = (await api("GET", f"/campaigns/archive?list_id={made['id']}")).json
+    assert of_list["url"] != whole["url"]
+    assert (await api("GET", "/campaigns/archive?list_id=list_99999")).status == 404

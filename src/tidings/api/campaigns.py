@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
-from tidings import campaigns
+from tidings import audience, campaigns
 from tidings.api._deps import Call, needs
 from tidings.api._fields import (
     AttachmentRef,
@@ -254,6 +254,26 @@ async def list_campaigns(
     counts = await campaigns.counts_of(call.tx, workspace=call.workspace, campaigns=found)
     items = [CampaignOut.of(campaign, c) for campaign, c in zip(found, counts, strict=True)]
     return paging.of(items, last_id=found[-1].id if found else None, total=total)
+
+
+class ArchiveOut(BaseModel):
+    """Where the web archive is. Campaigns with `archive` are in it once they are sent."""
+
+    url: str
+    feed_url: str
+
+
+@router.get("/archive", summary="Where the web archive is")
+async def get_archive(
+    call: Reading, list_id: Annotated[ListRef | None, Query(description="left out: of the whole workspace")] = None
+) -> ArchiveOut:
+    """The addresses of the workspace's archive and its feed, or those of one list. Empty archives are not found there."""
+    of_list = None if list_id is None else ListId(list_id)
+    if of_list is not None:
+        await audience.get_list(call.tx, workspace=call.workspace, list=of_list)
+    token = campaigns.ArchiveTokens(call.app.keys).token(campaigns.Archive(call.workspace, of_list))
+    url = f"{call.app.public_url}/a/{token}"
+    return ArchiveOut(url=url, feed_url=f"{url}/feed.xml")
 
 
 @router.get("/{campaign_id}")
