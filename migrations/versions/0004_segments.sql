@@ -74,3 +74,12 @@ GROUP BY workspace_id, contact_id;
 -- Who is on a list is read from the key alone, in the order of contacts.
 ALTER TABLE subscriptions DROP CONSTRAINT subscriptions_pkey;
 ALTER TABLE subscriptions ADD PRIMARY KEY (workspace_id, list_id, contact_id) INCLUDE (status);
+
+-- Numbers of contacts that are no more: facts and deliveries keep them, segments leave them out.
+CREATE TABLE contacts_gone (
+    workspace_id bigint NOT NULL,
+    contact_id   bigint NOT NULL,
+    PRIMARY KEY (workspace_id, contact_id)
+);
+CREATE INDEX contacts_unmailable ON contacts (workspace_id, id) WHERE status <> 'active';
+

@@ -1,6 +1,6 @@
 """Who may be mailed? Contacts, lists, segments, subscriptions, suppressions, imports.
 
-Owns: contacts, lists, segments, subscriptions, suppressions, imports, import_pieces, import_rejects.
+Owns: contacts, contacts_gone, lists, segments, subscriptions, suppressions, imports, import_pieces, import_rejects.
 Emits: unsubscribed. Background job: audience.import (see `jobs`).
 """
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from tidings.audience._addresses import address_hash, address_key
+from tidings.audience._gone import note_gone
 from tidings.core.crypto import Keyring
 from tidings.core.db import Tx
 from tidings.core.ids import ContactId, WorkspaceId
@@ -58,6 +59,7 @@ async def delete_people(
         await tx.execute(_KEEP_LEFT_LISTS, workspace, gone, now)
         await tx.execute(_KEEP_LINKS, workspace, gone, now)
         await tx.execute("DELETE FROM contacts WHERE workspace_id = $1 AND id = ANY ($2::bigint[])", workspace, gone)
+        await note_gone(tx, workspace=workspace, contacts=gone)
         await tx.execute(
             "DELETE FROM contact_merges WHERE workspace_id = $1 AND into_id = ANY ($2::bigint[])", workspace, gone
         )

@@ -11,6 +11,7 @@ from tidings import events
 from tidings.accounts import Principal, audit
 from tidings.audience._addresses import address_hash, address_key
 from tidings.audience._contacts import Contact, get_contact, unknown
+from tidings.audience._gone import note_gone
 from tidings.audience._leaving import announce_withdrawn
 from tidings.audience._survivors import survivor
 from tidings.core.crypto import Keyring
@@ -91,6 +92,7 @@ async def merge_contacts(
     )
     await events.hand_over(tx, workspace=workspace, contact=ids[1], into=ids[0])
     await tx.execute("DELETE FROM contacts WHERE workspace_id = $1 AND id = $2", workspace, ids[1])
+    await note_gone(tx, workspace=workspace, contacts=ids[1:])
     await tx.execute(
         sql(__package__, "_merge_contact"),
         workspace,

@@ -29,7 +29,7 @@ def lists(told: Condition, context: Context) -> Node:
         some = _named(context, told.value, "value")
         once = len(some) == 1
         sql += f" AND list_id = ANY ({context.values.put(some, 'bigint[]')})"
-    members = Members(sql, once=once)
+    members = Members(sql, once=once, sure=True, by_contact=True)
     return Not(members) if negated else members
 
 
@@ -46,7 +46,8 @@ def since(told: Condition, context: Context) -> Node:
         sql += f" AND {told.field} IS NOT NULL"
     else:
         sql += f" AND {_compare.moment(told.field, wanted, told.value, context, name=told.field)}"
-    return Not(Members(sql)) if negated else Members(sql)
+    members = Members(sql, sure=True, by_contact=True)
+    return Not(members) if negated else members
 
 
 def _named(context: Context, value: object, part: str) -> list[int]:

@@ -37,7 +37,8 @@ def text(sql: str, told: Operator, value: Any, context: Context, *, name: str) -
     put = context.values.put
     if told is O.IN:
         some = [_values.some_text(one, f"value[{n}]") for n, one in enumerate(_values.items(value))]
-        return f"lower({sql}) = ANY (ARRAY(SELECT lower(v) FROM unnest({put(some, 'text[]')}) AS v))"  # noqa: S608 - our own words
+        lowered = f"ARRAY(SELECT lower(v) FROM unnest({put(some, 'text[]')}) AS v)"  # noqa: S608 - our own words
+        return _same(sql, some, f"lower({sql}) = ANY ({lowered})", context)
     wanted = f"lower({put(_values.some_text(value), 'text')})"
     if told is O.CONTAINS:
         return f"strpos(lower({sql}), {wanted}) > 0"
@@ -45,7 +46,24 @@ def text(sql: str, told: Operator, value: Any, context: Context, *, name: str) -
         return f"starts_with(lower({sql}), {wanted})"
     if told is O.ENDS_WITH:
         return f"right(lower({sql}), length({wanted})) = {wanted}"
-    return f"lower({sql}) = {wanted}"
+    return _same(sql, [_values.some_text(value)], f"lower({sql}) = {wanted}", context)
+
+
+_LOWERED_TO_ASCII = {"i": "\u0130\u0131", "k": "\u212a"}
+"""Letters beyond ASCII that some locale lowers to one within it: dotted and dotless i, the sign of Kelvin."""
+
+
+def _same(sql: str, values: list[str], lowered: str, context: Context) -> str:
+    """`lowered`, made cheap: lower() takes longer than reading the row. Whoever has a value as it is usually written is
+    found by its bytes, and whoever has one that begins with another letter is ruled out by that."""
+    if not all(value.isascii() for value in values):
+        return lowered
+    firsts = {letter for value in values for letter in (value[0].lower(), value[0].upper())}
+    firsts |= {letter for first in firsts for letter in _LOWERED_TO_ASCII.get(first, "")}
+    usual = sorted({form for value in values for form in (value, value.lower(), value.upper(), value.capitalize())})
+    put = context.values.put
+    letters = put(sorted(map(ord, firsts)), "integer[]")
+    return f"({sql} = ANY ({put(usual, 'text[]')}) OR ascii({sql}) = ANY ({letters}) AND {lowered})"
 
 
 def number(sql: str, told: Operator, value: Any, context: Context, *, name: str) -> str:
@@ -63,19 +81,20 @@ def number(sql: str, told: Operator, value: Any, context: Context, *, name: str)
 
 
 def day(sql: str, told: Operator, value: Any, context: Context, *, name: str) -> str:
-    """`sql` is text that is or begins with a day, YYYY-MM-DD; days compare as text does, character by character."""
+    """`sql` is text, of the collation C, that is or begins with a day, YYYY-MM-DD: so days compare as their text does."""
     if told not in DAY:
         raise refuse(told, name, with_negatives(DAY))
     put = context.values.put
     today = context.now.date()
     if told is O.ANNIVERSARY:
         days = put(anniversaries(value, today), "text[]")
-        return f"(substr({sql}, 6, 5) = ANY ({days}) AND {sql} < {put(today.isoformat(), 'text')})"
+        return f"({sql} < {put(today.isoformat(), 'text')} AND substr({sql}, 6, 5) = ANY ({days}))"
     if told is O.IN:
         some = [_values.day(one, f"value[{n}]").isoformat() for n, one in enumerate(_values.items(value))]
-        return f"{sql} = ANY ({put(some, 'text[]')})"
-    low, high = _day_range(told, value, today)
-    return f"{sql} BETWEEN {put(low.isoformat(), 'text')} AND {put(high.isoformat(), 'text')}"
+        return f"left({sql}, 10) = ANY ({put(some, 'text[]')})"
+    low, high = (one.isoformat() for one in _day_range(told, value, today))
+    # Below the first text that begins with none of these days: what comes after the day need not be cut off.
+    return f"({sql} >= {put(low, 'text')} AND {sql} < {put(high[:-1] + chr(ord(high[-1]) + 1), 'text')})"
 
 
 def _day_range(told: Operator, value: Any, today: date) -> tuple[date, date]:

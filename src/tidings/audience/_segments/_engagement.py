@@ -51,14 +51,29 @@ def engagement(told: Condition, context: Context) -> Node:
 
 def _some(wanted: Times, column: str, when: Window, context: Context) -> str:
     """Whether a contact's times within the window are so many, of those that are any."""
-    if when.open:
-        return f"{column} IS NOT NULL AND {wanted.of_some(f'cardinality({column})')}"
     put = context.values.put
-    # How many are at or below a bound is what width_bucket finds, by bisection.
+    holds = [f"{column} IS NOT NULL"]
+    # The newest and the oldest are there at once, and mostly say it already.
+    if when.start:
+        holds.append(f"{column}[cardinality({column})] >= {put(_second(when.start), 'integer')}")
+    if when.end:
+        holds.append(f"{column}[1] < {put(_second(when.end), 'integer')}")
+    if not wanted.at_all:
+        holds.append(wanted.of_some(_count(column, when, context)))
+    if when.start and when.end:
+        end = put(_second(when.end), "integer")
+        holds.append(f"({column}[cardinality({column})] < {end} OR {_count(column, when, context)} > 0)")
+    return " AND ".join(holds)
+
+
+def _count(column: str, when: Window, context: Context) -> str:
+    """How many of a contact's times are within the window: how many are at or below a bound is found by bisection."""
+    if when.open:
+        return f"cardinality({column})"
+    put = context.values.put
     last = put(_second(when.end) - 1 if when.end else _SECONDS, "integer")
-    count = f"(width_bucket({last}, {column})"
-    count += f" - width_bucket({put(_second(when.start) - 1, 'integer')}, {column}))" if when.start else ")"
-    return f"{column} IS NOT NULL AND {count} > 0 AND {wanted.of_some(count)}"
+    first = f" - width_bucket({put(_second(when.start) - 1, 'integer')}, {column})" if when.start else ""
+    return f"(width_bucket({last}, {column}){first})"
 
 
 def _second(moment: datetime) -> int:
@@ -73,6 +88,7 @@ def _received(context: Context, wanted: Times, when: Window) -> Members:
         return Members(
             f"SELECT contact_id AS id FROM contact_receipts WHERE workspace_id = $1 AND {_some(wanted, 'at', when, context)}",  # noqa: S608
             once=True,
+            by_contact=True,
         )
     live = """SELECT d.contact_id, d.at FROM deliveries AS d
         JOIN sends AS s ON s.workspace_id = d.workspace_id AND s.id = d.send_id AND d.n > s.gathered_n
@@ -90,16 +106,10 @@ def _received(context: Context, wanted: Times, when: Window) -> Members:
             f"""SELECT contact_id AS id FROM contact_receipts WHERE workspace_id = $1 AND {at_all}
             UNION ALL SELECT l.contact_id FROM ({live}) AS l"""  # noqa: S608 - our own words
         )
-    if when.open:
-        gathered = "cardinality(at)"
-    else:
-        last = put(_second(when.end) - 1 if when.end else _SECONDS, "integer")
-        first = f" - width_bucket({put(_second(when.start) - 1, 'integer')}, at)" if when.start else ""
-        gathered = f"width_bucket({last}, at){first}"
     # Joined, not united and grouped: mostly there is nothing live, and a scan of the receipts says it all.
     return Members(
         f"""SELECT coalesce(r.id, l.id) AS id
-        FROM (SELECT contact_id AS id, {gathered} AS n FROM contact_receipts WHERE workspace_id = $1) AS r
+        FROM (SELECT contact_id AS id, {_count("at", when, context)} AS n FROM contact_receipts WHERE workspace_id = $1) AS r
         FULL JOIN (SELECT v.contact_id AS id, count(*) AS n FROM ({live}) AS v GROUP BY 1) AS l ON l.id = r.id
         WHERE coalesce(r.n, 0) + coalesce(l.n, 0) > 0 AND {wanted.of_some("(coalesce(r.n, 0) + coalesce(l.n, 0))")}""",  # noqa: S608 - our own words
         once=True,

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import orjson
+
 from tidings.audience._field_types import FieldType
 from tidings.audience._segments import _compare, _values
 from tidings.audience._segments._condition import Context
@@ -27,25 +29,39 @@ def compare(
 ) -> str:
     """SQL that is true where the value under `key` of `json` (a jsonb) is as the positive operator says, and else false or
     null. Where no type was declared, what the condition says decides how to compare; a value of another type does not match."""
-    key_sql = context.values.put(key, "text")
-    inner, as_text = f"({json} -> {key_sql})", f"({json} ->> {key_sql})"
     if told is O.IS_SET:
-        return f"{as_text} <> ''"
+        return f"({json} ->> {context.values.put(key, 'text')}) <> ''"
     allowed = UNDECLARED if type_ is None else DECLARED[type_]
     if told not in allowed:
         declared = name if type_ is None else f"{name} is declared as {type_}, which"
         raise refuse(told, declared, _compare.with_negatives(allowed))
     type_ = _type(told, value) if type_ is None else type_
+    if type_ is FieldType.BOOLEAN:
+        return f"{json} @> {context.values.put({key: _values.boolean(value)}, 'jsonb')}"
+    if type_ is FieldType.NUMBER and told is not O.IN:
+        return f"{json} @@ {context.values.put(_path(key, told, value), 'text')}::jsonpath"
+    key_sql = context.values.put(key, "text")
+    inner, as_text = f"({json} -> {key_sql})", f"({json} ->> {key_sql})"
     if type_ is FieldType.NUMBER:
         # Any order of evaluation is allowed but within CASE: a cast of text would fail.
         as_number = f"CASE jsonb_typeof({inner}) WHEN 'number' THEN {inner}::numeric END"
         return _compare.number(f"({as_number})", told, value, context, name=name)
-    if type_ is FieldType.BOOLEAN:
-        return f"{inner} = '{'true' if _values.boolean(value) else 'false'}'::jsonb"
     if type_ is FieldType.DATE:
-        as_day = f'(left({as_text}, 10) COLLATE "C")'
-        return f"({as_text} LIKE '____-__-__%' AND {_compare.day(as_day, told, value, context, name=name)})"
+        as_day = f'({as_text} COLLATE "C")'
+        return f"({_compare.day(as_day, told, value, context, name=name)} AND {as_text} LIKE '____-__-__%')"
     return _compare.text(as_text, told, value, context, name=name)
+
+
+def _path(key: str, told: Operator, value: Any) -> str:
+    """A path that is true of a JSON number as compared. In half the time that taking the number out takes.
+
+    `strict`: a list of numbers is none. Of another type, or missing, it is unknown, which is not true.
+    """
+    at = f"$.{orjson.dumps(key).decode()}"
+    if told is O.BETWEEN:
+        low, high = (_values.number(one, f"value[{n}]") for n, one in enumerate(_values.pair(value)))
+        return f"strict {at} >= ({low:f}) && {at} <= ({high:f})"
+    return f"strict {at} {'==' if told is O.IS else told} ({_values.number(value):f})"
 
 
 def _type(told: Operator, value: Any) -> FieldType:

@@ -1,6 +1,7 @@
 """Who is in a segment, now: the SELECT that counts, previews, exports and launches are made of."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ from tidings.audience._declared_fields import declared_fields
 from tidings.audience._segments._compile import Compiler
 from tidings.audience._segments._condition import Context
 from tidings.audience._segments._fragment import Fragment, Values
-from tidings.audience._segments._nodes import Some
+from tidings.audience._segments._nodes import Node, Some
 from tidings.audience._segments._render import select_ids
 from tidings.core.db import Tx
 from tidings.core.ids import SegmentId, WorkspaceId, public_id
@@ -28,9 +29,16 @@ SELECT id, conditions FROM found
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Membership(Fragment):
+    """A SELECT of one column `id`, and the `node` that it was made of: counts are made of that as well."""
+
+    node: Node
+
+
 async def segment_members(
     tx: Tx, *, workspace: WorkspaceId, segments: Sequence[SegmentId], first: int, now: datetime
-) -> Fragment:
+) -> Membership:
     """A SELECT of one column `id`: contacts, whatever their status, in ANY of the segments, each once.
 
     Its parameters are numbered from `$first`; `$1` is the workspace. Raises SegmentInvalid where conditions mean nothing any
@@ -41,7 +49,7 @@ async def segment_members(
     compiler = Compiler(await _context(tx, workspace, values, now), known)
     node = Some(tuple(compiler.segment(id_) for id_ in segments if id_ in known))
     compiler.problems.raise_any()
-    return Fragment(select_ids(node), values.collected)
+    return Membership(select_ids(node), values.collected, node)
 
 
 async def conditions_members(
@@ -52,7 +60,7 @@ async def conditions_members(
     first: int,
     now: datetime,
     within: Sequence[SegmentId] = (),
-) -> Fragment:
+) -> Membership:
     """The same for conditions that are not saved, or not yet: `within` is the segment that they are to be saved in.
 
     Raises SegmentInvalid naming everything that is wrong with them, lists and campaigns that do not exist included.
@@ -74,7 +82,7 @@ async def conditions_members(
                 if id_ not in there:
                     compiler.problems.add(path, f"there is no {public_id(kind, id_)}")
     compiler.problems.raise_any()
-    return Fragment(select_ids(node), values.collected)
+    return Membership(select_ids(node), values.collected, node)
 
 
 async def missing_segments(tx: Tx, *, workspace: WorkspaceId, segments: Sequence[SegmentId]) -> set[SegmentId]:
@@ -85,18 +93,13 @@ async def missing_segments(tx: Tx, *, workspace: WorkspaceId, segments: Sequence
     return set(segments) - {SegmentId(row["id"]) for row in rows}
 
 
-async def settle_plans(tx: Tx, *, merging: bool = False) -> None:
+async def settle_plans(tx: Tx) -> None:
     """For the rest of the transaction, plans that do not depend on how well conditions were estimated. Call it before a
-    statement that is made of members.
-
-    Joins are hashed, with memory for a million contacts. `merging`: or merged, where nothing but ids is joined; they come
-    from indexes in order, and two walks side by side take half the time of filling a table larger than the processor's caches.
+    statement that is made of members. Joins are hashed, with memory for a million contacts.
     """
     await tx.execute(
         "SELECT set_config(name, value, true) FROM unnest($1::text[], $2::text[]) AS s (name, value)", *_SETTINGS
     )
-    if merging:
-        await tx.execute("SET LOCAL enable_hashjoin = off")
 
 
 _SETTINGS = (

@@ -1,15 +1,15 @@
 """How many are in a segment, and who, for instance. Exact; where that takes long, an estimate with its error first."""
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
 
 from tidings.audience._contacts import SELECT, Contact, of_row
-from tidings.audience._segments._fragment import Fragment
-from tidings.audience._segments._members import settle_plans
+from tidings.audience._segments._blocks import count_of, newest_of
+from tidings.audience._segments._members import Membership, settle_plans
+from tidings.audience._segments._nodes import Node, sets_of
 from tidings.core.db import Tx
 from tidings.core.errors import Unavailable
 from tidings.core.ids import WorkspaceId
@@ -18,29 +18,12 @@ EXACT_MS = 300
 """How long an exact count may take where an estimate would do."""
 
 _LIMIT_MS = 15_000
-_SAMPLED = 64  # of 1024 parts of all contacts
-_PARTS = 1024
-
-# Whoever is suppressed has a status that says so. Few have one, so that looking them up costs next to nothing.
-_UNMAILABLE = """LEFT JOIN (SELECT o.id FROM contacts AS o WHERE o.workspace_id = $1 AND o.status <> 'active') AS u"""
-_COUNT = f"""
-SELECT count(*) AS contacts, count(*) - count(u.id) AS mailable
-FROM ({{members}}) AS m {_UNMAILABLE} ON u.id = m.id
-"""  # noqa: S608 - our own words
+_SHARE = 16
+_WINDOW = 65_536
+"""Ids, from the newest down, among which a page is looked for first."""
 
 # Whole domains are suppressed in hardly any workspace, and their contacts have a status like any other.
 _ANY_DOMAIN = "SELECT EXISTS (SELECT FROM suppressions WHERE workspace_id = $1 AND domain IS NOT NULL)"
-_OF_DOMAINS = """
-SELECT count(*) AS contacts
-FROM ({members}) AS m
-JOIN contacts AS c ON c.workspace_id = $1 AND c.id = m.id
-WHERE c.status = 'active' AND split_part(c.email, '@', -1) IN (
-    SELECT y.domain FROM suppressions AS y WHERE y.workspace_id = $1 AND y.domain IS NOT NULL)
-"""
-
-_IDS = "SELECT c.id FROM"
-_BOTH = "SELECT count(*) AS contacts, count(*) FILTER (WHERE c.status = 'active') AS mailable FROM"
-_READS_CONTACTS = re.compile(r"\bc\.(?!id\b|workspace_id\b)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,92 +45,84 @@ class SegmentTooSlow(Unavailable):
     code = "segment_too_slow"
 
 
-async def count_segment(tx: Tx, *, workspace: WorkspaceId, members: Fragment, quick: bool = False) -> SegmentCount:
+async def count_segment(tx: Tx, *, workspace: WorkspaceId, members: Membership, quick: bool = False) -> SegmentCount:
     """Count the members (numbered from 2). `quick`: give an estimate if the exact count takes longer than EXACT_MS.
 
     Raises SegmentTooSlow.
     """
     try:
-        contacts, mailable = await _counted(
-            tx, EXACT_MS if quick else _LIMIT_MS, workspace, members.sql, members.values
-        )
+        statement = count_of(members.node, domains=await tx.fetchval(_ANY_DOMAIN, workspace))
+        rows = await _within(tx, EXACT_MS if quick else _LIMIT_MS, statement, members.node, workspace, *members.values)
     except asyncpg.QueryCanceledError:
         if not quick:
             raise SegmentTooSlow("counting took too long; ask for less at once, or for an estimate") from None
-        return await _estimate(tx, workspace, members)
-    return SegmentCount(contacts, mailable, exact=True, error=0)
+        return await estimate_segment(tx, workspace=workspace, members=members)
+    return SegmentCount(rows[0]["contacts"], rows[0]["mailable"], exact=True, error=0)
+
+
+async def estimate_segment(tx: Tx, *, workspace: WorkspaceId, members: Membership) -> SegmentCount:
+    """From a sixteenth of the contacts, chosen by a hash of their ids: the error is that of a proportion (Wald, 95 %).
+
+    Raises SegmentTooSlow.
+    """
+    statement = count_of(
+        members.node,
+        lambda id_: f"hashint8({id_}) & {_SHARE - 1} = 0",
+        domains=await tx.fetchval(_ANY_DOMAIN, workspace),
+    )
+    try:
+        rows = await _within(tx, _LIMIT_MS, statement, members.node, workspace, *members.values)
+    except asyncpg.QueryCanceledError:
+        raise SegmentTooSlow("even an estimate took too long; ask for less at once") from None
+    found = rows[0]["contacts"]
+    error = math.ceil(1.96 * _SHARE * math.sqrt(max(found, 1) * (1 - 1 / _SHARE)))
+    return SegmentCount(found * _SHARE, rows[0]["mailable"] * _SHARE, exact=False, error=error)
 
 
 async def sample_segment(
-    tx: Tx, *, workspace: WorkspaceId, members: Fragment, before: int | None = None, offset: int = 0, limit: int
+    tx: Tx, *, workspace: WorkspaceId, members: Membership, before: int | None = None, offset: int = 0, limit: int
 ) -> Sequence[Contact]:
     """Some members, newest first; `before` is the id to continue below. Raises SegmentTooSlow."""
     at = 2 + len(members.values)
-    # The page of ids first: the contacts themselves are read for those alone.
-    statement = f"""{SELECT}
-        JOIN (SELECT m.id FROM ({members.sql}) AS m WHERE m.id < ${at} ORDER BY m.id DESC OFFSET ${at + 1} LIMIT ${at + 2}) AS page
-            ON c.workspace_id = $1 AND c.id = page.id
-        ORDER BY c.id DESC"""  # noqa: S608 - our own words
-    values = [workspace, *members.values, 2**63 - 1 if before is None else before, offset, limit]
+    ids = newest_of(
+        members.node,
+        lambda id_: f"{id_} >= ${at}::bigint AND {id_} < ${at + 1}::bigint",
+        offset=f"${at + 2}::bigint",
+        limit=f"${at + 3}::bigint",
+    )
+    newest: int = await tx.fetchval(_NEWEST, workspace, before)
+    rows: list[asyncpg.Record] = []
     try:
-        async with tx.transaction():
-            await settle_plans(tx, merging=_merging(members.sql))
-            await tx.execute(f"SET LOCAL statement_timeout = {_LIMIT_MS}")
-            return [of_row(row) for row in await tx.fetch(statement, *values)]
+        for oldest in (newest + 1 - _WINDOW, 0):
+            rows = await _within(
+                tx, _LIMIT_MS, ids, members.node, workspace, *members.values, oldest, newest + 1, offset, limit
+            )
+            if len(rows) == limit or oldest <= 0:
+                break
     except asyncpg.QueryCanceledError:
         raise SegmentTooSlow("looking for contacts took too long") from None
+    page = [row["id"] for row in rows]
+    return [of_row(row) for row in await tx.fetch(_PAGE, workspace, page)]
 
 
-async def _estimate(tx: Tx, workspace: WorkspaceId, members: Fragment) -> SegmentCount:
-    """From a sixteenth of the contacts, chosen by a mix of their ids: the error is that of a proportion (Wald, 95 %)."""
-    part = f"c.id % 1000003 * 7919 % {_PARTS} < {_SAMPLED}"
-    text = members.sql.replace("WHERE c.workspace_id = $1", f"WHERE c.workspace_id = $1 AND {part}", 1)
-    try:
-        contacts, mailable = await _counted(tx, _LIMIT_MS, workspace, text, members.values)
-    except asyncpg.QueryCanceledError:
-        raise SegmentTooSlow("even an estimate took too long; ask for less at once") from None
-    share = _PARTS / _SAMPLED
-    error = math.ceil(1.96 * share * math.sqrt(max(contacts, 1) * (1 - 1 / share)))
-    return SegmentCount(round(contacts * share), round(mailable * share), exact=False, error=error)
+_PAGE = f"{SELECT} WHERE c.workspace_id = $1 AND c.id = ANY ($2::bigint[]) ORDER BY c.id DESC"
+_NEWEST = """
+SELECT coalesce(max(id), 0) FROM contacts WHERE workspace_id = $1 AND ($2::bigint IS NULL OR id < $2)
+"""
 
 
-async def _counted(
-    tx: Tx, milliseconds: int, workspace: WorkspaceId, members: str, values: Sequence[object]
-) -> tuple[int, int]:
-    """How many members there are, and how many of them may be mailed."""
-    row = await _within(tx, milliseconds, _counting(members), workspace, *values)
-    contacts, mailable = row["contacts"], row["mailable"]
-    if mailable and await tx.fetchval(_ANY_DOMAIN, workspace):
-        row = await _within(tx, _LIMIT_MS, _OF_DOMAINS.format(members=members), workspace, *values)
-        mailable -= row["contacts"]
-    return contacts, mailable
-
-
-def _counting(members: str) -> str:
-    """The SELECT of members as a count. If it reads contacts anyway, it may look at their status as well; where it joins
-    nothing but ids, which an index has, the few who may not be mailed are joined to them."""
-    if _READS_CONTACTS.search(members):
-        return members.replace(_IDS, _BOTH, 1)
-    return _COUNT.format(members=members)
-
-
-def _merging(statement: str) -> bool:
-    """Whether its sets had better be merged (see `settle_plans`): as measured, where a set is nearly as large as the contacts
-    are many and comes from an index in their order. Elsewhere hashing is faster, by far where a small set is left out."""
-    dense = any(
-        table in statement for table in ("contact_activity", "contact_receipts", "FROM subscriptions", "engagements")
-    )
-    choosing = "LEFT JOIN (SELECT" in statement.replace(_UNMAILABLE, "")
-    leaving_out = "NOT EXISTS (SELECT FROM (SELECT contact_id AS id FROM e" in statement
-    return dense and not choosing and not leaving_out
-
-
-async def _within(tx: Tx, milliseconds: int, statement: str, *values: object) -> asyncpg.Record:
+async def _within(tx: Tx, milliseconds: int, statement: str, node: Node, *values: object) -> list[asyncpg.Record]:
     async with tx.transaction():
-        await settle_plans(tx, merging=_merging(statement))
-        await tx.execute(f"SET LOCAL statement_timeout = {milliseconds}")
-        row = await tx.fetchrow(statement, *values)
+        await settle_plans(tx)
+        # All workers read one table, then the next; each makes blocks of what it read, and hands over those.
+        await tx.execute(
+            f"""SET LOCAL enable_parallel_append = off; SET LOCAL parallel_tuple_cost = 0.1;
+                SET LOCAL statement_timeout = {milliseconds}"""
+        )
+        if any(part.scattered for part in sets_of(node)):
+            # As if what an index points at were never in memory: bitmaps, then, which read each page once.
+            await tx.execute("SET LOCAL effective_cache_size = '16MB'")
+        rows = await tx.fetch(statement, *values)
         # A savepoint that is kept keeps its settings, too.
         await tx.execute("SET LOCAL statement_timeout = 0")
-        assert row is not None
-        return row
+        return rows

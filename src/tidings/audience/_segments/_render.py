@@ -1,4 +1,4 @@
-"""From nodes to one SELECT of contact ids.
+"""From nodes to one SELECT of contact ids, for what is joined to it: launches, exports. Counting has another: `_blocks.py`.
 
 Sets that every member must be in (or must not) become semi-joins (or anti-joins), which PostgreSQL hashes whatever their
 size. Sets within `or` become left joins, never sub-plans: those are hashed only while they fit into memory, and are run
@@ -25,10 +25,10 @@ def select_ids(node: Node) -> str:
 def _conjuncts(node: Node) -> list[Node]:
     """The parts that all must hold. Unions of sets are one set, and what is asked of activity is asked at once."""
     node = simplified(node)
-    return _one_scan(list(node.parts)) if isinstance(node, All) else [node]
+    return one_scan(list(node.parts)) if isinstance(node, All) else [node]
 
 
-def _one_scan(parts: list[Node]) -> list[Node]:
+def one_scan(parts: list[Node]) -> list[Node]:
     """With one that asks for some activity, the others narrow it down, also those that ask for none of a kind."""
     asked = [part for part in parts if isinstance(part, Members) and part.activity]
     denied = [part for part in parts if isinstance(part, Not) and isinstance(part.part, Members) and part.part.activity]
@@ -69,7 +69,15 @@ def _united(parts: list[Node]) -> list[Node]:
     if len(active) > 1:
         sets = [part for part in sets if not part.activity]
         sets.append(of_activity(f"({' OR '.join(f'({part.activity})' for part in active)})"))
-    union = sets[0] if len(sets) == 1 else Members(" UNION ALL ".join(f"({part.sql})" for part in sets))
+    union = sets[0]
+    if len(sets) > 1:
+        together = " UNION ALL ".join(f"({part.sql})" for part in sets)
+        union = Members(
+            together,
+            sure=all(part.sure for part in sets),
+            by_contact=all(part.by_contact for part in sets),
+            scattered=any(part.scattered for part in sets),
+        )
     return [*(part for part in parts if not isinstance(part, Members)), union]
 
 
