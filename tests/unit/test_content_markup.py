@@ -163,6 +163,16 @@ def test_no_input_takes_long(bad: str) -> None:
     assert perf_counter() - started < 5
 
 
+@pytest.mark.parametrize("tag", ["<a {}>", "<a {}=>", "<a b{}='c' {}>", "<a {}", "<a b= {}>"])
+@pytest.mark.parametrize("filler", ["a", " ", "=", "a=", "a ", "a='' "])
+def test_no_tag_takes_long(tag: str, filler: str) -> None:
+    source = tag.replace("{}", filler * (100_000 // len(filler)))
+    started = perf_counter()
+    replace_html_links(source, lambda _link, _dynamic: None)
+    plain_text(source)
+    assert perf_counter() - started < 5
+
+
 @pytest.mark.parametrize(
     "source",
     [

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from html import unescape
 from typing import TypeAlias
 
-from tidings.content._markup import ATTRIBUTE, TOKENS, Masked, mask
+from tidings.content._markup import TOKENS, Masked, mask, tag_attributes
 from tidings.content._parts import unpack
 
 Replace: TypeAlias = Callable[[str, bool], str | None]
@@ -34,7 +34,7 @@ def _replace_html(source: str, replace: Replace) -> str:
     for token in TOKENS.finditer(masked.text):
         if token["name"] is None or token["close"] or not _LINKING.fullmatch(token["name"]):
             continue
-        for attribute in ATTRIBUTE.finditer(masked.text, token.start("attributes"), token.end("attributes")):
+        for attribute in tag_attributes(masked.text, token.start("attributes"), token.end("attributes")):
             if attribute[1].lower() == "href":
                 start, end = attribute.span(2)
                 quoted = masked.text[start] in "\"'"

@@ -23,7 +23,8 @@ TOKENS = re.compile(
     re.DOTALL | re.IGNORECASE | re.VERBOSE,
 )
 
-ATTRIBUTE = re.compile(r"""([^\s=<>"'/]+)\s*=\s*("[^"]*"|'[^']*'|[^\s"'<>]+)""")
+# A name without a value is a match as well: else each of its ends would be tried as a name of its own.
+_ATTRIBUTE = re.compile(r"""([^\s=<>"'/]++)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'<>]++))?""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,12 @@ def mask(source: str) -> Masked:
         liquid.append(source[start:end])
         done = end
     return Masked("".join([*text, source[done:]]), atom, liquid)
+
+
+def tag_attributes(text: str, start: int = 0, end: int | None = None) -> Iterator[re.Match[str]]:
+    """The attributes of a tag that have a value: group 1 the name, group 2 the value with its quotes."""
+    found = _ATTRIBUTE.finditer(text, start, len(text) if end is None else end)
+    return (one for one in found if one[2] is not None)
 
 
 def decode_entities(text: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tidings.content._markup import ATTRIBUTE, TOKENS, Masked, decode_entities, mask
+from tidings.content._markup import TOKENS, Masked, decode_entities, mask, tag_attributes
 from tidings.content._parts import Parts, unpack
 
 _PARAGRAPHS = frozenset(
@@ -130,7 +130,7 @@ class _Writer:
         href = ""
         rest = attributes
         if name == "a":
-            found = next((one for one in ATTRIBUTE.finditer(attributes) if one[1].lower() == "href"), None)
+            found = next((one for one in tag_attributes(attributes) if one[1].lower() == "href"), None)
             if found:
                 before = self._atoms + attributes[: found.start(2)].count(self._masked.atom)
                 href = self._masked.restore(found[2], before).strip("\"' \t\r\n")

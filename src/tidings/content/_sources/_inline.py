@@ -4,7 +4,7 @@ import re
 
 from css_inline import CSSInliner, InlineError
 
-from tidings.content._markup import ATTRIBUTE, TOKENS
+from tidings.content._markup import TOKENS, tag_attributes
 from tidings.content._sources._held import hold, refused
 
 _INLINER = CSSInliner(keep_style_tags=True, load_remote_stylesheets=False, inline_style_tags=True)
@@ -52,7 +52,7 @@ def inline_css(source: str, *, field: str) -> str:
         start = token.start("attributes")
         old: tuple[int, int, str] | None = None
         kept: list[str] = []
-        for one in ATTRIBUTE.finditer(token["attributes"]):
+        for one in tag_attributes(token["attributes"]):
             if one[1].lower() == "style":
                 old = (start + one.start(2), start + one.end(2), one[2])
             else:
