@@ -126,9 +126,10 @@ async def test_a_job_that_a_replaced_provider_gives_back_goes_through_the_new_on
         campaign = await w.campaign()
         await w.launch(campaign)
         await eventually(lambda: asyncio.sleep(0, [r for r in worker._runs.values() if r.flying]), bool)
-        lane = worker._lanes.get(w.workspace, w.provider)
+        lane = worker._lanes.get((w.workspace, w.provider, 0))
         assert lane is not None
-        before = lane.provider
+        (outlet,) = lane.outlets
+        before = outlet.provider
         async with db.transaction() as tx:
             config = {"host": "127.0.0.1", "port": w.server.port, "tls": "none", "connections": 1}
             await delivery.update_provider(
@@ -140,7 +141,7 @@ async def test_a_job_that_a_replaced_provider_gives_back_goes_through_the_new_on
                 by=SYSTEM(w.workspace),
                 now=utc_now(),
             )
-        await eventually(lambda: asyncio.sleep(0, lane.provider is not before), bool)
+        await eventually(lambda: asyncio.sleep(0, outlet.provider is not before), bool)
         await asyncio.sleep(0.2)  # the new one has found nothing to do
         await before.close(grace_seconds=0.1)
         await w.until(campaign, CampaignStatus.SENT)
@@ -165,7 +166,7 @@ async def test_a_lane_that_is_closed_for_being_idle_while_a_chunk_loads_strands_
         first = await w.campaign()
         await w.launch(first)
         await w.until(first, CampaignStatus.SENT)
-        lane = worker._lanes.get(w.workspace, w.provider)
+        lane = worker._lanes.get((w.workspace, w.provider, 0))
         assert lane is not None
         second = await w.campaign()
         # It is being loaded, slowly, at the very moment that the lane has been idle for long enough.
@@ -182,7 +183,7 @@ async def test_a_lane_that_is_closed_for_being_idle_while_a_chunk_loads_strands_
         await loading.wait()
         lane.idle_since = steady() - 1000
         await worker._lanes.mind()
-        assert worker._lanes.get(w.workspace, w.provider) is None
+        assert worker._lanes.get((w.workspace, w.provider, 0)) is None
         go_on.set()
         await w.until(second, CampaignStatus.SENT)
 

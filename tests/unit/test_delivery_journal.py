@@ -22,8 +22,9 @@ first = journal.open(workspace=7, send=9, chunk_no=1, ns=[11, 12, 13])
 gone = journal.open(workspace=7, send=9, chunk_no=2, ns=[21])
 gone.marks[0] = ACCEPTED
 gone.close()
-first.marks[0] = ACCEPTED
-first.marks[2] = IN_DOUBT
+one, other = first.provider(400), first.provider(500)
+first.marks[0] = ACCEPTED + one
+first.marks[2] = IN_DOUBT + other
 print("marked", flush=True)
 time.sleep(60)
 """
@@ -46,7 +47,7 @@ def test_marks_outlive_kill_9(killed: Path) -> None:
     (orphan,) = orphans(killed)
     assert orphan.owner == "worker"
     assert not orphan.stale
-    assert orphan.chunks == [JournalledChunk(W, S, 1, in_doubt=[13], accepted=[11])]
+    assert orphan.chunks == [JournalledChunk(W, S, 1, in_doubt=[(13, 500)], accepted=[(11, 400)])]
 
 
 def test_a_replayed_journal_is_gone(killed: Path) -> None:

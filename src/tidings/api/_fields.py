@@ -3,10 +3,19 @@
 import unicodedata
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    InstanceOf,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from tidings.core.errors import Invalid
-from tidings.core.ids import parse_id
+from tidings.core.ids import ProviderId, RouteId, parse_id
+from tidings.delivery import Way
 
 
 class Body(BaseModel):
@@ -72,7 +81,29 @@ FormRef = Annotated[int, _ref("form"), _schema("form")]
 ConsentRef = Annotated[int, _ref("consent"), _schema("consent")]
 SegmentRef = Annotated[int, _ref("segment"), _schema("segment")]
 ProviderRef = Annotated[int, _ref("provider"), _schema("provider")]
+RouteRef = Annotated[int, _ref("route"), _schema("route")]
 MessageRef = Annotated[int, _ref("message"), _schema("message")]
 DomainRef = Annotated[int, _ref("domain"), _schema("domain")]
 FieldRef = Annotated[int, _ref("field"), _schema("field")]
 TagRef = Annotated[int, _ref("tag"), _schema("tag")]
+
+
+def _way(value: object) -> Way:
+    if not isinstance(value, str):
+        raise ValueError("must be an id such as provider_123 or route_123")  # noqa: TRY004 - pydantic wants ValueError
+    try:
+        if value.startswith("route_"):
+            return Way(route=RouteId(parse_id("route", value, field="route")))
+        return Way(provider=ProviderId(parse_id("provider", value, field="provider")))
+    except Invalid:
+        raise ValueError(f"must be an id such as provider_123 or route_123, not {value[:60]!r}") from None
+
+
+WayRef = Annotated[
+    InstanceOf[Way],
+    BeforeValidator(_way),
+    WithJsonSchema(
+        {"type": "string", "pattern": "^(provider|route)_[1-9][0-9]*$", "examples": ["provider_123", "route_123"]}
+    ),
+]
+"""What something goes through: a provider, or a route with several."""

@@ -15,6 +15,7 @@ _MISSING = {
     "campaign_id": "campaign_not_found",
     "segment_id": "segment_not_found",
     "provider_id": "provider_not_found",
+    "route_id": "route_not_found",
     "key_id": "api_key_not_found",
     "message_id": "message_not_found",
     "suppression_id": "suppression_not_found",

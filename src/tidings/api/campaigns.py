@@ -16,14 +16,15 @@ from tidings.api._fields import (
     Line,
     ListRef,
     Name,
-    ProviderRef,
     SegmentRef,
     TemplateRef,
+    WayRef,
 )
 from tidings.api._paging import Page, Paged
 from tidings.api._route import Route
 from tidings.campaigns import Campaign, CampaignStatus, Counts, Draft, Rates
-from tidings.core.ids import AttachmentId, CampaignId, ListId, ProviderId, SegmentId, TemplateId, public_id
+from tidings.core.ids import AttachmentId, CampaignId, ListId, SegmentId, TemplateId, public_id
+from tidings.delivery import Way
 
 router = APIRouter(prefix="/campaigns", tags=["campaigns"], route_class=Route)
 
@@ -54,7 +55,9 @@ class NewCampaign(Body):
         Segments, Field(default_factory=list, description="whoever is in one of them at the launch, too")
     ]
     exclude_segment_ids: Segments = Field(default_factory=list)
-    provider_id: Annotated[ProviderRef | None, Field(description="null: the workspace's default at launch")] = None
+    provider_id: Annotated[
+        WayRef | None, Field(description="a provider or a route; null: the workspace's default at launch")
+    ] = None
     attachment_ids: Annotated[Attachments, Field(description="files that go along, beside the template's")] = Field(
         default_factory=list
     )
@@ -78,7 +81,7 @@ class CampaignChanges(Body):
     exclude_list_ids: Lists | None = None
     segment_ids: Segments | None = None
     exclude_segment_ids: Segments | None = None
-    provider_id: ProviderRef | None = None
+    provider_id: WayRef | None = None
     attachment_ids: Attachments | None = None
     schedule_time: AwareDatetime | None = None
     preheader: Preheader | None = None
@@ -86,10 +89,13 @@ class CampaignChanges(Body):
 
     def told(self) -> dict[str, Any]:
         """The fields that were given, by the names of `Draft`. Null clears what may be empty, and changes nothing else."""
-        given = self.model_dump(exclude_unset=True)
-        may_be_null = {"provider_id", "schedule_time"}
+        given = self.model_dump(exclude_unset=True, exclude={"provider_id"})
         names = {"contact_list_ids": "list_ids"}
-        return {names.get(k, k): v for k, v in given.items() if v is not None or k in may_be_null}
+        told = {names.get(k, k): v for k, v in given.items() if v is not None or k == "schedule_time"}
+        if "provider_id" in self.model_fields_set:
+            way = self.provider_id or Way()
+            told |= {"provider_id": way.provider, "route_id": way.route}
+        return told
 
 
 class CampaignOut(BaseModel):
@@ -154,7 +160,9 @@ class CampaignOut(BaseModel):
             exclude_list_ids=[public_id("list", id_) for id_ in campaign.exclude_list_ids],
             segment_ids=[public_id("segment", id_) for id_ in campaign.segment_ids],
             exclude_segment_ids=[public_id("segment", id_) for id_ in campaign.exclude_segment_ids],
-            provider_id=public_id("provider", campaign.provider_id) if campaign.provider_id else None,
+            provider_id=Way(campaign.provider_id, campaign.route_id).public
+            if campaign.provider_id or campaign.route_id
+            else None,
             attachment_ids=[public_id("attachment", id_) for id_ in campaign.attachment_ids],
             status=campaign.status,
             status_reason=campaign.status_reason,
@@ -221,7 +229,8 @@ async def create_campaign(body: NewCampaign, call: Writing) -> CampaignOut:
         exclude_list_ids=[ListId(id_) for id_ in body.exclude_list_ids],
         segment_ids=[SegmentId(id_) for id_ in body.segment_ids],
         exclude_segment_ids=[SegmentId(id_) for id_ in body.exclude_segment_ids],
-        provider_id=ProviderId(body.provider_id) if body.provider_id else None,
+        provider_id=body.provider_id.provider if body.provider_id else None,
+        route_id=body.provider_id.route if body.provider_id else None,
         attachment_ids=[AttachmentId(id_) for id_ in body.attachment_ids],
         schedule_time=body.schedule_time,
         preheader=body.preheader,

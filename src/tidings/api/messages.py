@@ -10,11 +10,11 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from tidings import audience, delivery
 from tidings.api._deps import Call, needs
-from tidings.api._fields import Body, ContactRef, Line, MessageRef, ProviderRef, TemplateRef
+from tidings.api._fields import Body, ContactRef, Line, MessageRef, TemplateRef, WayRef
 from tidings.api._paging import Page, Paged
 from tidings.api._route import BulkRoute
-from tidings.core.ids import ContactId, MessageId, ProviderId, TemplateId, public_id
-from tidings.delivery import Attachment, DeliveryState, Message, MessageKind, MessageView
+from tidings.core.ids import ContactId, MessageId, TemplateId, public_id
+from tidings.delivery import Attachment, DeliveryState, Message, MessageKind, MessageView, Way
 
 router = APIRouter(prefix="/messages", tags=["messages"], route_class=BulkRoute)
 
@@ -86,7 +86,9 @@ class NewMessage(Body):
     ] = MessageKind.TRANSACTIONAL
     track_opens: bool = False
     track_clicks: bool = False
-    provider_id: Annotated[ProviderRef | None, Field(description="null: the workspace's default")] = None
+    provider_id: Annotated[WayRef | None, Field(description="a provider or a route; null: the workspace's default")] = (
+        None
+    )
 
 
 class AttachmentOut(BaseModel):
@@ -118,7 +120,11 @@ class MessageOut(BaseModel):
     subject: str
     template_id: str | None
     template_version: int | None
-    provider_id: str
+    provider_id: Annotated[str, Field(description="the provider or the route that it goes through")]
+    sent_through: Annotated[
+        str | None,
+        Field(description="the provider of the latest attempt; null before the first, and when nobody knows"),
+    ]
     headers: dict[str, str]
     attachments: list[AttachmentOut]
     status: Annotated[
@@ -181,7 +187,8 @@ async def send_message(body: NewMessage, call: Sending) -> Queued:
             track_clicks=body.track_clicks,
             template=None if body.template_id is None else TemplateId(body.template_id),
         ),
-        provider=None if body.provider_id is None else ProviderId(body.provider_id),
+        provider=body.provider_id.provider if body.provider_id else None,
+        route=body.provider_id.route if body.provider_id else None,
         keys=call.app.keys,
         public_url=call.app.public_url,
         now=call.now,
@@ -244,7 +251,8 @@ def _told(message: MessageView) -> dict[str, Any]:
         "subject": message.subject,
         "template_id": None if message.template is None else public_id("template", message.template),
         "template_version": message.template_version,
-        "provider_id": public_id("provider", message.provider),
+        "provider_id": Way(message.provider, message.route).public,
+        "sent_through": public_id("provider", message.went_through) if message.went_through else None,
         "headers": {one[0]: one[1] for one in message.headers},
         "attachments": [AttachmentOut(**one) for one in message.attached],
         "status": "queued" if message.state == DeliveryState.PENDING else message.state.value,

@@ -52,8 +52,23 @@ class ProviderChanges(Body):
     is_default: bool | None = None
 
 
+class TroubleOut(BaseModel):
+    """What one worker sees of a provider. `retry_at` is null while it waits for nothing in particular."""
+
+    state: Annotated[
+        str,
+        Field(
+            description="throttled, unreachable, stalled, open (left alone after errors), half_open (trying again), unusable",
+            examples=["open"],
+        ),
+    ]
+    detail: str
+    since: datetime
+    retry_at: datetime | None
+
+
 class ProviderOut(BaseModel):
-    """A way out. `health` is empty while nothing is wrong."""
+    """A way out. `health` is empty while nothing is wrong; `troubles` says what each worker sees, the worst first."""
 
     id: str
     name: str
@@ -61,6 +76,7 @@ class ProviderOut(BaseModel):
     config: dict[str, Any]
     is_default: bool
     health: str
+    troubles: list[TroubleOut]
     notification_url: str = Field(
         description="for the provider: where it reports what became of messages; empty if its kind reports nothing"
     )
@@ -77,6 +93,10 @@ class ProviderOut(BaseModel):
             config=provider.config,
             is_default=provider.is_default,
             health=provider.health,
+            troubles=[
+                TroubleOut(state=one.state, detail=one.detail, since=one.since, retry_at=one.retry_at)
+                for one in provider.troubles
+            ],
             notification_url=notification_url(call, provider),
             created_at=provider.created_at,
             updated_at=provider.updated_at,
@@ -149,7 +169,7 @@ async def update_provider(provider_id: ProviderRef, body: ProviderChanges, call:
 
 @router.delete("/{provider_id}", status_code=204)
 async def delete_provider(provider_id: ProviderRef, call: Writing) -> None:
-    """Remove one that nothing was ever sent through."""
+    """Remove one that nothing was ever sent through, and that no route has."""
     await delivery.delete_provider(
         call.tx, workspace=call.workspace, provider=ProviderId(provider_id), by=call.principal, now=call.now
     )

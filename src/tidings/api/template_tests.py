@@ -7,9 +7,9 @@ from pydantic import BaseModel, Field
 
 from tidings import accounts, audience, content, delivery
 from tidings.api._deps import Call, needs
-from tidings.api._fields import Body, ContactRef, Line, ProviderRef, TemplateRef
+from tidings.api._fields import Body, ContactRef, Line, TemplateRef, WayRef
 from tidings.api._route import Route
-from tidings.core.ids import ContactId, ProviderId, TemplateId, public_id
+from tidings.core.ids import ContactId, TemplateId, public_id
 from tidings.delivery import Message
 
 router = APIRouter(prefix="/templates", tags=["templates"], route_class=Route)
@@ -30,7 +30,9 @@ class TestSend(Body):
     subject_prefix: Annotated[str, Field(max_length=50)] = "[Test] "
     sender_email: Annotated[str, Field(max_length=320, description="empty: the workspace's")] = ""
     sender_name: Line = ""
-    provider_id: Annotated[ProviderRef | None, Field(description="null: the workspace's default")] = None
+    provider_id: Annotated[WayRef | None, Field(description="a provider or a route; null: the workspace's default")] = (
+        None
+    )
 
 
 class TestQueued(BaseModel):
@@ -64,7 +66,8 @@ async def send_template_test(template_id: TemplateRef, body: TestSend, call: Sen
             call.tx,
             workspace=call.workspace,
             message=message,
-            provider=None if body.provider_id is None else ProviderId(body.provider_id),
+            provider=body.provider_id.provider if body.provider_id else None,
+            route=body.provider_id.route if body.provider_id else None,
             keys=call.app.keys,
             public_url=call.app.public_url,
             now=call.now,

@@ -19,13 +19,14 @@ from tidings.core.ids import (
     CampaignId,
     ListId,
     ProviderId,
+    RouteId,
     SegmentId,
     SendId,
     TemplateId,
     WorkspaceId,
     public_id,
 )
-from tidings.delivery import ProviderNotFound, get_provider
+from tidings.delivery import ProviderNotFound, RouteNotFound, find_way
 
 
 class CampaignStatus(StrEnum):
@@ -47,7 +48,8 @@ class CampaignStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """One row of campaigns. `subject` and `preheader` '' mean the template's; `provider_id` None means the workspace's default."""
+    """One row of campaigns. `subject` and `preheader` '' mean the template's; it goes through `provider_id` or
+    `route_id`; both None mean the workspace's default."""
 
     id: CampaignId
     name: str
@@ -61,6 +63,7 @@ class Campaign:
     segment_ids: Sequence[SegmentId]
     exclude_segment_ids: Sequence[SegmentId]
     provider_id: ProviderId | None
+    route_id: RouteId | None
     attachment_ids: Sequence[AttachmentId]
     """Files that go along, beside the template's."""
     status: CampaignStatus
@@ -96,6 +99,7 @@ class Draft:
     exclude_segment_ids: Sequence[SegmentId] = ()
     reply_to: str = ""
     provider_id: ProviderId | None = None
+    route_id: RouteId | None = None
     attachment_ids: Sequence[AttachmentId] = ()
     schedule_time: datetime | None = None
     preheader: str = ""
@@ -119,8 +123,8 @@ async def create_campaign(tx: Tx, *, workspace: WorkspaceId, draft: Draft, by: P
         f"""
         INSERT INTO campaigns (workspace_id, name, subject, template_id, sender_email, sender_name, reply_to, list_ids,
             exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, schedule_time, status, attachment_ids, preheader,
-            archive, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18) RETURNING {COLUMNS}
+            archive, route_id, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19) RETURNING {COLUMNS}
         """,  # noqa: S608 - our own column names
         workspace,
         *_values(draft),
@@ -200,7 +204,7 @@ async def update_campaign(
         UPDATE campaigns SET name = $3, subject = $4, template_id = $5, sender_email = $6, sender_name = $7, reply_to = $8,
             list_ids = $9, exclude_list_ids = $10, segment_ids = $11, exclude_segment_ids = $12, provider_id = $13,
             schedule_time = $14, status = $15, attachment_ids = $16, status_reason = '', preheader = $17, archive = $18,
-            updated_at = $19
+            route_id = $19, updated_at = $20
         WHERE workspace_id = $1 AND id = $2 RETURNING {COLUMNS}
         """,  # noqa: S608
         workspace,
@@ -250,10 +254,11 @@ async def duplicate_campaign(
     row = await tx.fetchrow(
         f"""
         INSERT INTO campaigns (workspace_id, name, subject, template_id, sender_email, sender_name, reply_to, list_ids,
-            exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, attachment_ids, preheader, archive,
+            exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, attachment_ids, preheader, archive, route_id,
             created_at, updated_at)
         SELECT workspace_id, left(name, 245) || ' (copy)', subject, template_id, sender_email, sender_name, reply_to, list_ids,
-            exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, attachment_ids, preheader, archive, $3, $3
+            exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, attachment_ids, preheader, archive, route_id,
+            $3, $3
         FROM campaigns WHERE workspace_id = $1 AND id = $2 RETURNING {COLUMNS}
         """,  # noqa: S608
         workspace,
@@ -362,10 +367,12 @@ async def _checked(tx: Tx, workspace: WorkspaceId, draft: Draft, now: datetime |
             if id_ in missing:
                 bad(f"{field}[{position}]", f"there is no list {public_id('list', id_)}")
     problems += await audience.missing_segments_of(tx, workspace=workspace, audience=draft.audience)
-    if draft.provider_id is not None:
+    if draft.provider_id is not None and draft.route_id is not None:
+        bad("provider_id", "name a provider or a route, not both")
+    elif draft.provider_id is not None or draft.route_id is not None:
         try:
-            await get_provider(tx, workspace=workspace, provider=draft.provider_id)
-        except ProviderNotFound as error:
+            await find_way(tx, workspace=workspace, provider=draft.provider_id, route=draft.route_id)
+        except (ProviderNotFound, RouteNotFound) as error:
             bad("provider_id", error.message)
     if draft.schedule_time is not None and now is not None:
         if draft.schedule_time <= now:
@@ -380,6 +387,7 @@ async def _checked(tx: Tx, workspace: WorkspaceId, draft: Draft, now: datetime |
             workspace=workspace,
             audience=draft.audience,
             provider=draft.provider_id,
+            route=draft.route_id,
             template=draft.template_id,
             subject=draft.subject,
             now=draft.schedule_time,
@@ -421,4 +429,5 @@ def _values(draft: Draft) -> list[Any]:
         list(draft.attachment_ids),
         draft.preheader.strip(),
         draft.archive,
+        draft.route_id,
     ]

@@ -40,6 +40,7 @@ async def campaign_matter(
         workspace=workspace,
         audience=found.audience,
         provider=found.provider_id,
+        route=found.route_id,
         template=found.template_id,
         now=now,
     )

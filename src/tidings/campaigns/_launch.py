@@ -29,12 +29,13 @@ async def launch(
         workspace=workspace,
         audience=before.audience,
         provider=before.provider_id,
+        route=before.route_id,
         template=before.template_id,
         subject=before.subject,
         now=now,
     )
-    provider = before.provider_id or await delivery.default_provider(tx, workspace=workspace)
-    assert provider is not None, "preflight looked"
+    way = await delivery.find_way(tx, workspace=workspace, provider=before.provider_id, route=before.route_id)
+    assert way is not None, "preflight looked"
     frozen = await content.freeze(
         tx, workspace=workspace, template=before.template_id, subject=before.subject, preheader=before.preheader
     )
@@ -42,7 +43,8 @@ async def launch(
         tx,
         workspace=workspace,
         campaign=campaign,
-        provider=provider,
+        provider=way.provider,
+        route=way.route,
         audience=before.audience,
         content=await _content(tx, before, frozen, workspace, public_url),
         template=frozen.template,

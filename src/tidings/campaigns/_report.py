@@ -161,10 +161,15 @@ def _speed(
 
 
 async def _health(tx: Tx, workspace: WorkspaceId, campaign: Campaign) -> str:
-    provider = campaign.provider_id or await delivery.default_provider(tx, workspace=workspace)
-    if provider is None:
-        return ""
-    return (await delivery.get_provider(tx, workspace=workspace, provider=provider)).health
+    way = await way_of(tx, workspace=workspace, campaign=campaign)
+    return "" if way is None else await delivery.health_of_way(tx, workspace=workspace, way=way)
+
+
+async def way_of(tx: Tx, *, workspace: WorkspaceId, campaign: Campaign) -> delivery.Way | None:
+    """What a campaign goes through, or would now. None: there is nothing, or it was deleted."""
+    if campaign.provider_id or campaign.route_id:
+        return delivery.Way(campaign.provider_id, campaign.route_id)
+    return await delivery.default_way(tx, workspace=workspace)
 
 
 def _counts(

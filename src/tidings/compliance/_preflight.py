@@ -6,7 +6,7 @@ from tidings import accounts, content, delivery
 from tidings.audience import Audience, SampleTooSlow, anyone, missing_lists, missing_segments_of, sample_recipients
 from tidings.core.db import Tx
 from tidings.core.errors import Conflict, FieldProblem, Invalid
-from tidings.core.ids import ProviderId, TemplateId, WorkspaceId
+from tidings.core.ids import ProviderId, RouteId, TemplateId, WorkspaceId
 
 _LOOKED_AT = 20
 """Contacts for whom a message is made before a launch: a campaign waits for it."""
@@ -24,6 +24,7 @@ async def preflight(
     workspace: WorkspaceId,
     audience: Audience,
     provider: ProviderId | None,
+    route: RouteId | None = None,
     template: TemplateId,
     subject: str = "",
     now: datetime,
@@ -33,7 +34,7 @@ async def preflight(
     `subject` '' : the template's. What the message says is looked at as some of the contacts would get it.
     """
     problems = await missing_for_launch(
-        tx, workspace=workspace, audience=audience, provider=provider, template=template, now=now
+        tx, workspace=workspace, audience=audience, provider=provider, route=route, template=template, now=now
     )
     if not problems:
         problems = await _said(tx, workspace, audience, template, subject, now)
@@ -47,6 +48,7 @@ async def missing_for_launch(
     workspace: WorkspaceId,
     audience: Audience,
     provider: ProviderId | None,
+    route: RouteId | None = None,
     template: TemplateId,
     now: datetime,
 ) -> list[FieldProblem]:
@@ -57,8 +59,11 @@ async def missing_for_launch(
         problems.append(
             FieldProblem("workspace.postal_address", "the law asks for your postal address in every message: set it")
         )
-    if provider is None and await delivery.default_provider(tx, workspace=workspace) is None:
-        problems.append(FieldProblem("provider_id", "there is no provider to send through yet: add one"))
+    try:
+        if await delivery.find_way(tx, workspace=workspace, provider=provider, route=route) is None:
+            problems.append(FieldProblem("provider_id", "there is no provider to send through yet: add one"))
+    except (delivery.ProviderNotFound, delivery.RouteNotFound):
+        problems.append(FieldProblem("provider_id", "what this campaign goes through was deleted: choose another"))
     problems += await _audience(tx, workspace, audience, now)
     try:
         await content.get_template(tx, workspace=workspace, template=template)

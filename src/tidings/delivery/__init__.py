@@ -1,11 +1,10 @@
 """How does a message get there, and what became of it? Sends, chunks, the pipeline, providers, outcomes.
 
-Owns: providers, budgets, sends, send_contents, deliveries, retries, chunks, send_counters, send_retries,
-send_baselines, messages, message_contents,
-message_sends, sending_domains, dkim_keys, notification_inbox, notification_nonces, feedback, feedback_keys,
-delivery_feedback, soft_bounces.
+Owns: providers, provider_troubles, provider_counters, routes, route_members, budgets, sends, send_contents, deliveries,
+retries, chunks, send_counters, send_retries, send_baselines, messages, message_contents, message_sends, sending_domains,
+dkim_keys, notification_inbox, notification_nonces, feedback, feedback_keys, delivery_feedback, soft_bounces.
 Emits: bounced, deferred, complained, unsubscribed. What comes back: _feedback.
-The path of a message: _sends → _worker → _lane → providers → _recorder → _record.
+The path of a message: _sends → _worker → _lane → _outlet → providers → _recorder → _record.
 """
 
 from tidings.delivery._content import SendContent
@@ -59,7 +58,6 @@ from tidings.delivery._providers import (
     ProviderNotFound,
     ProviderSettings,
     add_provider,
-    default_provider,
     delete_provider,
     get_provider,
     list_providers,
@@ -67,6 +65,22 @@ from tidings.delivery._providers import (
 )
 from tidings.delivery._receipts import gather_receipts
 from tidings.delivery._recipients import Recipient, list_recipients, recipient
+from tidings.delivery._routes import (
+    Route,
+    RouteInUse,
+    RouteMember,
+    RouteNotFound,
+    Strategy,
+    Way,
+    add_route,
+    default_way,
+    delete_route,
+    find_way,
+    get_route,
+    health_of_way,
+    list_routes,
+    update_route,
+)
 from tidings.delivery._sample import message_builder, sample_message
 from tidings.delivery._sends import (
     PREPARE,
@@ -80,7 +94,9 @@ from tidings.delivery._sends import (
     send_counts,
     send_links,
 )
+from tidings.delivery._shares import ProviderShare, provider_shares
 from tidings.delivery._states import ChunkState, DeliveryState, SendStatus
+from tidings.delivery._troubles import Trouble
 from tidings.delivery._upkeep import cancel_some, close_cancelled, expire_leases, finish_all, requeue_due
 from tidings.delivery._web import (
     PageNotFound,
@@ -124,17 +140,25 @@ __all__ = [
     "ProviderInUse",
     "ProviderNotFound",
     "ProviderSettings",
+    "ProviderShare",
     "Received",
     "Receiver",
     "Recipient",
     "Resolver",
+    "Route",
+    "RouteInUse",
+    "RouteMember",
+    "RouteNotFound",
     "SendContent",
     "SendCounts",
     "SendNotFound",
     "SendStatus",
     "SendWorker",
     "SendingDomain",
+    "Strategy",
     "SystemResolver",
+    "Trouble",
+    "Way",
     "WebContent",
     "WebMessage",
     "WebPage",
@@ -142,6 +166,7 @@ __all__ = [
     "activate_keys",
     "add_domain",
     "add_provider",
+    "add_route",
     "apply_feedback",
     "cancel_send",
     "cancel_some",
@@ -150,11 +175,13 @@ __all__ = [
     "close_cancelled",
     "count_messages",
     "create_send",
-    "default_provider",
+    "default_way",
     "delete_domain",
     "delete_provider",
+    "delete_route",
     "ensure_feedback_partitions",
     "expire_leases",
+    "find_way",
     "finish_all",
     "forgive",
     "gather_messages",
@@ -162,12 +189,15 @@ __all__ = [
     "get_domain",
     "get_message",
     "get_provider",
+    "get_route",
     "hand_over",
+    "health_of_way",
     "latest_feedback",
     "list_domains",
     "list_messages",
     "list_providers",
     "list_recipients",
+    "list_routes",
     "message_builder",
     "message_events",
     "new_keys",
@@ -175,6 +205,7 @@ __all__ = [
     "pause_failing",
     "pause_send",
     "prepare_next",
+    "provider_shares",
     "public_content",
     "queue_message",
     "recipient",
@@ -191,6 +222,7 @@ __all__ = [
     "tidy_feedback",
     "tidy_messages",
     "update_provider",
+    "update_route",
     "web_content",
     "web_recipient",
 ]

@@ -12,7 +12,7 @@ from tidings.core.clock import steady
 from tidings.core.db import Database
 from tidings.core.loops import RETRYABLE
 from tidings.delivery._run import ChunkRun
-from tidings.delivery._sends import CHUNKS, CONTROL, PROVIDER
+from tidings.delivery._sends import CHUNKS, CONTROL, PROVIDER, ROUTE
 from tidings.delivery._withdrawals import ANSWER, ASK, WITHDRAWN
 
 _PROBE_SECONDS = 2.0
@@ -42,6 +42,7 @@ class Ears:
         stop: Callable[[ChunkRun], None],
         room: Callable[[], None],
         provider_changed: Callable[[int, int], None],
+        route_changed: Callable[[int, int], None],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         self._db = db
@@ -50,6 +51,7 @@ class Ears:
         self._stop = stop
         self._room = room
         self._provider_changed = provider_changed
+        self._route_changed = route_changed
         self._spawn = spawn
         self._questions: list[_Question] = []
         self.epoch = 0
@@ -68,6 +70,7 @@ class Ears:
                 (CHUNKS, lambda _: self._room()),
                 (CONTROL, self._on_control),
                 (PROVIDER, self._on_provider),
+                (ROUTE, self._on_route),
                 (WITHDRAWN, self._on_withdrawn),
                 (ASK, self._on_ask),
             ):
@@ -134,6 +137,10 @@ class Ears:
     def _on_provider(self, payload: str) -> None:
         workspace, _, provider = payload.partition(":")
         self._provider_changed(int(workspace), int(provider))
+
+    def _on_route(self, payload: str) -> None:
+        workspace, _, route = payload.partition(":")
+        self._route_changed(int(workspace), int(route))
 
     def _on_withdrawn(self, payload: str) -> None:
         workspace, contacts = _contacts(payload)

@@ -2,14 +2,15 @@
 -- not have been handed over: unknown, and tried again with the same Message-ID. The chunks are finished with that.
 -- $1 now, $2 seconds before an unknown one is tried again, $3 how often
 WITH expired AS (
-    SELECT workspace_id, send_id, chunk_no, first_n, last_n, ns FROM chunks
+    SELECT workspace_id, send_id, chunk_no, first_n, last_n, ns, provider_id FROM chunks
     WHERE state = 'leased' AND lease_until < now()
     LIMIT 100
     FOR UPDATE SKIP LOCKED
 ),
 doubtful AS (
     UPDATE deliveries AS d
-    SET state = 'unknown', at = $1, detail = 'the worker vanished', attempts = d.attempts + 1, unknowns = d.unknowns + 1
+    SET state = 'unknown', at = $1, detail = 'the worker vanished', attempts = d.attempts + 1, unknowns = d.unknowns + 1,
+        provider_id = coalesce(e.provider_id, d.provider_id) -- of a route nobody knows which one
     FROM expired AS e
     WHERE d.workspace_id = e.workspace_id AND d.send_id = e.send_id AND d.n BETWEEN e.first_n AND e.last_n
       AND (e.ns IS NULL OR d.n = ANY (e.ns)) AND d.state = 'pending'

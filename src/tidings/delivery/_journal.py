@@ -1,8 +1,8 @@
 """What was handed over, remembered across `kill -9`: a small file that the send worker maps into its memory.
 
 One byte a recipient of each chunk in work: nothing yet, *in doubt* (set before the body and its final dot are written)
-or *accepted* (set when the reply was read). A store into a shared mapping is in the kernel's hands at once, costs no
-system call, and outlives the process; after a crash of the machine itself (another boot id) the bytes may be stale, and
+or *accepted* (set when the reply was read), and in its upper bits through which of the chunk's providers. A store into a
+shared mapping is in the kernel's hands at once, costs no system call, and outlives the process; after a crash of the machine itself (another boot id) the bytes may be stale, and
 nothing in the file is trusted. A file is locked by its worker, so whoever gets the lock may replay it.
 See docs/decisions for why this is not an append-only log.
 """
@@ -20,12 +20,17 @@ from pathlib import Path
 from tidings.core.ids import SendId, WorkspaceId
 
 NOTHING, IN_DOUBT, ACCEPTED = 0, 1, 2
+_KIND, _SHIFT = 3, 2
+"""Of a mark the lower two bits say what is known, the others which provider: its place in the slot's table, from 1."""
+MOST_PROVIDERS = 63
 
-_MAGIC = b"TDJ1"
+_MAGIC = b"TDJ2"
 _FILE = struct.Struct("<4sII36s36s")  # magic, slots, capacity, owner, boot id
 _SLOT = struct.Struct("<qqqii")  # active (1) or free (0), workspace, send, chunk, recipients
 _FILE_SIZE = 128
-_SLOT_SIZE = 64
+_PROVIDER = struct.Struct("<q")
+_PROVIDERS = 64  # where the table of providers begins
+_SLOT_SIZE = _PROVIDERS + MOST_PROVIDERS * _PROVIDER.size + 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +40,9 @@ class JournalledChunk:
     workspace: WorkspaceId
     send: SendId
     chunk_no: int
-    in_doubt: list[int]
-    accepted: list[int]
+    in_doubt: list[tuple[int, int]]
+    """(n, provider); provider 0 is one that the table had no room for."""
+    accepted: list[tuple[int, int]]
 
 
 class Journal:
@@ -75,9 +81,11 @@ class Journal:
         marks = numbers + self._capacity * 4
         self._map[numbers : numbers + 4 * len(ns)] = array("i", ns).tobytes()
         self._map[marks : marks + len(ns)] = bytes(len(ns))
+        table = start + _PROVIDERS
+        self._map[table : start + _SLOT_SIZE] = bytes(_SLOT_SIZE - _PROVIDERS)
         _SLOT.pack_into(self._map, start, 0, workspace, send, chunk_no, len(ns))
         self._map[start] = 1  # last, so that a slot that says it is active is whole
-        return Slot(self._view[marks : marks + len(ns)], self, index)
+        return Slot(self._view[marks : marks + len(ns)], self._view[table : start + _SLOT_SIZE], self, index)
 
     def _release(self, index: int) -> None:
         self._map[_FILE_SIZE + index * self._size] = 0
@@ -96,12 +104,23 @@ class Slot:
     """The marks of one chunk in work."""
 
     marks: memoryview
+    _table: memoryview
     _journal: Journal
     _index: int
+    _providers: int = 0
+
+    def provider(self, provider: int) -> int:
+        """What to add to the marks of recipients that go through this provider; 0 when the table is full."""
+        if self._providers >= MOST_PROVIDERS:
+            return 0
+        _PROVIDER.pack_into(self._table, self._providers * _PROVIDER.size, provider)
+        self._providers += 1
+        return self._providers << _SHIFT
 
     def close(self) -> None:
         """Its outcomes are in the database."""
         self.marks.release()
+        self._table.release()
         self._journal._release(self._index)
 
 
@@ -153,13 +172,15 @@ def _read(raw: bytes) -> list[JournalledChunk]:
         numbers = array("i")
         numbers.frombytes(raw[start + _SLOT_SIZE : start + _SLOT_SIZE + 4 * count])
         marks = raw[start + _SLOT_SIZE + 4 * capacity :][:count]
+        providers = [0, *(_PROVIDER.unpack_from(raw, start + _PROVIDERS + k * 8)[0] for k in range(MOST_PROVIDERS))]
+        known = [(n, mark & _KIND, providers[mark >> _SHIFT]) for n, mark in zip(numbers, marks, strict=True) if mark]
         found.append(
             JournalledChunk(
                 WorkspaceId(workspace),
                 SendId(send),
                 chunk_no,
-                in_doubt=[n for n, mark in zip(numbers, marks, strict=True) if mark == IN_DOUBT],
-                accepted=[n for n, mark in zip(numbers, marks, strict=True) if mark == ACCEPTED],
+                in_doubt=[(n, provider) for n, kind, provider in known if kind == IN_DOUBT],
+                accepted=[(n, provider) for n, kind, provider in known if kind == ACCEPTED],
             )
         )
     return found

@@ -1,68 +1,64 @@
-"""One way out of a worker: a provider, and the chunks whose messages go through it."""
+"""One way out of a worker: a provider or a route, and the chunks whose messages go that way."""
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from tidings.content import RenderError
 from tidings.core.clock import steady
-from tidings.core.ids import ProviderId, WorkspaceId
-from tidings.delivery._budgets import Budget
-from tidings.delivery._pacing import Pacing
-from tidings.delivery._run import ATTEMPTS, CONTACT, SKIP, ChunkRun, Job, N
+from tidings.delivery._choosing import Chooser
+from tidings.delivery._outlet import Outlet
+from tidings.delivery._routes import RouteMember, Strategy
+from tidings.delivery._run import ATTEMPTS, CONTACT, SKIP, ChunkRun, Job, Key, N, Via
 from tidings.delivery._states import DeliveryState
 from tidings.delivery._wire import TemplateTooDear, Wire
-from tidings.delivery.providers import HealthState, Outcome, Outgoing, Provider, Throttled
 
 
 class Lane:
-    """The `Source` that a provider pulls from. All of it runs on the event loop, without tasks or futures a message.
+    """Hands out the messages of its chunks to the providers that ask, if it is their turn.
 
     `progress` is called when outcomes or room are there for the worker to look after, `unusable` with a reason why
     nothing more of a run's send should be tried: it is to stop the run.
     """
 
-    def __init__(
-        self,
-        *,
-        workspace: WorkspaceId,
-        provider_id: ProviderId,
-        progress: Callable[[], None],
-        unusable: Callable[[ChunkRun, str], None],
-    ) -> None:
-        self.workspace = workspace
-        self.provider_id = provider_id
-        self.final_state = DeliveryState.DELIVERED
-        self.pacing = Pacing()
+    def __init__(self, key: Key, *, progress: Callable[[], None], unusable: Callable[[ChunkRun, str], None]) -> None:
+        self.key = key
+        self.outlets: Sequence[Outlet] = ()
         self.configured_at: datetime | None = None
-        """Of which moment its provider's settings are."""
-        self.budget: Budget | None = None
+        """Of which moment its route's settings are."""
         self.runs: deque[ChunkRun] = deque()
+        self.idle_since = steady()
+        self._chooser: Chooser | None = None
+        """None: there is only one provider."""
         self._progress = progress
         self._unusable = unusable
         self._again: deque[Job] = deque()
-        self._provider: Provider | None = None
-        self.idle_since = steady()
-        self._unflushed = 0
+        self._diverted: list[Job] = []
+        """Refused by one of its providers, and waiting for another."""
 
-    def open(self, provider: Provider) -> Provider | None:
-        """Pull through this provider from now on. Returns the one before it, for the caller to close."""
-        before, self._provider = self._provider, provider
-        provider.start(self)
-        return before
-
-    @property
-    def provider(self) -> Provider:
-        """The provider of this lane."""
-        assert self._provider is not None
-        return self._provider
+    def go_through(self, strategy: Strategy, members: Sequence[tuple[Outlet, RouteMember]]) -> None:
+        """Send through these providers from now on."""
+        before, self.outlets = self.outlets, [outlet for outlet, _ in members]
+        for outlet in before:
+            outlet.lanes = [lane for lane in outlet.lanes if lane is not self]
+            outlet.idle_since = steady()
+        for outlet in self.outlets:
+            outlet.lanes = [*outlet.lanes, self]
+        self._chooser = None
+        if len(members) > 1:
+            self._chooser = Chooser(strategy, [(outlet, one.weight, one.priority) for outlet, one in members])
+            self._chooser.begin()
+        self._release_diverted()
 
     def add(self, run: ChunkRun) -> None:
         """A run whose rows have come. Messages go before campaigns: at once, even when a chunk has been begun."""
+        run.home = self
+        if self._chooser is not None and not self.busy:
+            self._chooser.begin()
         place = sum(one.urgent for one in self.runs) if run.urgent else len(self.runs)
         self.runs.insert(place, run)
-        self.provider.wake()
+        self.wake()
 
     def remove(self, run: ChunkRun) -> None:
         """A run that is over, or that will be added again with other rows."""
@@ -73,73 +69,102 @@ class Lane:
     def stop(self, run: ChunkRun) -> None:
         """Hand out nothing more of a run; what is being transmitted goes through."""
         run.stopping = True
-        ours = [job for job in self._again if job.run is run]
-        if ours:
-            run.flying -= len(ours)
-            self._again = deque(job for job in self._again if job.run is not run)
+        before = len(self._again) + len(self._diverted)
+        self._again = deque(job for job in self._again if job.run is not run)
+        self._diverted = [job for job in self._diverted if job.run is not run]
+        run.flying -= before - len(self._again) - len(self._diverted)
+        for outlet in self.outlets:
+            outlet.acquit(run)
         self._progress()
+
+    def wake(self) -> None:
+        """There is something for one of its providers."""
+        if self._chooser is None:
+            for outlet in self.outlets:
+                outlet.wake()
+        else:
+            self._chooser.wake()
+
+    def look(self) -> None:
+        """To be called every second: providers wait for each other no longer than they must."""
+        if self._diverted:
+            self._release_diverted()
+        if self._chooser is not None and self.busy:
+            self._chooser.look()
+
+    @property
+    def busy(self) -> bool:
+        """It has something to hand out."""
+        return bool(self._again) or any(run.unsent for run in self.runs)
 
     @property
     def stuck(self) -> bool:
         """More work would not move it now."""
-        return self.provider.health.state in {HealthState.UNREACHABLE, HealthState.THROTTLED}
+        return all(outlet.stuck for outlet in self.outlets)
 
-    # -- the Source protocol -------------------------------------------------------------------------------------
+    @property
+    def urgent(self) -> bool:
+        """It has messages to single recipients before it."""
+        return bool(self.runs) and self.runs[0].urgent
 
-    def next(self) -> Outgoing | None:
-        """The next message, rendered now; None when there is nothing, or the rate is used up."""
-        if self.budget is not None and not self.budget.ready():
+    # -- what its providers ask ----------------------------------------------------------------------------------
+
+    def take(self, outlet: Outlet) -> Job | None:
+        """The next message, rendered now; None when there is nothing, or it is another provider's turn."""
+        if self._diverted and (job := self._diverted_to(outlet)) is not None:
+            return job
+        chooser = self._chooser
+        if chooser is None:
+            return self._taken_back(outlet.via) if self._again else self._rendered(outlet.via)
+        if not chooser.may(outlet):
             return None
-        job = self._taken_back() or self._rendered()
-        if job is not None and self.budget is not None:
-            self.budget.spend()
+        job = self._taken_back(outlet.via) if self._again else self._rendered(outlet.via)
+        if job is not None:
+            chooser.took(outlet)
         return job
 
-    def transmitting(self, job: Outgoing) -> bool:
-        """Refuses when the recipient left, or when our lease may have ended."""
-        assert isinstance(job, Job)
-        run = job.run
-        if job.contact in run.withdrawn:
+    def give_back(self, job: Job) -> None:
+        """It was never transmitted: first in line."""
+        self._again.append(job)
+        self.wake()  # it came from one that was replaced, or everybody else has gone to rest meanwhile
+
+    def divert(self, job: Job, outlet: Outlet) -> bool:
+        """Let another provider have what this one refused for a reason of its own. False: there is no other."""
+        if self._chooser is None or job.run.stopping:
             return False
-        now = steady()
-        if now > run.leased_until or now > run.heard_until:
-            self.stop(run)  # the rest of it would be refused too, each at the price of a connection
+        refused = job.refused_by = (job.refused_by or set()) | {outlet.provider_id}
+        others = [one for one in self.outlets if one.able and one.provider_id not in refused]
+        if not others:
             return False
-        run.mark_transmitting(job)
+        self._diverted.append(job)
+        for one in others:
+            one.wake()
         return True
-
-    def settle(self, job: Outgoing, outcome: Outcome) -> None:
-        """Credit an outcome to its delivery."""
-        assert isinstance(job, Job)
-        if isinstance(outcome, Throttled):
-            self.give_back(job)
-            return
-        run = job.run
-        run.settle(job, outcome)
-        self._unflushed += 1
-        if self._unflushed >= 500 or run.through:
-            self._unflushed = 0
-            self._progress()
-
-    def give_back(self, job: Outgoing) -> None:
-        """It was never transmitted: first in line, unless its run is stopping."""
-        assert isinstance(job, Job)
-        run = job.run
-        run.take_back(job)
-        if run.stopping:
-            run.flying -= 1
-            if run.through:
-                self._progress()
-        else:
-            self._again.append(job)
-            self.provider.wake()  # it came from one that was replaced, or everybody else has gone to rest meanwhile
 
     # -- where messages come from --------------------------------------------------------------------------------
 
-    def _taken_back(self) -> Job | None:
-        return self._again.popleft() if self._again else None
+    def _taken_back(self, via: Via) -> Job:
+        job = self._again.popleft()
+        job.part = job.run.part(via)
+        return job
 
-    def _rendered(self) -> Job | None:
+    def _diverted_to(self, outlet: Outlet) -> Job | None:
+        for place, job in enumerate(self._diverted):
+            if job.refused_by is None or outlet.provider_id not in job.refused_by:
+                del self._diverted[place]
+                job.part = job.run.part(outlet.via)
+                return job
+        return None
+
+    def _release_diverted(self) -> None:
+        """Those for whom nobody is left that could: whoever asks first, even one that refused it before."""
+        able = {outlet.provider_id for outlet in self.outlets if outlet.able}
+        jobs, self._diverted = self._diverted, []
+        for job in jobs:
+            (self._diverted if able - (job.refused_by or set()) else self._again).append(job)
+        self.wake()
+
+    def _rendered(self, via: Via) -> Job | None:
         for run in self.runs:
             wire = run.wire
             if wire is None or run.stopping:
@@ -163,7 +188,7 @@ class Lane:
                     # It is no fault of theirs: this one and those just before it stay pending.
                     run.cursor = index
                     self._set_aside(wire, str(error))
-                    return self._rendered()
+                    return self._rendered(via)
                 except RenderError as error:
                     failed.append((row[N], f"could not be rendered: {error}"))
                     continue
@@ -171,7 +196,7 @@ class Lane:
                 run.flying += 1
                 if run.cursor == len(rows):
                     self._progress()  # room for the next chunk
-                return Job(sender, recipient, message, utf8, run, index, row[N], row[CONTACT])
+                return Job(sender, recipient, message, utf8, run, index, row[N], row[CONTACT], run.part(via))
             _tell_failed(run, failed)
             if run.through:
                 self._progress()

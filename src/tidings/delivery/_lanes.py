@@ -1,141 +1,144 @@
-"""All the ways out of a worker: opened when first needed, reopened when their settings change, closed when idle."""
+"""All the ways out of a worker: opened when first needed, changed when their route changes, closed when idle."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 
 from tidings.core.clock import steady
-from tidings.core.crypto import Keyring
-from tidings.core.db import LOST, Database
+from tidings.core.db import Database
 from tidings.core.errors import TidingsError
-from tidings.core.ids import ProviderId, WorkspaceId
-from tidings.core.loops import RETRYABLE, forever
-from tidings.delivery._budgets import Budget
+from tidings.core.ids import ProviderId, RouteId, WorkspaceId
+from tidings.core.loops import RETRYABLE
 from tidings.delivery._lane import Lane
-from tidings.delivery._pacing import split
-from tidings.delivery._providers import note_health, open_settings, provider_changes
-from tidings.delivery._run import ChunkRun
-from tidings.delivery._states import final_state
-from tidings.delivery.providers import HealthState, Provider, open_provider
+from tidings.delivery._outlet import Outlet
+from tidings.delivery._outlets import Outlets
+from tidings.delivery._routes import RouteMember, Strategy, open_route, route_changes
+from tidings.delivery._run import ChunkRun, Key
 
 _log = logging.getLogger(__name__)
 _IDLE_SECONDS = 30.0
+_TRY_AGAIN_SECONDS = 10.0
 
 
 class Lanes:
-    """The lanes by (workspace, provider). `share` is how many workers split a provider's connections."""
+    """The lanes by way: a provider by itself, or a route with several."""
 
     def __init__(
         self,
         db: Database,
+        outlets: Outlets,
         *,
-        keys: Keyring,
-        share: int,
         progress: Callable[[], None],
         unusable: Callable[[ChunkRun, str], None],
     ) -> None:
         self._db = db
-        self._keys = keys
-        self._share = share
+        self._outlets = outlets
         self._progress = progress
         self._unusable = unusable
-        self._open: dict[tuple[int, int], Lane] = {}
-        self._budgets: dict[tuple[int, int], asyncio.Task[None]] = {}
-        self._noted: dict[tuple[int, int], str] = {}
+        self._open: dict[Key, Lane] = {}
+        self._incomplete: dict[Key, float] = {}
+        """Routes of which some provider cannot be opened, and when that was last tried."""
+        self._complained: dict[tuple[int, int], str] = {}
         self._opening = asyncio.Lock()
 
-    def get(self, workspace: int, provider: int) -> Lane | None:
+    def get(self, key: Key) -> Lane | None:
         """The lane, if it is open."""
-        return self._open.get((workspace, provider))
+        return self._open.get(key)
 
-    def items(self) -> list[tuple[tuple[int, int], Lane]]:
-        """All that are open."""
-        return list(self._open.items())
+    async def open(self, key: Key) -> Lane:
+        """The lane, opened if need be.
 
-    async def open(self, workspace: WorkspaceId, provider: ProviderId) -> Lane:
-        """The lane, opened if need be. Raises ProviderNotFound, Unavailable, Invalid for settings that cannot work."""
+        Raises ProviderNotFound, Unavailable, Invalid for settings that cannot work; of a route only if none of its providers
+        can be opened.
+        """
         async with self._opening:
-            lane = self._open.get((workspace, provider))
+            lane = self._open.get(key)
             if lane is None:
-                lane = Lane(workspace=workspace, provider_id=provider, progress=self._progress, unusable=self._unusable)
-                await self._configure(lane)
-                self._open[workspace, provider] = lane
+                lane = Lane(key, progress=self._progress, unusable=self._unusable)
+                await self._go_through(lane)
+                self._open[key] = lane
+            lane.idle_since = steady()
             return lane
 
-    async def reopen(self, workspace: int, provider: int) -> None:
+    async def provider_changed(self, workspace: int, provider: int) -> None:
         """Its settings were changed: go on with the new ones."""
         async with self._opening:
-            lane = self._open.get((workspace, provider))
-            try:
-                before = None if lane is None else await self._configure(lane)
-            except (TidingsError, *RETRYABLE) as error:
-                _log.warning("provider %s keeps its settings for now: %s", provider, error)
-                return
+            before = await self._outlets.reopen(workspace, provider)
+            for key in [key for key in self._incomplete if key[0] == workspace]:
+                await self._change(key)
         if before is not None:
             await before.close(grace_seconds=30)
 
+    async def route_changed(self, workspace: int, route: int) -> None:
+        """It has other providers, or another strategy."""
+        async with self._opening:
+            await self._change((workspace, 0, route))
+
     async def mind(self) -> None:
-        """Note each provider's health where people see it, and close what is idle: to be called every second."""
-        now = steady()
+        """See to changes that nobody told us of, and close what is idle: to be called every second."""
+        for pair in await self._outlets.changed():
+            await self.provider_changed(*pair)
         await self._look_for_changes()
-        for key, lane in self.items():
-            await self._note(key, lane)
+        now = steady()
+        for key, lane in list(self._open.items()):
+            lane.look()
             if not lane.runs and now - lane.idle_since > _IDLE_SECONDS:
                 del self._open[key]
-                self._keep(key, None)
-                await lane.provider.close(grace_seconds=5)
+                self._incomplete.pop(key, None)
+                lane.go_through(Strategy.LEAST_LOADED, [])
+        await self._outlets.mind()
 
     async def _look_for_changes(self) -> None:
-        """A notification may be missed, or come while a lane is being opened."""
-        if not self._open:
+        routes = [(key[0], key[2]) for key in self._open if key[2]]
+        if not routes:
             return
         async with self._db.connection() as connection:
-            changed = await provider_changes(connection, providers=[key for key, _ in self.items()])
-        for key, lane in self.items():
-            if key in changed and changed[key] != lane.configured_at:
-                await self.reopen(*key)
+            changed = await route_changes(connection, routes=routes)
+        for (workspace, route), at in changed.items():
+            key = (workspace, 0, route)
+            lane = self._open.get(key)
+            tried = self._incomplete.get(key)
+            stale = tried is not None and steady() - tried > _TRY_AGAIN_SECONDS
+            if lane is not None and (lane.configured_at != at or stale):
+                await self.route_changed(workspace, route)
 
-    async def close(self, *, grace_seconds: float) -> None:
-        """Finish what is being transmitted, and hang up."""
-        for key in list(self._budgets):
-            self._keep(key, None)
-        await asyncio.gather(*(lane.provider.close(grace_seconds=grace_seconds) for _, lane in self.items()))
+    async def _change(self, key: Key) -> None:
+        lane = self._open.get(key)
+        if lane is None:
+            return
+        try:
+            await self._go_through(lane)
+        except (TidingsError, *RETRYABLE) as error:
+            _log.warning("route %s keeps its providers for now: %s", key[2], error)
 
-    async def _configure(self, lane: Lane) -> Provider | None:
+    async def _go_through(self, lane: Lane) -> None:
+        workspace = WorkspaceId(lane.key[0])
+        if not lane.key[2]:
+            provider = ProviderId(lane.key[1])
+            outlet = await self._outlets.open(workspace, provider)
+            lane.go_through(Strategy.LEAST_LOADED, [(outlet, RouteMember(provider))])
+            return
         async with self._db.connection() as connection:
-            opened = await open_settings(
-                connection, workspace=lane.workspace, provider=lane.provider_id, keys=self._keys
-            )
-        pacing, config = split(opened.config)
-        lane.configured_at = opened.updated_at
-        if opened.kind == "smtp":
-            config["connections"] = max(1, -(-int(config.get("connections") or 10) // self._share))
-        provider = open_provider(opened.kind, config, opened.secret)
-        lane.final_state, lane.pacing, lane.budget = final_state(opened.kind), pacing, None
-        if pacing.rate_per_second:
-            lane.budget = Budget(
-                self._db,
-                workspace=lane.workspace,
-                provider=lane.provider_id,
-                per_second=pacing.rate_per_second,
-                wake=provider.wake,
-            )
-        self._keep((lane.workspace, lane.provider_id), lane.budget)
-        return lane.open(provider)
+            route = await open_route(connection, workspace=workspace, route=RouteId(lane.key[2]))
+        opened: list[tuple[Outlet, RouteMember]] = []
+        failure: TidingsError | None = None
+        for member in route.members:
+            try:
+                opened.append((await self._outlets.open(workspace, member.provider), member))
+                self._complained.pop((workspace, member.provider), None)
+            except TidingsError as error:
+                failure = error
+                self._complain(workspace, member.provider, error)
+        if failure is not None and not opened:
+            raise failure
+        self._incomplete.pop(lane.key, None)
+        if failure is not None:
+            self._incomplete[lane.key] = steady()
+        lane.configured_at = route.updated_at
+        lane.go_through(route.strategy, opened)
 
-    def _keep(self, key: tuple[int, int], budget: Budget | None) -> None:
-        before = self._budgets.pop(key, None)
-        if before is not None:
-            before.cancel()
-        if budget is not None:
-            self._budgets[key] = asyncio.ensure_future(forever(budget.keep))
-
-    async def _note(self, key: tuple[int, int], lane: Lane) -> None:
-        health = lane.provider.health
-        words = "" if health.state in {HealthState.OK, HealthState.CONNECTING} else f"{health.state}: {health.detail}"
-        if words != self._noted.get(key, ""):
-            with contextlib.suppress(*LOST):
-                async with self._db.connection() as connection:
-                    await note_health(connection, workspace=lane.workspace, provider=lane.provider_id, health=words)
-                self._noted[key] = words
+    def _complain(self, workspace: WorkspaceId, provider: ProviderId, error: TidingsError) -> None:
+        """Once, and again when it is something else."""
+        if self._complained.get((workspace, provider)) != error.message:
+            self._complained[workspace, provider] = error.message
+            _log.warning("provider %s of workspace %s cannot be used: %s", provider, workspace, error.message)

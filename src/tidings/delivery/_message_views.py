@@ -9,13 +9,14 @@ import orjson
 
 from tidings.core.db import Tx
 from tidings.core.errors import NotFound
-from tidings.core.ids import ContactId, MessageId, ProviderId, TemplateId, WorkspaceId, public_id
+from tidings.core.ids import ContactId, MessageId, ProviderId, RouteId, TemplateId, WorkspaceId, public_id
 from tidings.delivery._message_content import MessageKind
 from tidings.delivery._states import DeliveryState
 
 _COLUMNS = """
 m.id, m.kind, m.contact_id AS contact, m.to_email, m.to_name, m.subject, m.template_id AS template, m.template_version,
-s.provider_id AS provider, m.headers::text AS headers, m.attached::text AS attached, m.created_at,
+s.provider_id AS provider, s.route_id AS route, d.provider_id AS went_through,
+m.headers::text AS headers, m.attached::text AS attached, m.created_at,
 d.state::text AS state, coalesce(d.detail, '') AS detail, d.attempts, d.possible_duplicate, d.at AS state_at,
 (SELECT r.due_at FROM retries AS r
  WHERE r.workspace_id = m.workspace_id AND r.send_id = m.send_id AND r.n = m.n AND r.due_at < 'infinity') AS next_attempt_at,
@@ -50,7 +51,11 @@ class MessageView:
     subject: str
     template: TemplateId | None
     template_version: int | None
-    provider: ProviderId
+    provider: ProviderId | None
+    route: RouteId | None
+    """It goes through the one or the other."""
+    went_through: ProviderId | None
+    """The provider of the last attempt, if there was one and it is known."""
     headers: Sequence[Sequence[str]]
     attached: Sequence[Mapping[str, Any]]
     state: DeliveryState

@@ -13,11 +13,12 @@ from tidings import accounts, audience, content
 from tidings.core.crypto import Keyring
 from tidings.core.db import Tx, sql
 from tidings.core.errors import FieldProblem, Invalid
-from tidings.core.ids import ContactId, MessageId, ProviderId, SendId, TemplateId, WorkspaceId, public_id
+from tidings.core.ids import ContactId, MessageId, ProviderId, RouteId, SendId, TemplateId, WorkspaceId, public_id
 from tidings.delivery._message_content import MessageContent, MessageKind, content_hash
 from tidings.delivery._message_parts import Attachment, attachment_parts, check_attachments, check_headers, describe
 from tidings.delivery._message_wire import MessageWire
-from tidings.delivery._providers import default_provider
+from tidings.delivery._providers import ProviderNotFound
+from tidings.delivery._routes import RouteNotFound, Way, find_way
 from tidings.delivery._sends import CHUNKS
 from tidings.delivery._states import SendStatus
 from tidings.tracking import Tokens
@@ -33,7 +34,9 @@ _CONTACT = """
 SELECT id, email, first_name, last_name, phone, language, time_zone, tags, attributes, created_at FROM contacts
 WHERE workspace_id = $1 AND
 """
-_PRESENT = "SELECT send_id FROM message_sends WHERE workspace_id = $1 AND provider_id = $2 AND opened_at > $3"
+_PRESENT = """
+SELECT send_id FROM message_sends WHERE workspace_id = $1 AND (provider_id = $2 OR route_id = $3) AND opened_at > $4
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +79,22 @@ async def queue_message(
     workspace: WorkspaceId,
     message: Message,
     provider: ProviderId | None = None,
+    route: RouteId | None = None,
     keys: Keyring,
     public_url: str,
     now: datetime,
 ) -> MessageId:
     """Queue a message in the caller's transaction; with its commit a worker hears of it at once.
 
-    What it says is settled here and now, so that every attempt says the same. It goes through `provider`, or the
-    workspace's default. Whether its recipient may be mailed is looked at when it is sent. Raises MessageInvalid naming
+    What it says is settled here and now, so that every attempt says the same. It goes through `provider` or `route`, or
+    the workspace's default. Whether its recipient may be mailed is looked at when it is sent. Raises MessageInvalid naming
     every field that is wrong, TemplateInvalid, RenderError.
     """
     owner = await accounts.get_workspace(tx, workspace=workspace)
     message = await _filled(tx, workspace, message)
     # In a thread where there are files: archives are looked into.
     message = await asyncio.to_thread(_checked, message, owner) if message.attachments else _checked(message, owner)
-    through = await _provider(tx, workspace, provider)
+    through = await _way(tx, workspace, provider, route)
     person = await _person(tx, workspace, message)
     if message.kind == MessageKind.MARKETING and person is None:
         raise MessageInvalid.at("to", "marketing goes to contacts only: make the address a contact first")
@@ -122,7 +126,7 @@ async def queue_message(
         sql(__package__, "_queue_message"),
         workspace,
         send,
-        through,
+        through.provider,
         content_hash(raw),
         raw.decode(),
         message.kind,
@@ -138,6 +142,7 @@ async def queue_message(
         orjson.dumps(describe(message.attachments, message.attached)).decode(),
         await asyncio.to_thread(attachment_parts, message.attachments) if message.attachments else None,
         now,
+        through.route,
     )
     await tx.execute("SELECT pg_notify($1, '')", CHUNKS)
     return MessageId(number)
@@ -218,16 +223,14 @@ def _replaced(message: Message, **changes: Any) -> Message:
     return Message(**(told | changes))
 
 
-async def _provider(tx: Tx, workspace: WorkspaceId, provider: ProviderId | None) -> ProviderId:
-    if provider is None:
-        found = await default_provider(tx, workspace=workspace)
-        if found is None:
-            raise MessageInvalid.at("provider_id", "the workspace has no provider yet: add one first")
-        return found
-    known = await tx.fetchval("SELECT true FROM providers WHERE workspace_id = $1 AND id = $2", workspace, provider)
-    if not known:
-        raise MessageInvalid.at("provider_id", f"there is no provider {public_id('provider', provider)}")
-    return provider
+async def _way(tx: Tx, workspace: WorkspaceId, provider: ProviderId | None, route: RouteId | None) -> Way:
+    try:
+        found = await find_way(tx, workspace=workspace, provider=provider, route=route)
+    except (ProviderNotFound, RouteNotFound) as error:
+        raise MessageInvalid.at("provider_id", error.message) from None
+    if found is None:
+        raise MessageInvalid.at("provider_id", "the workspace has no provider yet: add one first")
+    return found
 
 
 async def _person(tx: Tx, workspace: WorkspaceId, message: Message) -> Any:
@@ -294,31 +297,36 @@ def _build(wire: MessageWire, row: tuple[Any, ...]) -> str:
     return wire.subject(row).replace("\0", "")
 
 
-async def _rolling_send(tx: Tx, workspace: WorkspaceId, provider: ProviderId, now: datetime) -> SendId:
+async def _rolling_send(tx: Tx, workspace: WorkspaceId, way: Way, now: datetime) -> SendId:
     since = now - OPEN_FOR
-    send = await tx.fetchval(_PRESENT, workspace, provider, since)
+    send = await tx.fetchval(_PRESENT, workspace, way.provider, way.route, since)
     if send is None:
-        # Once a day and provider: whoever comes at the same time waits, and then finds it.
-        await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('tidings messages', $1))", provider)
-        send = await tx.fetchval(_PRESENT, workspace, provider, since)
+        # Once a day and way: whoever comes at the same time waits, and then finds it.
+        await tx.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended('tidings messages ' || $1, 0))", f"{workspace} {way.public}"
+        )
+        send = await tx.fetchval(_PRESENT, workspace, way.provider, way.route, since)
     if send is None:
         send = await tx.fetchval(
             """
-            INSERT INTO sends (workspace_id, provider_id, status, priority, list_ids, created_at, started_at)
-            VALUES ($1, $2, $3, 0, '{}', $4, $4) RETURNING id
+            INSERT INTO sends (workspace_id, provider_id, route_id, status, priority, list_ids, created_at, started_at)
+            VALUES ($1, $2, $3, $4, 0, '{}', $5, $5) RETURNING id
             """,
             workspace,
-            provider,
+            way.provider,
+            way.route,
             SendStatus.RUNNING,
             now,
         )
         await tx.execute(
             """
-            INSERT INTO message_sends (workspace_id, provider_id, send_id, opened_at) VALUES ($1, $2, $3, $4)
-            ON CONFLICT (workspace_id, provider_id) DO UPDATE SET send_id = excluded.send_id, opened_at = excluded.opened_at
+            INSERT INTO message_sends (workspace_id, provider_id, route_id, send_id, opened_at) VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (workspace_id, provider_id, route_id) DO UPDATE
+                SET send_id = excluded.send_id, opened_at = excluded.opened_at
             """,
             workspace,
-            provider,
+            way.provider,
+            way.route,
             send,
             now,
         )

@@ -14,9 +14,10 @@ from tidings.core.db import Tx
 from tidings.core.errors import Conflict, Invalid, NotFound
 from tidings.core.ids import ProviderId, WorkspaceId, public_id
 from tidings.delivery._pacing import check_settings
+from tidings.delivery._troubles import Trouble, in_words, troubles_of
 
 _PURPOSE = "provider credentials"
-_COLUMNS = "id, name, kind, config, is_default, health, created_at, updated_at"
+_COLUMNS = "id, name, kind, config, is_default, created_at, updated_at"
 
 
 class ProviderNotFound(NotFound):
@@ -33,16 +34,22 @@ class ProviderInUse(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """A provider as people see it; `health` is '' while nothing is wrong. Secrets are never handed out."""
+    """A provider as people see it. Secrets are never handed out."""
 
     id: ProviderId
     name: str
     kind: str
     config: dict[str, Any]
     is_default: bool
-    health: str
     created_at: datetime
     updated_at: datetime
+    troubles: Sequence[Trouble] = ()
+    """What workers see, the worst first; empty while nothing is wrong, and while it is not used."""
+
+    @property
+    def health(self) -> str:
+        """The worst of it in words; '' while nothing is wrong."""
+        return in_words(self.troubles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ async def add_provider(
     _check(name, kind, config, secret)
     first = not await tx.fetchval("SELECT EXISTS (SELECT FROM providers WHERE workspace_id = $1)", workspace)
     if is_default or first:
-        await tx.execute("UPDATE providers SET is_default = false WHERE workspace_id = $1 AND is_default", workspace)
+        await _no_default(tx, workspace)
     try:
         row = await tx.fetchrow(
             f"""
@@ -100,7 +107,8 @@ async def list_providers(tx: Tx, *, workspace: WorkspaceId) -> list[ProviderSett
         f"SELECT {_COLUMNS} FROM providers WHERE workspace_id = $1 ORDER BY is_default DESC, id",  # noqa: S608
         workspace,
     )
-    return [ProviderSettings(**row) for row in rows]
+    seen = await troubles_of(tx, workspace=workspace)
+    return [ProviderSettings(**row, troubles=seen.get(ProviderId(row["id"]), ())) for row in rows]
 
 
 async def get_provider(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId) -> ProviderSettings:
@@ -112,12 +120,8 @@ async def get_provider(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId) 
     )
     if row is None:
         raise ProviderNotFound(f"there is no provider {public_id('provider', provider)}")
-    return ProviderSettings(**row)
-
-
-async def default_provider(tx: Tx, *, workspace: WorkspaceId) -> ProviderId | None:
-    """The one that campaigns use which name none; None while the workspace has no provider."""
-    return await tx.fetchval("SELECT id FROM providers WHERE workspace_id = $1 AND is_default", workspace)
+    seen = await troubles_of(tx, workspace=workspace, providers=[provider])
+    return ProviderSettings(**row, troubles=seen.get(provider, ()))
 
 
 async def update_provider(
@@ -142,12 +146,11 @@ async def update_provider(
     if is_default is False and before.is_default:
         raise Invalid.at("is_default", "make another provider the default instead")
     if is_default:
-        await tx.execute("UPDATE providers SET is_default = false WHERE workspace_id = $1 AND is_default", workspace)
+        await _no_default(tx, workspace)
     try:
         row = await tx.fetchrow(
             f"""
-            UPDATE providers SET name = $3, config = $4, sealed_secret = $5, is_default = is_default OR $6, health = '',
-                updated_at = $7
+            UPDATE providers SET name = $3, config = $4, sealed_secret = $5, is_default = is_default OR $6, updated_at = $7
             WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}
             """,  # noqa: S608
             workspace,
@@ -172,8 +175,19 @@ async def delete_provider(
     """Remove one that nothing was ever sent through. Raises ProviderNotFound, ProviderInUse."""
     await get_provider(tx, workspace=workspace, provider=provider)
     try:
+        await tx.execute(
+            """
+            DELETE FROM route_members AS m USING routes AS r
+            WHERE m.workspace_id = $1 AND m.provider_id = $2 AND r.workspace_id = $1 AND r.id = m.route_id
+              AND r.deleted_at IS NOT NULL
+            """,
+            workspace,
+            provider,
+        )
         await tx.execute("DELETE FROM providers WHERE workspace_id = $1 AND id = $2", workspace, provider)
-    except asyncpg.ForeignKeyViolationError:
+    except asyncpg.ForeignKeyViolationError as error:
+        if error.table_name == "route_members":
+            raise ProviderInUse("a route has this provider: take it out of there first") from None
         raise ProviderInUse(
             "sends went through this provider: their history needs it; change its settings instead"
         ) from None
@@ -206,14 +220,9 @@ async def provider_changes(tx: Tx, *, providers: Sequence[tuple[int, int]]) -> d
     return {(row["workspace_id"], row["id"]): row["updated_at"] for row in rows}
 
 
-async def note_health(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, health: str) -> None:
-    """Keep a provider's state in words where people look for it."""
-    await tx.execute(
-        "UPDATE providers SET health = $3 WHERE workspace_id = $1 AND id = $2 AND health <> $3",
-        workspace,
-        provider,
-        health[:500].replace("\0", ""),
-    )
+async def _no_default(tx: Tx, workspace: WorkspaceId) -> None:
+    await tx.execute("UPDATE providers SET is_default = false WHERE workspace_id = $1 AND is_default", workspace)
+    await tx.execute("UPDATE routes SET is_default = false WHERE workspace_id = $1 AND is_default", workspace)
 
 
 def _check(name: str, kind: str, config: dict[str, Any], secret: dict[str, str]) -> None:

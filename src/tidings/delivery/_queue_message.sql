@@ -2,10 +2,10 @@
 -- Its number comes from a sequence and its counter row belongs to this connection, so that writers never wait for each
 -- other. Rolling sends share by turns, like campaigns: the chunk stands behind the last one of its own send, and not
 -- before the first that waits.
--- $1 workspace, $2 send, $3 provider, $4 content hash, $5 content, $6 kind, $7 contact (or null), $8 address,
+-- $1 workspace, $2 send, $3 provider (or null), $4 content hash, $5 content, $6 kind, $7 contact (or null), $8 address,
 -- $9 address hash, $10 name, $11 first name, $12 last name, $13 phone, $14 language, $15 time zone, $16 tags,
 -- $17 variables, $18 known since, $19 template (or null), $20 its version, $21 subject, $22 headers, $23 attached,
--- $24 attachments (or null), $25 now
+-- $24 attachments (or null), $25 now, $26 route (or null)
 WITH content AS (
     INSERT INTO message_contents (workspace_id, send_id, hash, content) VALUES ($1, $2, $4, $5::text::jsonb)
     ON CONFLICT DO NOTHING
@@ -23,8 +23,8 @@ delivery AS (
     INSERT INTO deliveries (workspace_id, send_id, n) SELECT $1, $2, n FROM message
 ),
 chunk AS (
-    INSERT INTO chunks (workspace_id, send_id, chunk_no, provider_id, priority, position, first_n, last_n, ns)
-    SELECT $1, $2, n, $3, 0, greatest(
+    INSERT INTO chunks (workspace_id, send_id, chunk_no, provider_id, route_id, priority, position, first_n, last_n, ns)
+    SELECT $1, $2, n, $3::bigint, $26::bigint, 0, greatest(
                coalesce((
                    SELECT position FROM chunks WHERE state = 'pending' AND priority = 0
                    ORDER BY position, workspace_id, send_id LIMIT 1

@@ -34,6 +34,7 @@ class Told:
     first_waits: list[float] = field(default_factory=list)
     give_ups: list[float] = field(default_factory=list)
     attempts: list[int | None] = field(default_factory=list)
+    providers: list[int] = field(default_factory=list)
 
     def add(
         self,
@@ -47,11 +48,12 @@ class Told:
         wait_seconds: float | None = None,
         first_wait_seconds: float = 300.0,
         give_up_seconds: float = 4 * 86400.0,
+        provider: int = 0,
     ) -> None:
         """One more.
 
         `attempts` were made before this one, if that is known: what was recorded already does not move twice.
-        `wait_seconds` is what the server asked for; the other two are the provider's retry policy.
+        `wait_seconds` is what the server asked for; the next two are the retry policy of `provider`, which was tried (0: none).
         """
         self.workspaces.append(workspace)
         self.sends.append(send)
@@ -63,6 +65,7 @@ class Told:
         self.first_waits.append(first_wait_seconds)
         self.give_ups.append(give_up_seconds)
         self.attempts.append(attempts)
+        self.providers.append(provider)
 
 
 @dataclass(slots=True)
@@ -72,6 +75,8 @@ class Accepted:
     workspaces: list[int] = field(default_factory=list)
     sends: list[int] = field(default_factory=list)
     ns: list[int] = field(default_factory=list)
+    providers: list[int] = field(default_factory=list)
+    """Who took it; 0: not known."""
 
 
 async def record_accepted(
@@ -83,9 +88,9 @@ async def record_accepted(
     """
     columns = (accepted.workspaces, accepted.sends, accepted.ns)
     statement = sql(__package__, "_record_accepted")
-    moved = await tx.fetchval(statement, *columns, state, now, writer, DeliveryState.PENDING)
+    moved = await tx.fetchval(statement, *columns, state, now, writer, DeliveryState.PENDING, accepted.providers)
     if moved < len(accepted.ns):
-        await tx.execute(statement, *columns, state, now, writer, DeliveryState.UNKNOWN)
+        await tx.execute(statement, *columns, state, now, writer, DeliveryState.UNKNOWN, accepted.providers)
     if retried is not None and retried.ns:
         await tx.execute(
             """
@@ -119,6 +124,7 @@ async def record_others(tx: Tx, *, told: Told, writer: int, now: datetime) -> No
         UNKNOWN_RESENDS,
         UNKNOWN_WAIT_SECONDS,
         told.attempts,
+        told.providers,
     )
     rows = await _named(tx, rows)
     kinds = {DeliveryState.BOUNCED: EventType.BOUNCED, DeliveryState.DEFERRED: EventType.DEFERRED}

@@ -1,12 +1,13 @@
 -- Those that were handed over with a yes, and how many of them there are now.
--- $1 workspaces, $2 sends, $3 n: one element a delivery; $4 the state they get (sent or delivered); $5 now; $6 writer;
+-- $1 workspaces, $2 sends, $3 n, $8 the provider that took it (0: not known): one element a delivery; $4 the state they get (sent or delivered); $5 now; $6 writer;
 -- $7 the state they come from: pending, or unknown for a reply that was read after the lease was lost.
 WITH accepted AS (
     UPDATE deliveries AS d
-    SET state = $4, at = $5, attempts = d.attempts + 1, possible_duplicate = d.unknowns > 0, detail = NULL
-    FROM unnest($1::bigint[], $2::bigint[], $3::integer[]) AS a (workspace_id, send_id, n)
+    SET state = $4, at = $5, attempts = d.attempts + 1, possible_duplicate = d.unknowns > 0, detail = NULL,
+        provider_id = nullif(a.provider_id, 0)
+    FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $8::bigint[]) AS a (workspace_id, send_id, n, provider_id)
     WHERE d.workspace_id = a.workspace_id AND d.send_id = a.send_id AND d.n = a.n AND d.state = $7
-    RETURNING d.workspace_id, d.send_id, d.possible_duplicate
+    RETURNING d.workspace_id, d.send_id, d.possible_duplicate, d.provider_id
 ),
 counted AS (
     INSERT INTO send_counters AS k
@@ -26,5 +27,11 @@ counted AS (
         accepted = k.accepted + excluded.accepted,
         possible_duplicates = k.possible_duplicates + excluded.possible_duplicates
     RETURNING 1
+),
+counted_by_provider AS (
+    INSERT INTO provider_counters AS k (workspace_id, send_id, provider_id, writer, accepted)
+    SELECT workspace_id, send_id, provider_id, $6, count(*) FROM accepted WHERE provider_id IS NOT NULL
+    GROUP BY workspace_id, send_id, provider_id
+    ON CONFLICT (workspace_id, send_id, provider_id, writer) DO UPDATE SET accepted = k.accepted + excluded.accepted
 )
 SELECT count(*)::integer FROM accepted

@@ -3,11 +3,13 @@
 -- $1 workspaces, $2 sends, $3 n, $4 states, $5 details, $6 seconds that the server asked us to wait (or null):
 -- one element a delivery; $7 seconds before the first retry, $8 seconds after which we give up: likewise;
 -- $9 now, $10 writer, $11 how often an unknown one is tried again, $12 seconds before that; $13 attempts before this one, one
--- element a delivery (or null): what was recorded already, and is pending again for its next attempt, does not move twice
+-- element a delivery (or null): what was recorded already, and is pending again for its next attempt, does not move twice;
+-- $14 the provider that was tried, one element a delivery (0: none, or not known)
 WITH told AS (
     SELECT *
-    FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::delivery_state[], $5::text[], $6::float8[], $7::float8[], $8::float8[], $13::integer[])
-        AS t (workspace_id, send_id, n, state, detail, wait_seconds, first_wait_seconds, give_up_seconds, attempts)
+    FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::delivery_state[], $5::text[], $6::float8[], $7::float8[], $8::float8[], $13::integer[],
+        $14::bigint[])
+        AS t (workspace_id, send_id, n, state, detail, wait_seconds, first_wait_seconds, give_up_seconds, attempts, provider_id)
 ),
 previous AS (
     SELECT d.workspace_id, d.send_id, d.n, d.contact_id, d.attempts, d.unknowns,
@@ -15,7 +17,7 @@ previous AS (
            -- Exponential, at most four hours, spread by a fifth either way so that they do not come back as one crowd.
            coalesce(t.wait_seconds, least(t.first_wait_seconds * power(2, least(d.attempts, 16)), 14400))
                * (0.8 + 0.4 * random()) AS wait_seconds,
-           t.give_up_seconds
+           t.give_up_seconds, nullif(t.provider_id, 0) AS provider_id
     FROM told AS t
     JOIN deliveries AS d ON d.workspace_id = t.workspace_id AND d.send_id = t.send_id AND d.n = t.n
     LEFT JOIN retries AS r ON r.workspace_id = t.workspace_id AND r.send_id = t.send_id AND r.n = t.n
@@ -23,7 +25,7 @@ previous AS (
     FOR UPDATE OF d
 ),
 decided AS (
-    SELECT workspace_id, send_id, n, contact_id, first_at,
+    SELECT workspace_id, send_id, n, contact_id, first_at, provider_id,
            CASE WHEN gives_up THEN 'failed' ELSE state END AS state,
            CASE WHEN gives_up THEN 'gave up after ' || attempts + 1 || ' attempts: ' || detail ELSE detail END AS detail,
            CASE
@@ -39,7 +41,8 @@ updated AS (
     UPDATE deliveries AS d
     SET state = p.state, at = $9, detail = p.detail,
         attempts = d.attempts + (p.state <> 'skipped')::integer,
-        unknowns = d.unknowns + (p.state = 'unknown')::integer
+        unknowns = d.unknowns + (p.state = 'unknown')::integer,
+        provider_id = coalesce(p.provider_id, d.provider_id)
     FROM decided AS p
     WHERE d.workspace_id = p.workspace_id AND d.send_id = p.send_id AND d.n = p.n
 ),
@@ -65,6 +68,18 @@ counted AS (
         bounced = k.bounced + excluded.bounced,
         failed = k.failed + excluded.failed,
         skipped = k.skipped + excluded.skipped,
+        unknown = k.unknown + excluded.unknown
+),
+counted_by_provider AS (
+    INSERT INTO provider_counters AS k (workspace_id, send_id, provider_id, writer, deferred, bounced, failed, unknown)
+    SELECT workspace_id, send_id, provider_id, $10,
+           count(*) FILTER (WHERE state = 'deferred'), count(*) FILTER (WHERE state = 'bounced'),
+           count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state = 'unknown')
+    FROM decided WHERE provider_id IS NOT NULL GROUP BY workspace_id, send_id, provider_id
+    ON CONFLICT (workspace_id, send_id, provider_id, writer) DO UPDATE SET
+        deferred = k.deferred + excluded.deferred,
+        bounced = k.bounced + excluded.bounced,
+        failed = k.failed + excluded.failed,
         unknown = k.unknown + excluded.unknown
 )
 SELECT workspace_id, send_id, n, contact_id, state::text AS state, detail FROM decided

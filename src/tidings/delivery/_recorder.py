@@ -7,7 +7,6 @@ from tidings.core.db import Database
 from tidings.delivery._lanes import Lanes
 from tidings.delivery._record import finish_sends, record_accepted, record_others, release_chunks
 from tidings.delivery._run import ChunkRun, Harvest
-from tidings.delivery._states import DeliveryState
 
 
 class Recorder:
@@ -29,7 +28,7 @@ class Recorder:
         self._runs = runs
         self._lanes = lanes
         self._again = again
-        self._harvests: dict[DeliveryState, Harvest] = {}
+        self._harvest = Harvest()
         """Stays when a transaction fails, and goes with the next: recording a thing twice changes nothing."""
 
     async def write(self) -> None:
@@ -37,29 +36,21 @@ class Recorder:
         runs = list(self._runs.values())
         through = [run for run in runs if run.through]
         for run in runs:
-            lane = self._lanes.get(run.workspace, run.provider)
-            state = lane.final_state if lane is not None else DeliveryState.DELIVERED
-            self._harvests.setdefault(state, Harvest()).take(run)
-        if not through and not any(map(len, self._harvests.values())):
+            self._harvest.take(run)
+        harvest = self._harvest
+        if not through and not harvest:
             return
         over = [run for run in through if run.stopping or not run.rescreen]
         now = utc_now()
         async with self._db.transaction() as tx:
-            for state, harvest in self._harvests.items():
-                if harvest.accepted.ns:
-                    await record_accepted(
-                        tx,
-                        accepted=harvest.accepted,
-                        retried=harvest.retried,
-                        state=state,
-                        writer=self._writer,
-                        now=now,
-                    )
-                if harvest.told.ns:
-                    await record_others(tx, told=harvest.told, writer=self._writer, now=now)
+            for state, accepted in harvest.accepted.items():
+                retried = harvest.retried.get(state)
+                await record_accepted(tx, accepted=accepted, retried=retried, state=state, writer=self._writer, now=now)
+            if harvest.told.ns:
+                await record_others(tx, told=harvest.told, writer=self._writer, now=now)
             chunks = [(run.workspace, run.send, run.chunk_no) for run in over]
             finished = await release_chunks(tx, chunks=chunks, owner=self._owner)
-        self._harvests.clear()
+        self._harvest = Harvest()
         for run in through:
             self._put_away(run)
             if run in over:
@@ -71,7 +62,7 @@ class Recorder:
                 await finish_sends(connection, sends=finished, now=now)
 
     def _put_away(self, run: ChunkRun) -> None:
-        lane = self._lanes.get(run.workspace, run.provider)
+        lane = self._lanes.get(run.key)
         if lane is not None:
             lane.remove(run)
 

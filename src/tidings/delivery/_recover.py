@@ -9,10 +9,10 @@ from tidings.delivery._journal import Orphan, discard, orphans
 from tidings.delivery._record import Accepted, Told, finish_sends, record_accepted, record_others, release_chunks
 from tidings.delivery._states import DeliveryState, final_state
 
-_HELD = """
-SELECT c.workspace_id, c.send_id, c.chunk_no, p.kind
-FROM chunks AS c JOIN providers AS p ON p.workspace_id = c.workspace_id AND p.id = c.provider_id
-WHERE c.state = 'leased' AND c.owner = $1
+_HELD = "SELECT workspace_id, send_id, chunk_no FROM chunks WHERE state = 'leased' AND owner = $1"
+_KINDS = """
+SELECT p.workspace_id, p.id, p.kind FROM unnest($1::bigint[], $2::bigint[]) AS t (workspace_id, id)
+JOIN providers AS p ON p.workspace_id = t.workspace_id AND p.id = t.id
 """
 
 
@@ -37,22 +37,24 @@ async def _replay(tx: Tx, orphan: Orphan, writer: int, now: datetime) -> list[tu
         # As if its host were lost: the leases end now, and the conductor takes whoever is left as unknown.
         await tx.execute("UPDATE chunks SET lease_until = now() WHERE state = 'leased' AND owner = $1", orphan.owner)
         return []
-    held = {
-        (row["workspace_id"], row["send_id"], row["chunk_no"]): row["kind"]
-        for row in await tx.fetch(_HELD, orphan.owner)
-    }
+    held = {tuple(row) for row in await tx.fetch(_HELD, orphan.owner)}
+    # The others were recorded and given back; the crash came before the slot was cleared.
+    chunks = [chunk for chunk in orphan.chunks if (chunk.workspace, chunk.send, chunk.chunk_no) in held]
+    used = {(chunk.workspace, provider) for chunk in chunks for _, provider in chunk.accepted}
+    kinds = await tx.fetch(_KINDS, [workspace for workspace, _ in used], [provider for _, provider in used])
+    states = {(row["workspace_id"], row["id"]): final_state(row["kind"]) for row in kinds}
     accepted: dict[DeliveryState, Accepted] = {}
     told = Told()
-    for chunk in orphan.chunks:
-        kind = held.get((chunk.workspace, chunk.send, chunk.chunk_no))
-        if kind is None:
-            continue  # recorded and given back; the crash came before the slot was cleared
-        yes = accepted.setdefault(final_state(kind), Accepted())
-        yes.workspaces.extend([chunk.workspace] * len(chunk.accepted))
-        yes.sends.extend([chunk.send] * len(chunk.accepted))
-        yes.ns.extend(chunk.accepted)
-        for n in chunk.in_doubt:
-            _doubt(told, chunk.workspace, chunk.send, n)
+    for chunk in chunks:
+        for n, provider in chunk.accepted:
+            state = states.get((chunk.workspace, provider), DeliveryState.DELIVERED)
+            yes = accepted.setdefault(state, Accepted())
+            yes.workspaces.append(chunk.workspace)
+            yes.sends.append(chunk.send)
+            yes.ns.append(n)
+            yes.providers.append(provider)
+        for n, provider in chunk.in_doubt:
+            _doubt(told, chunk.workspace, chunk.send, n, provider)
     for state, columns in accepted.items():
         await record_accepted(tx, accepted=columns, state=state, retried=columns, writer=writer, now=now)
     if told.ns:
@@ -60,5 +62,5 @@ async def _replay(tx: Tx, orphan: Orphan, writer: int, now: datetime) -> list[tu
     return await release_chunks(tx, chunks=sorted(held), owner=orphan.owner)
 
 
-def _doubt(told: Told, workspace: WorkspaceId, send: SendId, n: int) -> None:
-    told.add(workspace, send, n, DeliveryState.UNKNOWN, "the worker died before it read the reply")
+def _doubt(told: Told, workspace: WorkspaceId, send: SendId, n: int, provider: int) -> None:
+    told.add(workspace, send, n, DeliveryState.UNKNOWN, "the worker died before it read the reply", provider=provider)

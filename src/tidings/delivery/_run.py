@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import asyncpg
 
@@ -29,6 +30,32 @@ from tidings.delivery.providers import (
 # Positions in a row of _fetch.sql: by index, because a name costs a look-up for each recipient.
 N, CONTACT, SKIP, ATTEMPTS = 0, 1, 11, 13
 
+_PLAIN = Pacing()
+
+
+Key = tuple[int, int, int]
+"""Which way a chunk goes: workspace, provider or 0, route or 0."""
+
+
+@dataclass(slots=True, eq=False, frozen=True)
+class Via:
+    """A provider as it is while its settings stay: what an acceptance means, and how it is tried again. Compared by identity."""
+
+    provider: int
+    state: DeliveryState
+    pacing: Pacing
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """What of a chunk went through one provider."""
+
+    via: Via
+    in_doubt_mark: int
+    accepted_mark: int
+    accepted: list[int] = field(default_factory=list)
+    """n of those that it took, until they are recorded."""
+
 
 @dataclass(slots=True, eq=False)
 class Job(Outgoing):
@@ -38,6 +65,28 @@ class Job(Outgoing):
     index: int
     n: int
     contact: int
+    part: Part
+    """Of the provider that has it now."""
+    refused_by: set[int] | None = None
+    """Providers that would not have it for a reason of their own."""
+    trials: int = 0
+    """How often it was refused like that while its provider was on trial."""
+
+
+class Home(Protocol):
+    """The lane that a run is in."""
+
+    def give_back(self, job: Job) -> None:
+        """It was never transmitted."""
+        ...
+
+    def divert(self, job: Job, outlet: Any) -> bool:
+        """Let another provider have it. False: there is none."""
+        ...
+
+    def stop(self, run: "ChunkRun") -> None:
+        """Hand out nothing more of it."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -47,7 +96,7 @@ class ChunkRun:
     workspace: WorkspaceId
     send: SendId
     chunk_no: int
-    provider: int
+    key: Key
     first_n: int
     last_n: int
     ns: Sequence[int] | None
@@ -61,7 +110,8 @@ class ChunkRun:
     """It is of messages to single recipients, which go before campaigns and have places of their own."""
     begun: float = field(default_factory=steady)
     severed: bool = False
-    pacing: Pacing = field(default_factory=Pacing)
+    home: Home = field(init=False)
+    """Its lane, from the moment it was added to one."""
     wire: Wire | None = None
     rows: Sequence[asyncpg.Record] = ()
     slot: Slot | None = None
@@ -76,7 +126,7 @@ class ChunkRun:
     """n of those that were passed over for it."""
     in_doubt: set[int] = field(default_factory=set)
     """Contacts whose message is being transmitted, reply not read yet."""
-    accepted: list[int] = field(default_factory=list)
+    parts: dict[Via, Part] = field(default_factory=dict)
     told: Told = field(default_factory=Told)
 
     @property
@@ -114,12 +164,22 @@ class ChunkRun:
         if self.slot is not None:
             self.slot.close()
         self.wire, self.rows, self.slot, self.cursor, self.withdrawn = None, (), None, 0, set()
+        self.parts = {}  # recorded, or it would not be loaded again
         return ns
+
+    def part(self, via: Via) -> Part:
+        """What of it goes through this provider, made when the first message does."""
+        found = self.parts.get(via)
+        if found is None:
+            assert self.slot is not None
+            place = self.slot.provider(via.provider)
+            found = self.parts[via] = Part(via, IN_DOUBT + place, ACCEPTED + place)
+        return found
 
     def mark_transmitting(self, job: Job) -> None:
         """From here on its message may have arrived."""
         assert self.slot is not None
-        self.slot.marks[job.index] = IN_DOUBT
+        self.slot.marks[job.index] = job.part.in_doubt_mark
         self.in_doubt.add(job.contact)
 
     def settle(self, job: Job, outcome: Outcome) -> None:
@@ -128,8 +188,9 @@ class ChunkRun:
         self.in_doubt.discard(job.contact)
         if isinstance(outcome, Yes):
             assert self.slot is not None
-            self.slot.marks[job.index] = ACCEPTED
-            self.accepted.append(job.n)
+            part = job.part
+            self.slot.marks[job.index] = part.accepted_mark
+            part.accepted.append(job.n)
         else:
             self._settle_other(job, outcome)
 
@@ -147,8 +208,10 @@ class ChunkRun:
         *,
         attempts: int | None = None,
         wait_seconds: float | None = None,
+        via: Via | None = None,
     ) -> None:
-        """Keep an outcome that is not an acceptance until it is recorded."""
+        """Keep an outcome that is not an acceptance until it is recorded. `via`: whom it was tried through."""
+        pacing = _PLAIN if via is None else via.pacing
         self.told.add(
             self.workspace,
             self.send,
@@ -157,51 +220,57 @@ class ChunkRun:
             detail,
             attempts=attempts,
             wait_seconds=wait_seconds,
-            first_wait_seconds=self.pacing.retry_first_seconds,
-            give_up_seconds=self.pacing.give_up_seconds,
+            first_wait_seconds=pacing.retry_first_seconds,
+            give_up_seconds=pacing.give_up_seconds,
+            provider=0 if via is None else via.provider,
         )
 
     def _settle_other(self, job: Job, outcome: Outcome) -> None:
         assert self.slot is not None
         if not isinstance(outcome, Unknown):
             self.slot.marks[job.index] = NOTHING  # refused for certain: a second try cannot be a second copy
-        attempts = self.rows[job.index][ATTEMPTS]
+        attempts, via = self.rows[job.index][ATTEMPTS], job.part.via
         match outcome:
             case Rejected(reply=reply, fault=Fault.RECIPIENT):
-                self.tell(job.n, DeliveryState.BOUNCED, reply, attempts=attempts)
+                self.tell(job.n, DeliveryState.BOUNCED, reply, attempts=attempts, via=via)
             case Rejected(reply=reply):
-                self.tell(job.n, DeliveryState.FAILED, reply, attempts=attempts)
+                self.tell(job.n, DeliveryState.FAILED, reply, attempts=attempts, via=via)
             case Deferred(reply=reply, retry_after_seconds=wait) | Throttled(reply=reply, retry_after_seconds=wait):
-                self.tell(job.n, DeliveryState.DEFERRED, reply, attempts=attempts, wait_seconds=wait)
+                self.tell(job.n, DeliveryState.DEFERRED, reply, attempts=attempts, wait_seconds=wait, via=via)
             case Unknown(reason=reason):
-                self.tell(job.n, DeliveryState.UNKNOWN, reason, attempts=attempts)
+                self.tell(job.n, DeliveryState.UNKNOWN, reason, attempts=attempts, via=via)
             case Withdrawn():
                 self.rescreen.append(job.n)
             case Yes():
                 raise AssertionError(outcome)
 
 
-@dataclass(slots=True)
 class Harvest:
-    """Outcomes taken from runs for one transaction, and how to put them back when it fails."""
+    """Outcomes taken from runs for one transaction; they stay in it while that fails."""
 
-    accepted: Accepted = field(default_factory=Accepted)
-    retried: Accepted = field(default_factory=Accepted)
-    told: Told = field(default_factory=Told)
+    def __init__(self) -> None:
+        self.accepted: dict[DeliveryState, Accepted] = {}
+        """By the state they get."""
+        self.retried: dict[DeliveryState, Accepted] = {}
+        self.told = Told()
 
     def take(self, run: ChunkRun) -> None:
         """Move a run's outcomes over."""
-        if run.accepted:
-            targets = [self.accepted] if run.ns is None else [self.accepted, self.retried]
-            for target in targets:
-                target.workspaces.extend([run.workspace] * len(run.accepted))
-                target.sends.extend([run.send] * len(run.accepted))
-                target.ns.extend(run.accepted)
-            run.accepted = []
+        for part in run.parts.values():
+            if part.accepted:
+                ns, part.accepted = part.accepted, []
+                via = part.via
+                targets = [self.accepted] if run.ns is None else [self.accepted, self.retried]
+                for target in targets:
+                    columns = target.setdefault(via.state, Accepted())
+                    columns.workspaces.extend([run.workspace] * len(ns))
+                    columns.sends.extend([run.send] * len(ns))
+                    columns.ns.extend(ns)
+                    columns.providers.extend([via.provider] * len(ns))
         if run.told.ns:
             told, run.told = run.told, Told()
             for name in Told.__slots__:
                 getattr(self.told, name).extend(getattr(told, name))
 
-    def __len__(self) -> int:
-        return len(self.accepted.ns) + len(self.told.ns)
+    def __bool__(self) -> bool:
+        return bool(self.accepted or self.told.ns)

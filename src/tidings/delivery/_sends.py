@@ -9,7 +9,7 @@ from typing import Any
 from tidings.audience import Audience, recipients, settle_plans
 from tidings.core.db import Tx, sql
 from tidings.core.errors import NotFound, TidingsError
-from tidings.core.ids import CampaignId, ProviderId, SendId, TemplateId, WorkspaceId
+from tidings.core.ids import CampaignId, ProviderId, RouteId, SendId, TemplateId, WorkspaceId
 from tidings.core.loops import RETRYABLE
 from tidings.delivery._content import SendContent, extract_links
 from tidings.delivery._states import SendStatus
@@ -23,6 +23,7 @@ PREPARE = "tidings_prepare"
 CHUNKS = "tidings_chunks"
 CONTROL = "tidings_control"
 PROVIDER = "tidings_provider"
+ROUTE = "tidings_route"
 
 
 class SendNotFound(NotFound):
@@ -58,7 +59,8 @@ async def create_send(
     *,
     workspace: WorkspaceId,
     campaign: CampaignId,
-    provider: ProviderId,
+    provider: ProviderId | None,
+    route: RouteId | None = None,
     audience: Audience,
     content: SendContent,
     template: TemplateId,
@@ -66,12 +68,15 @@ async def create_send(
     priority: int = 5,
     now: datetime,
 ) -> SendId:
-    """Freeze what is sent and to whom it goes; the audience is numbered by `prepare`, in the background, at once."""
+    """Freeze what is sent and to whom it goes; the audience is numbered by `prepare`, in the background, at once.
+
+    It goes through `provider` or `route`, one of them.
+    """
     send = await tx.fetchval(
         """
         INSERT INTO sends (workspace_id, campaign_id, provider_id, priority, list_ids, exclude_list_ids, segment_ids,
-            exclude_segment_ids, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id
+            exclude_segment_ids, created_at, route_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id
         """,
         workspace,
         campaign,
@@ -82,6 +87,7 @@ async def create_send(
         list(audience.segments),
         list(audience.excluded_segments),
         now,
+        route,
     )
     await tx.execute(
         """
@@ -106,7 +112,8 @@ async def prepare_next(tx: Tx, *, chunk_size: int, now: datetime) -> SendId | No
     """
     row = await tx.fetchrow(
         """
-        SELECT workspace_id, id, list_ids, exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, priority FROM sends
+        SELECT workspace_id, id, list_ids, exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, route_id,
+            priority FROM sends
         WHERE status = 'preparing' ORDER BY priority, created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
         """
     )
@@ -147,6 +154,7 @@ async def _prepare(tx: Tx, row: Any, chunk_size: int, now: datetime) -> None:
         row["priority"],
         chunk_size,
         counts["recipients"],
+        row["route_id"],
     )
     await tx.execute(
         """

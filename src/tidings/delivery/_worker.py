@@ -20,20 +20,21 @@ from tidings.core.clock import steady, utc_now
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database, sql
 from tidings.core.errors import TidingsError
-from tidings.core.ids import ProviderId, SendId, WorkspaceId
+from tidings.core.ids import SendId, WorkspaceId
 from tidings.core.loops import RETRYABLE, every, forever
 from tidings.delivery._contents import Contents
 from tidings.delivery._dkim_signing import Signing
 from tidings.delivery._ears import Ears
 from tidings.delivery._journal import Journal
 from tidings.delivery._lanes import Lanes
+from tidings.delivery._outlets import Outlets
 from tidings.delivery._record import release_chunks
 from tidings.delivery._recorder import Recorder
 from tidings.delivery._recover import replay_orphans
-from tidings.delivery._run import ChunkRun
+from tidings.delivery._run import ChunkRun, Key
 from tidings.delivery._sends import LARGEST_CHUNK, SendNotFound, pause_send, send_counts
 from tidings.delivery._states import DeliveryState, SendStatus
-from tidings.delivery._turns import Pair, Turns
+from tidings.delivery._turns import Turns
 from tidings.tracking import Tokens
 
 _log = logging.getLogger(__name__)
@@ -45,14 +46,16 @@ _RENEW_SECONDS = 15.0
 _FLUSH_SECONDS = 0.25
 _RECOVER_SECONDS = 5.0
 _GRACE_SECONDS = 8.0
+_COMPLAIN_SECONDS = 600.0
 _MAX_RUNS = 64
 _MAX_URGENT = 32  # places that only messages to single recipients take
 _URGENT, _USUAL = (0, 0), (1, 32767)  # from which priority to which
 _AHEAD = 1.5  # chunks a lane should have before it
 _WAITING = """
 SELECT count(*) FROM (
-    SELECT DISTINCT workspace_id, provider_id FROM chunks
-    WHERE state = 'pending' AND priority BETWEEN $3 AND $4 AND (workspace_id || ':' || provider_id) <> ALL ($1::text[])
+    SELECT DISTINCT workspace_id, provider_id, route_id FROM chunks
+    WHERE state = 'pending' AND priority BETWEEN $3 AND $4
+      AND (workspace_id || ':' || coalesce(provider_id, 0) || ':' || coalesce(route_id, 0)) <> ALL ($1::text[])
     LIMIT $2
 ) AS w
 """
@@ -79,10 +82,10 @@ class SendWorker:
         self._runs: dict[tuple[int, int, int], ChunkRun] = {}
         self._room, self._flush = asyncio.Event(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._outlets = Outlets(db, keys=keys, owner=self._owner, share=share, progress=self._progress)
         self._lanes = Lanes(
             db,
-            keys=keys,
-            share=share,
+            self._outlets,
             progress=self._progress,
             unusable=lambda run, reason: self._spawn(self._pause(run, reason)),
         )
@@ -92,7 +95,8 @@ class SendWorker:
             runs=self._runs,
             stop=self._stop,
             room=self._room.set,
-            provider_changed=lambda workspace, provider: self._spawn(self._lanes.reopen(workspace, provider)),
+            provider_changed=lambda workspace, provider: self._spawn(self._lanes.provider_changed(workspace, provider)),
+            route_changed=lambda workspace, route: self._spawn(self._lanes.route_changed(workspace, route)),
             spawn=self._spawn,
         )
         self._recorder = Recorder(
@@ -107,6 +111,7 @@ class SendWorker:
         """Recipients in a chunk of late, of messages and of campaigns."""
         self._astray = False
         """Chunks seem to be leased in our name that we know nothing of."""
+        self._complained: dict[tuple[int, str], float] = {}
         self._closing = False
         self._claiming = False
         self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -202,7 +207,7 @@ class SendWorker:
             WorkspaceId(row["workspace_id"]),
             SendId(row["send_id"]),
             row["chunk_no"],
-            row["provider_id"],
+            (row["workspace_id"], row["provider_id"] or 0, row["route_id"] or 0),
             row["first_n"],
             row["last_n"],
             row["ns"],
@@ -230,20 +235,20 @@ class SendWorker:
                 wire = await self._contents.of_messages(workspace=run.workspace, send=run.send, hashes=hashes)
             wire = await self._signing.sign(wire, workspace=run.workspace)
             # Last: between this and `lane.add` nothing else happens, so that it cannot be closed for being idle.
-            lane = await self._lanes.open(run.workspace, ProviderId(run.provider))
+            lane = await self._lanes.open(run.key)
         except (*RETRYABLE, SendNotFound):
             self._stop(run)
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, this send cannot go on and the others must
-            _log.exception("send %s of workspace %s cannot go on", run.send, run.workspace)
-            reason = error.message if isinstance(error, TidingsError) else f"{type(error).__name__}: {error}"
+            told = isinstance(error, TidingsError)
+            reason = error.message if told else f"{type(error).__name__}: {error}"
+            self._complain(run, reason, trace=not told)
             await self._pause(run, reason)
             return
         if run.epoch != self._ears.epoch:
             self._stop(run)
         if run.stopping:
             return
-        run.pacing = lane.pacing
         run.slot = self._journal.open(
             workspace=run.workspace, send=run.send, chunk_no=run.chunk_no, ns=[row[0] for row in rows]
         )
@@ -251,6 +256,14 @@ class SendWorker:
         lane.add(run)
         if not rows:
             self._flush.set()
+
+    def _complain(self, run: ChunkRun, reason: str, *, trace: bool) -> None:
+        """Say it once a while: messages to single recipients bring a chunk each."""
+        now = steady()
+        if now - self._complained.get((run.workspace, reason), float("-inf")) > _COMPLAIN_SECONDS:
+            self._complained = {one: at for one, at in self._complained.items() if now - at <= _COMPLAIN_SECONDS}
+            self._complained[run.workspace, reason] = now
+            _log.error("send %s of workspace %s cannot go on: %s", run.send, run.workspace, reason, exc_info=trace)
 
     def _load_again(self, run: ChunkRun) -> None:
         self._spawn(self._load(run, run.renew()))
@@ -268,7 +281,7 @@ class SendWorker:
         self._stop(run)
 
     def _stop(self, run: ChunkRun) -> None:
-        lane = self._lanes.get(run.workspace, run.provider)
+        lane = self._lanes.get(run.key)
         if lane is None:
             run.stopping = True
         else:
@@ -340,7 +353,7 @@ class SendWorker:
         self._closing = True
         for run in list(self._runs.values()):
             self._stop(run)
-        await self._lanes.close(grace_seconds=_GRACE_SECONDS)
+        await self._outlets.close(grace_seconds=_GRACE_SECONDS)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GRACE_SECONDS):
                 while self._runs or self._claiming:  # the record loop is still at work
@@ -358,5 +371,5 @@ def _size(row: asyncpg.Record) -> int:
     return len(row["ns"]) if row["ns"] is not None else row["last_n"] - row["first_n"] + 1
 
 
-def _names(pairs: Iterable[Pair]) -> list[str]:
-    return [f"{workspace}:{provider}" for workspace, provider in pairs]
+def _names(keys: Iterable[Key]) -> list[str]:
+    return [f"{workspace}:{provider}:{route}" for workspace, provider, route in keys]

@@ -5,7 +5,7 @@ an `Outcome`.
 """
 
 from tidings.delivery.providers._interface import HealthState, Outgoing, Provider, ProviderHealth, Source
-from tidings.delivery.providers._kinds import KINDS, check_config, open_provider
+from tidings.delivery.providers._kinds import KINDS, check_config, connections_of, open_provider
 from tidings.delivery.providers._mailgun import read_mailgun, verify_mailgun
 from tidings.delivery.providers._notifications import BadSignature, Happening, Notification, NotSetUp, refusal_class
 from tidings.delivery.providers._outcomes import (
@@ -47,6 +47,7 @@ __all__ = [
     "Unknown",
     "Withdrawn",
     "check_config",
+    "connections_of",
     "open_provider",
     "parse_sns",
     "read_mailgun",

@@ -14,7 +14,16 @@ import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 
 from tidings.delivery.providers._interface import HealthState, Outgoing, ProviderHealth, Source
-from tidings.delivery.providers._outcomes import Accepted, Deferred, Outcome, Rejected, Throttled, Unknown, Withdrawn
+from tidings.delivery.providers._outcomes import (
+    Accepted,
+    Deferred,
+    Fault,
+    Outcome,
+    Rejected,
+    Throttled,
+    Unknown,
+    Withdrawn,
+)
 
 _MOST_READ = 65_536
 _KEEP_ALIVE_SECONDS = 15.0
@@ -235,7 +244,7 @@ class HttpProvider(ABC):
             case 504:
                 return Unknown(reply)  # a gateway handed it on and never heard the answer
             case _ if status >= 500:
-                return Deferred(reply, status, "", retry_after(answer.headers))
+                return Deferred(reply, status, "", retry_after(answer.headers), Fault.SENDER)
             case _:
                 return self._answer(answer)
 

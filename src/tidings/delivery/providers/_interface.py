@@ -63,6 +63,15 @@ class HealthState(StrEnum):
     """No connection could be opened: network, TLS, authentication. Tried again in `retry_in_seconds`."""
     THROTTLED = "throttled"
     """The server told us to slow down; nothing is pulled for `retry_in_seconds`."""
+    # The others are not for providers to say: workers conclude them.
+    STALLED = "stalled"
+    """It has messages and says nothing."""
+    OPEN = "open"
+    """It kept failing: it is given nothing for `retry_in_seconds`."""
+    HALF_OPEN = "half_open"
+    """It kept failing, and a few messages try whether it still does."""
+    UNUSABLE = "unusable"
+    """Its settings or credentials cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The kinds of provider there are, and how each is made from its stored settings."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,6 +52,24 @@ def check_config(kind: str, config: Mapping[str, Any], secret: Mapping[str, Any]
             SandboxConfig.parse(config, secret)
         case _:
             raise _unknown(kind)
+
+
+_CONFIGS: dict[str, Any] = {
+    "smtp": SmtpConfig,
+    "ses": SesConfig,
+    "sendgrid": SendgridConfig,
+    "mailgun": MailgunConfig,
+}
+
+
+def connections_of(kind: str, config: Mapping[str, Any]) -> int | None:
+    """How many connections a provider with these settings opens, or requests it has under way; None: it has no limit."""
+    if kind not in _CONFIGS:
+        return None
+    given = config.get("connections")
+    if given is not None:
+        return given
+    return next(item.default for item in dataclasses.fields(_CONFIGS[kind]) if item.name == "connections")
 
 
 def _unknown(kind: str) -> Invalid:

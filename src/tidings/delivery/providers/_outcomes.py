@@ -40,6 +40,8 @@ class Deferred:
     code: int
     status: str
     retry_after_seconds: float | None = None
+    fault: Fault = Fault.RECIPIENT
+    """`sender`: the provider itself is out of order, and another may have the message at once."""
 
 
 @dataclass(frozen=True, slots=True)
