@@ -221,6 +221,18 @@ class World:
             "put_campaign": campaign,
             "add_provider": {"name": "P", "kind": "sandbox", "config": {}, "secret": {}, "is_default": False},
             "update_provider": {"name": "P", "config": {}, "secret": {}, "is_default": False},
+            "add_route": {
+                "name": "R",
+                "strategy": "weighted",
+                "providers": [{"provider_id": ids["provider_id"], "weight": 2, "priority": 1}],
+                "is_default": False,
+            },
+            "update_route": {
+                "name": "R",
+                "strategy": "priority",
+                "providers": [{"provider_id": ids["provider_id"], "weight": 2, "priority": 1}],
+                "is_default": False,
+            },
             "add_domain": {"domain": "other.example", "algorithms": ["ed25519"]},
             "rotate_domain_keys": {"algorithms": ["ed25519"]},
             "create_workspace": {"name": "W", "postal_address": "1 Road"},
@@ -292,6 +304,11 @@ async def make_world(api: Client) -> World:
     assert image.status == 201, image
     world.ids["media_id"] = image.json["id"]
     await make("provider_id", "/providers", {"name": "Sandbox", "kind": "sandbox", "is_default": True})
+    await make(
+        "route_id",
+        "/routes",
+        {"name": "All", "strategy": "round_robin", "providers": [{"provider_id": world.ids["provider_id"]}]},
+    )
     await make("domain_id", "/domains", {"domain": "example.com", "algorithms": ["ed25519"]})
     await make("key_id", "/api-keys", {"name": "other", "scopes": ["lists:read"]})
     await make(

@@ -46,6 +46,7 @@ class ObedientServer:
     dropped: list[Accepted] = field(default_factory=list)
     port: int = 0
     _server: Any = None
+    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def start(self, port: int = 0) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, limit=2**25)
@@ -55,11 +56,18 @@ class ObedientServer:
         if self._server is not None:
             self._server.close()
 
+    async def die(self) -> None:
+        """Go away in the middle of everything, without a word."""
+        await self.stop()
+        for writer in self._writers:
+            writer.transport.abort()
+
     @property
     def recipients(self) -> list[str]:
         return [one.recipient for one in self.accepted]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
         try:
             writer.write(b"220 obedient\r\n")
             recipient = ""
@@ -95,6 +103,7 @@ class ObedientServer:
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
+            self._writers.discard(writer)
             writer.close()
 
     async def _message(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from delivery_world import eventually, world
+from tidings import delivery
 from tidings.campaigns import CampaignStatus
 from tidings.core.db import Database
 
@@ -160,7 +161,7 @@ async def test_an_unreachable_server_burns_nothing_and_says_so(db: Database, tmp
 
         async def health() -> str:
             async with db.connection() as connection:
-                return await connection.fetchval("SELECT health FROM providers")
+                return (await delivery.list_providers(connection, workspace=w.workspace))[0].health
 
         said = await eventually(health, bool)
         assert "unreachable" in said

@@ -109,7 +109,7 @@ async def test_plans(db: Database, workspace: int) -> None:
         assert "Seq Scan on deliveries" not in fetch
         assert "Seq Scan on contacts" not in fetch
         accepted = await _plan(
-            tx, _statement("_record_accepted"), [workspace], [1], [1], "delivered", now, 1, "pending"
+            tx, _statement("_record_accepted"), [workspace], [1], [1], "delivered", now, 1, "pending", [1]
         )
         assert "deliveries_pkey" in accepted
         assert "Seq Scan on deliveries" not in accepted
@@ -129,6 +129,7 @@ async def test_plans(db: Database, workspace: int) -> None:
             1,
             30.0,
             [0],
+            [1],
         )
         assert "Seq Scan on deliveries" not in other
         finish = await _plan(tx, _statement("_finish"), [workspace], [1], now)
@@ -188,7 +189,7 @@ async def test_plans_of_messages(db: Database, workspace: int) -> None:
             tx,
             _statement("_queue_message"),
             *(workspace, 1000, 1, b"h", "{}", "transactional", None, "a@example.com", b"h", "", "", "", "", "", "", []),
-            *("{}", now, None, None, "s", "[]", "[]", None, now),
+            *("{}", now, None, None, "s", "[]", "[]", None, now, None),
         )
         assert queue.count("chunks_urgent") + queue.count("chunks_pending") >= 2
         assert "Seq Scan" not in queue

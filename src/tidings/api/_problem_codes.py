@@ -82,6 +82,8 @@ _OF_OPERATION: dict[str, tuple[str, ...]] = {
     "add_provider": ("provider_in_use",),
     "update_provider": ("provider_in_use",),
     "delete_provider": ("provider_in_use",),
+    "add_route": ("route_in_use",),
+    "update_route": ("route_in_use",),
     "send_message": ("invalid_message", "invalid_template", "render_failed"),
     "list_messages": ("invalid_address",),
     "unsubscribe": ("rate_limited", "unavailable"),

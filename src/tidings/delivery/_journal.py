@@ -2,8 +2,9 @@
 
 One byte a recipient of each chunk in work: nothing yet, *in doubt* (set before the body and its final dot are written)
 or *accepted* (set when the reply was read), and in its upper bits through which of the chunk's providers. A store into a
-shared mapping is in the kernel's hands at once, costs no system call, and outlives the process; after a crash of the machine itself (another boot id) the bytes may be stale, and
-nothing in the file is trusted. A file is locked by its worker, so whoever gets the lock may replay it.
+shared mapping is in the kernel's hands at once, costs no system call, and outlives the process; after a crash of the
+machine itself (another boot id) the bytes may be stale, and nothing in the file is trusted.
+A file is locked by its worker, so whoever gets the lock may replay it.
 See docs/decisions for why this is not an append-only log.
 """
 

@@ -3,7 +3,7 @@
 -- alone whoever has a retry of their own before them.
 -- $1 how many n at once
 WITH asked AS (
-    SELECT q.workspace_id, q.send_id, q.states, q.asked_at, q.next_n, s.provider_id, s.priority, s.recipients
+    SELECT q.workspace_id, q.send_id, q.states, q.asked_at, q.next_n, s.provider_id, s.route_id, s.priority, s.recipients
     FROM send_retries AS q
     JOIN sends AS s ON s.workspace_id = q.workspace_id AND s.id = q.send_id
     WHERE s.status = 'running'
@@ -13,7 +13,7 @@ WITH asked AS (
     FOR SHARE OF s SKIP LOCKED
 ),
 previous AS (
-    SELECT d.workspace_id, d.send_id, d.n, d.state, a.provider_id, a.priority
+    SELECT d.workspace_id, d.send_id, d.n, d.state, a.provider_id, a.route_id, a.priority
     FROM asked AS a
     JOIN deliveries AS d ON d.workspace_id = a.workspace_id AND d.send_id = a.send_id
         AND d.n BETWEEN a.next_n AND a.next_n + $1 - 1 AND d.state = ANY (a.states) AND d.at <= a.asked_at
@@ -43,14 +43,14 @@ judged AS (
     WHERE b.workspace_id = p.workspace_id AND b.send_id = p.send_id
 ),
 chunked AS (
-    INSERT INTO chunks (workspace_id, send_id, chunk_no, provider_id, priority, position, first_n, last_n, ns)
+    INSERT INTO chunks (workspace_id, send_id, chunk_no, provider_id, route_id, priority, position, first_n, last_n, ns)
     SELECT p.workspace_id, p.send_id,
            (SELECT max(chunk_no) + 1 FROM chunks AS c WHERE c.workspace_id = p.workspace_id AND c.send_id = p.send_id),
-           p.provider_id, p.priority,
+           p.provider_id, p.route_id, p.priority,
            coalesce((SELECT min(position) FROM chunks AS c WHERE c.state = 'pending' AND c.priority = p.priority), 0),
            min(p.n), max(p.n), array_agg(p.n ORDER BY p.n)
     FROM previous AS p
-    GROUP BY p.workspace_id, p.send_id, p.provider_id, p.priority
+    GROUP BY p.workspace_id, p.send_id, p.provider_id, p.route_id, p.priority
 ),
 advanced AS (
     UPDATE send_retries AS q SET next_n = a.next_n + $1

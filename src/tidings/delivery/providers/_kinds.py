@@ -69,7 +69,8 @@ def connections_of(kind: str, config: Mapping[str, Any]) -> int | None:
     given = config.get("connections")
     if given is not None:
         return given
-    return next(item.default for item in dataclasses.fields(_CONFIGS[kind]) if item.name == "connections")
+    defaults: dict[str, Any] = {item.name: item.default for item in dataclasses.fields(_CONFIGS[kind])}
+    return defaults["connections"]
 
 
 def _unknown(kind: str) -> Invalid:
