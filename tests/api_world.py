@@ -234,6 +234,7 @@ class World:
                 "is_default": False,
             },
             "add_domain": {"domain": "other.example", "algorithms": ["ed25519"]},
+            "update_domain": {"return_path": "bounces.example.com"},
             "rotate_domain_keys": {"algorithms": ["ed25519"]},
             "create_workspace": {"name": "W", "postal_address": "1 Road"},
             "update_workspace": {

@@ -44,6 +44,8 @@ class ObedientServer:
     delay_seconds: float = 0.0
     accepted: list[Accepted] = field(default_factory=list)
     dropped: list[Accepted] = field(default_factory=list)
+    senders: list[str] = field(default_factory=list)
+    """Of every MAIL FROM."""
     port: int = 0
     _server: Any = None
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -77,6 +79,7 @@ class ObedientServer:
                         writer.write(b"250-obedient\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n")
                     case b"MAIL":
                         recipient = ""
+                        self.senders.append(line[line.index(b"<") + 1 : line.index(b">")].decode())
                         writer.write(b"250 2.1.0 ok\r\n")
                     case b"RCPT":
                         wanted = line[line.index(b"<") + 1 : line.rindex(b">")].decode()

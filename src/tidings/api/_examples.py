@@ -59,6 +59,7 @@ EXAMPLES: dict[str, Any] = {
     },
     "Leaving": {"reason": "Too many messages"},
     "NewDomain": {"domain": "example.net", "algorithms": ["rsa", "ed25519"]},
+    "DomainChange": {"return_path": "bounces.example.com"},
     "Retry": {"include_unknown": False},
     "Rotation": {"algorithms": ["ed25519"]},
     "NewList": {"name": "Newsletter", "description": "News, once a month"},

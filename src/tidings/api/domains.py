@@ -32,6 +32,20 @@ class NewDomain(Body):
     algorithms: Algorithms = Field(default_factory=lambda: list(_BOTH))
 
 
+class DomainChange(Body):
+    """What may change of a domain."""
+
+    return_path: Annotated[
+        str,
+        Field(
+            max_length=253,
+            description="Where reports of failed messages come back to: a domain of yours whose MX leads to Tidings, such as"
+            " bounces.example.com, or the address of a mailbox, such as bounces@example.com, if its server takes"
+            " bounces+anything@example.com, too. Empty: to the From address.",
+        ),
+    ]
+
+
 class Rotation(Body):
     """Which new keys to make."""
 
@@ -54,6 +68,7 @@ class DomainOut(BaseModel):
 
     id: str
     domain: str
+    return_path: Annotated[str, Field(description="Where reports come back to; empty: to the From address.")]
     keys: list[DkimKeyOut]
     created_at: datetime
     updated_at: datetime
@@ -64,6 +79,7 @@ class DomainOut(BaseModel):
         return cls(
             id=public_id("domain", domain.id),
             domain=domain.domain,
+            return_path=domain.return_path,
             keys=[
                 DkimKeyOut(
                     selector=key.selector,
@@ -131,6 +147,20 @@ async def get_domain(domain_id: DomainRef, call: Reading) -> DomainOut:
     return DomainOut.of(await delivery.get_domain(call.tx, workspace=call.workspace, domain=DomainId(domain_id)))
 
 
+@router.patch("/{domain_id}")
+async def update_domain(domain_id: DomainRef, body: DomainChange, call: Writing) -> DomainOut:
+    """Say where reports of its messages come back to. Messages that go out from now on carry it, in ten seconds at the latest."""
+    domain = await delivery.set_return_path(
+        call.tx,
+        workspace=call.workspace,
+        domain=DomainId(domain_id),
+        return_path=body.return_path,
+        by=call.principal,
+        now=call.now,
+    )
+    return DomainOut.of(domain)
+
+
 @router.get("/{domain_id}/check")
 async def check_domain(
     domain_id: DomainRef,
@@ -141,12 +171,13 @@ async def check_domain(
     """Ask the DNS what receivers will: SPF, the keys, DMARC, alignment, MX, PTR, MTA-STS, TLS-RPT, BIMI."""
     async with call.app.db.connection() as tx:
         domain = await delivery.get_domain(tx, workspace=call.workspace, domain=DomainId(domain_id))
+    own = domain.return_path.partition("@")[2] or None
     checks = await delivery.check_domain(
         delivery.SystemResolver(),
         domain=domain.domain,
         keys=domain.keys,
         ip=ip,
-        return_path=None if return_path is None else delivery.clean_domain(return_path, at="return_path"),
+        return_path=own if return_path is None else delivery.clean_domain(return_path, at="return_path"),
     )
     return DomainReport(
         domain=domain.domain,

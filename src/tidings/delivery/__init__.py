@@ -22,6 +22,7 @@ from tidings.delivery._domains import (
     list_domains,
     new_keys,
     rotate_keys,
+    set_return_path,
 )
 from tidings.delivery._domains_check import CheckState, DomainCheck, check_domain
 from tidings.delivery._domains_dns import Resolver, SystemResolver
@@ -217,6 +218,7 @@ __all__ = [
     "sample_message",
     "send_counts",
     "send_links",
+    "set_return_path",
     "store_notifications",
     "take_notifications",
     "tidy_feedback",

@@ -17,9 +17,11 @@ from tidings.core.errors import Conflict, Invalid, NotFound
 from tidings.core.ids import DomainId, WorkspaceId, public_id
 from tidings.delivery._dkim_keys import DkimAlgorithm, PrivateKey, generate, public_record, write_key
 from tidings.delivery._dkim_signing import PURPOSE
+from tidings.delivery.bounces import ReturnPathInvalid, check_base
 
+_LOCAL = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+)*", re.ASCII)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
-_COLUMNS = "id, domain, created_at, updated_at"
+_COLUMNS = "id, domain, return_path, created_at, updated_at"
 
 
 class DomainNotFound(NotFound):
@@ -60,6 +62,8 @@ class SendingDomain:
 
     id: DomainId
     domain: str
+    return_path: str
+    """Where reports of its messages come back to, without the token; '' for the From address."""
     keys: tuple[DkimKey, ...]
     created_at: datetime
     updated_at: datetime
@@ -159,6 +163,48 @@ async def activate_keys(
     return await get_domain(tx, workspace=workspace, domain=domain)
 
 
+async def set_return_path(
+    tx: Tx, *, workspace: WorkspaceId, domain: DomainId, return_path: str, by: Principal, now: datetime
+) -> SendingDomain:
+    """Let reports of a domain's messages come back elsewhere: to a domain, an address, or ('') to the From address.
+
+    Workers follow within ten seconds and the chunks they have at hand. Raises DomainNotFound, ReturnPathInvalid, and
+    DomainConflict when another workspace has it.
+    """
+    cleaned = clean_return_path(return_path)
+    await _touch(tx, workspace, domain, now)
+    if cleaned:
+        where = cleaned.partition("@")[2]
+        # What comes back to a domain is shown to the workspace that it is of: there may be one only.
+        await tx.execute("SELECT pg_advisory_xact_lock(hashtext('tidings return path'), hashtext($1))", where)
+        if await tx.fetchval(
+            "SELECT EXISTS (SELECT FROM sending_domains"
+            " WHERE return_path <> '' AND split_part(return_path, '@', 2) = $1 AND workspace_id <> $2)",
+            where,
+            workspace,
+        ):
+            raise DomainConflict(f"return_path: {where} takes the reports of another workspace")
+    await tx.execute(
+        "UPDATE sending_domains SET return_path = $3 WHERE workspace_id = $1 AND id = $2", workspace, domain, cleaned
+    )
+    await audit(tx, by=by, action="domain.return_path_set", subject=public_id("domain", domain), now=now)
+    return await get_domain(tx, workspace=workspace, domain=domain)
+
+
+def clean_return_path(text: str) -> str:
+    """`bounces.example.com` is `b@bounces.example.com`; an address stays one. Raises ReturnPathInvalid, Invalid."""
+    local, at, domain = text.strip().rpartition("@")
+    if not domain and not at:
+        return ""
+    if not (at or local):
+        local = "b"
+    if not _LOCAL.fullmatch(local):
+        raise ReturnPathInvalid.at("return_path", "its local part may have letters, digits, dots and hyphens")
+    base = f"{local}@{clean_domain(domain, at='return_path')}"
+    check_base(base)
+    return base
+
+
 async def list_domains(tx: Tx, *, workspace: WorkspaceId) -> list[SendingDomain]:
     """All of a workspace's, by name."""
     rows = await tx.fetch(
@@ -253,6 +299,13 @@ async def _with_keys(tx: Tx, workspace: WorkspaceId, rows: Sequence[asyncpg.Reco
             )
         )
     return [
-        SendingDomain(DomainId(row["id"]), row["domain"], tuple(found[row["id"]]), row["created_at"], row["updated_at"])
+        SendingDomain(
+            DomainId(row["id"]),
+            row["domain"],
+            row["return_path"],
+            tuple(found[row["id"]]),
+            row["created_at"],
+            row["updated_at"],
+        )
         for row in rows
     ]

@@ -62,6 +62,7 @@ async def check_domain(
     dkim: list[Awaitable[DomainCheck]] = [
         _asked(f"dkim {name}", _dkim(resolver, domain, name, expected.get(name))) for name in names
     ]
+    back = [_asked("bounce mx", _mx(resolver, sender, "bounce mx"))] if sender != domain else []
     spf, dmarc, mx, sts, tls, bimi, *rest = await asyncio.gather(
         _asked("spf", _spf(resolver, sender, ip)),
         _asked("dmarc", _dmarc(resolver, domain)),
@@ -70,6 +71,7 @@ async def check_domain(
         _asked("tls-rpt", _tls_rpt(resolver, domain)),
         _asked("bimi", _bimi(resolver, domain)),
         *dkim,
+        *back,
         *([_asked("ptr", _ptr(resolver, ip))] if ip is not None else []),
     )
     signed = rest[: len(names)] or [
@@ -195,22 +197,22 @@ async def _alignment(
     )
 
 
-async def _mx(resolver: Resolver, domain: str) -> DomainCheck:
+async def _mx(resolver: Resolver, domain: str, name: str = "mx") -> DomainCheck:
     servers = [one.split()[-1] for one in await resolver.lookup(domain, "MX")]
     mend = "name a mail server: replies and bounces come back to this domain"
     if servers == ["."]:
-        return DomainCheck("mx", CheckState.FAIL, "a null MX: the domain takes no mail (RFC 7505)", mend)
+        return DomainCheck(name, CheckState.FAIL, "a null MX: the domain takes no mail (RFC 7505)", mend)
     if not servers:
         if await _addresses(resolver, domain):
-            return DomainCheck("mx", CheckState.WARN, "no MX; mail goes to the domain's own address", mend)
-        return DomainCheck("mx", CheckState.FAIL, "neither MX nor address", mend)
+            return DomainCheck(name, CheckState.WARN, "no MX; mail goes to the domain's own address", mend)
+        return DomainCheck(name, CheckState.FAIL, "neither MX nor address", mend)
     found = await asyncio.gather(*(_addresses(resolver, server) for server in servers))
     dead = [server for server, addresses in zip(servers, found, strict=True) if not addresses]
     said = ", ".join(servers)
     if dead:
         state = CheckState.FAIL if len(dead) == len(servers) else CheckState.WARN
-        return DomainCheck("mx", state, said, f"without an address: {', '.join(dead)}")
-    return DomainCheck("mx", CheckState.OK, said)
+        return DomainCheck(name, state, said, f"without an address: {', '.join(dead)}")
+    return DomainCheck(name, CheckState.OK, said)
 
 
 async def _addresses(resolver: Resolver, name: str) -> list[str]:

@@ -31,6 +31,7 @@ from tidings.delivery._outlets import Outlets
 from tidings.delivery._record import release_chunks
 from tidings.delivery._recorder import Recorder
 from tidings.delivery._recover import replay_orphans
+from tidings.delivery._return_paths import Returning
 from tidings.delivery._run import ChunkRun, Key
 from tidings.delivery._sends import LARGEST_CHUNK, SendNotFound, pause_send, send_counts
 from tidings.delivery._states import DeliveryState, SendStatus
@@ -79,6 +80,7 @@ class SendWorker:
         self._journal = Journal(folder, owner=self._owner, slots=2 * (_MAX_RUNS + _MAX_URGENT), capacity=LARGEST_CHUNK)
         self._contents = Contents(db, Tokens(keys, public_url))
         self._signing = Signing(db, keys)
+        self._returning = Returning(db, keys)
         self._runs: dict[tuple[int, int, int], ChunkRun] = {}
         self._room, self._flush = asyncio.Event(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -234,6 +236,7 @@ class SendWorker:
                 hashes = [row["content_hash"] for row in rows]
                 wire = await self._contents.of_messages(workspace=run.workspace, send=run.send, hashes=hashes)
             wire = await self._signing.sign(wire, workspace=run.workspace)
+            wire = await self._returning.address(wire, workspace=run.workspace, send=run.send)
             # Last: between this and `lane.add` nothing else happens, so that it cannot be closed for being idle.
             lane = await self._lanes.open(run.key)
         except (*RETRYABLE, SendNotFound):

@@ -7,6 +7,6 @@
 from tidings.delivery.bounces._classify import classify
 from tidings.delivery.bounces._mbox import split_mbox
 from tidings.delivery.bounces._report import Kind, Recipient, Report
-from tidings.delivery.bounces._verp import ReturnPathInvalid, ReturnPaths
+from tidings.delivery.bounces._verp import ReturnPathInvalid, ReturnPaths, check_base
 
-__all__ = ["Kind", "Recipient", "Report", "ReturnPathInvalid", "ReturnPaths", "classify", "split_mbox"]
+__all__ = ["Kind", "Recipient", "Report", "ReturnPathInvalid", "ReturnPaths", "check_base", "classify", "split_mbox"]

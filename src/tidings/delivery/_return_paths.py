@@ -1,0 +1,107 @@
+"""Envelope senders that tell which message a report is about (VERP), for domains that name where reports come back to.
+
+The address of a sending domain, or of the nearest one above it, is asked for again every ten seconds, as its keys are. Where
+none is named, messages go out as they did: the envelope's sender is the From address.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tidings.content import RenderError, Row
+from tidings.core.clock import steady, utc_now
+from tidings.core.crypto import Keyring
+from tidings.core.db import Database
+from tidings.core.ids import SendId, WorkspaceId
+from tidings.delivery._wire import Wire
+from tidings.delivery.bounces import ReturnPathInvalid, ReturnPaths
+
+_N, _CONTACT = 0, 1
+_FRESH_SECONDS = 10.0
+_DOMAINS = "SELECT domain, return_path FROM sending_domains WHERE workspace_id = $1 AND return_path <> ''"
+
+_Maker = Callable[[int, int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class ReturningWire:
+    """A wire message whose reports come back to an address of its own. Two of the same message are equal."""
+
+    wire: Wire
+    makers: Callable[[bytes], _Maker | None] = field(compare=False)
+
+    def build(self, row: Row, *, date: bytes) -> bytes:
+        """The whole message for a recipient. Raises RenderError."""
+        return self.wire.build(row, date=date)
+
+    def envelope(self, row: Row) -> tuple[bytes, bytes, bool]:
+        """Sender, recipient, and whether the message needs SMTPUTF8. Raises RenderError."""
+        sender, recipient, utf8 = self.wire.envelope(row)
+        path = self.makers(sender)
+        return (sender if path is None else path(row[_N], row[_CONTACT] or 0)), recipient, utf8
+
+
+class Returning:
+    """A worker's return paths by workspace."""
+
+    def __init__(self, db: Database, keys: Keyring) -> None:
+        self._db = db
+        self._paths = ReturnPaths(keys)
+        self._kept: dict[int, tuple[float, dict[str, str]]] = {}
+
+    async def address(self, wire: Wire, *, workspace: WorkspaceId, send: SendId) -> Wire:
+        """The wire message with return paths, if one of the workspace's domains names where they lead."""
+        bases = await self._bases(workspace)
+        return ReturningWire(wire, _Makers(self._paths, bases, workspace, send, utc_now()).of) if bases else wire
+
+    async def _bases(self, workspace: WorkspaceId) -> dict[str, str]:
+        kept = self._kept.get(workspace)
+        if kept is not None and steady() - kept[0] < _FRESH_SECONDS:
+            return kept[1]
+        asked = steady()
+        async with self._db.connection() as connection:
+            rows: list[Any] = await connection.fetch(_DOMAINS, workspace)
+        if len(self._kept) > 1000:
+            self._kept.clear()
+        bases = {row["domain"]: row["return_path"] for row in rows}
+        self._kept[workspace] = (asked, bases)
+        return bases
+
+
+class _Makers:
+    """Of one send: senders to what makes their return paths."""
+
+    def __init__(
+        self, paths: ReturnPaths, bases: dict[str, str], workspace: WorkspaceId, send: SendId, now: datetime
+    ) -> None:
+        self._paths, self._bases = paths, bases
+        self._workspace, self._send, self._now = workspace, send, now
+        self._found: dict[bytes, _Maker | None] = {}
+
+    def of(self, sender: bytes) -> _Maker | None:
+        """None for a sender whose domain names none."""
+        try:
+            return self._found[sender]
+        except KeyError:
+            base = nearest(self._bases, sender.rpartition(b"@")[2].decode("ascii", "replace"))
+            maker = self._found[sender] = None if base is None else self._maker(base)
+            return maker
+
+    def _maker(self, base: str) -> _Maker:
+        try:
+            return self._paths.for_send(base, workspace=self._workspace, send=self._send, now=self._now)
+        except ReturnPathInvalid as error:
+            raise RenderError(error.message) from error
+
+
+def nearest(bases: dict[str, str], domain: str) -> str | None:
+    """What the domain itself names, or the nearest one above it that names anything."""
+    while domain:
+        if domain in bases:
+            return bases[domain]
+        domain = domain.partition(".")[2]
+    return None
+
+
+_: type[Wire] = ReturningWire
