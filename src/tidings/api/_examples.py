@@ -118,6 +118,16 @@ EXAMPLES: dict[str, Any] = {
         "is_default": True,
     },
     "ProviderChanges": {"name": "Relay in Frankfurt"},
+    "NewRoute": {
+        "name": "Relay, else SES",
+        "strategy": "priority",
+        "providers": [{"provider_id": "provider_1", "priority": 1}, {"provider_id": "provider_2", "priority": 2}],
+        "is_default": True,
+    },
+    "RouteChanges": {
+        "strategy": "weighted",
+        "providers": [{"provider_id": "provider_1", "weight": 3}, {"provider_id": "provider_2", "weight": 1}],
+    },
     "NewEvents": {
         "events": [
             {
