@@ -192,6 +192,12 @@ class World:
                 "sender_name": "News",
                 "provider_id": self.ids["provider_id"],
             },
+            "send_campaign_test": {
+                "to": ["me@example.com"],
+                "contact_id": self.ids["contact_id"],
+                "variables": {"first_name": "Ann"},
+                "subject_prefix": "Test: ",
+            },
             "update_media": {"name": "logo.png", "alt_text": "Our logo"},
             "check_template": {"version": 1, "contact_id": self.ids["contact_id"], "sender_email": "a@example.com"}
             | quiet,

@@ -11,6 +11,7 @@ import pytest
 from edge_world import CHROME, LINKS, SECRET, Campaign, Wire, ask, asked, campaign, consent, events, raw, running_edge
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database
+from tidings.core.ids import SendId
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
 FORM = "application/x-www-form-urlencoded"
@@ -201,4 +202,14 @@ async def test_who_was_erased_can_still_leave(base: str, db: Database, sent: Cam
         await connection.execute("DELETE FROM subscriptions")
         await connection.execute("DELETE FROM contacts")
     assert (await ask(base, f"/u/{sent.token(1)}", "POST", data=ONE_CLICK)).status == 200
+    assert await events(db) == []
+
+
+async def test_the_token_of_a_test_is_of_nobody(base: str, db: Database, sent: Campaign) -> None:
+    before = await consent(db)
+    token = sent.tokens.for_send(sent.workspace, SendId(0))(0, 0)  # as campaigns.send_campaign_test makes it
+    for path in ("u", "p"):
+        assert (await ask(base, f"/{path}/{token}")).status == 200
+    assert (await ask(base, f"/u/{token}", "POST", data=ONE_CLICK)).status == 200
+    assert await consent(db) == before
     assert await events(db) == []

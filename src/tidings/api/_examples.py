@@ -95,6 +95,7 @@ EXAMPLES: dict[str, Any] = {
     "NewBlock": {"name": "footer", "html_content": "<p>Example Shop, {{ workspace.postal_address }}</p>"},
     "BlockChanges": {"html_content": "<p>Example Shop since 1999, {{ workspace.postal_address }}</p>"},
     "TestSend": {"to": ["me@example.com"], "sender_email": "news@example.com"},
+    "TestOf": {"to": ["me@example.com"], "contact_id": "contact_1"},
     "Samples": {"variables": {"first_name": "Ann", "plan": "pro"}},
     "NewCampaign": {
         "name": "Spring sale, Europe",

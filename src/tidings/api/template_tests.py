@@ -3,13 +3,14 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from tidings import accounts, audience, content, delivery
 from tidings.api._deps import Call, needs
-from tidings.api._fields import Body, ContactRef, Line, TemplateRef, WayRef
+from tidings.api._fields import Line, TemplateRef, WayRef
+from tidings.api._previews import TestOf, TestQueued
 from tidings.api._route import Route
-from tidings.core.ids import ContactId, TemplateId, public_id
+from tidings.core.ids import ContactId, MessageId, TemplateId
 from tidings.delivery import Message
 
 router = APIRouter(prefix="/templates", tags=["templates"], route_class=Route)
@@ -17,28 +18,15 @@ router = APIRouter(prefix="/templates", tags=["templates"], route_class=Route)
 Sending = Annotated[Call, needs("messages:send")]
 
 
-class TestSend(Body):
-    """Whom to send a test to, and as whom they read it."""
+class TestSend(TestOf):
+    """A test of a template, and whom it is from."""
 
-    to: Annotated[
-        list[Annotated[str, Field(max_length=320)]],
-        Field(min_length=1, max_length=10, examples=[["me@example.com"]]),
-    ]
-    contact_id: Annotated[ContactRef | None, Field(description="whose values fill it in")] = None
-    variables: Annotated[dict[str, Any], Field(description="over the contact's")] = Field(default_factory=dict)
     version: Annotated[int | None, Field(ge=1, le=2**31 - 1, description="null: the current one")] = None
-    subject_prefix: Annotated[str, Field(max_length=50)] = "[Test] "
     sender_email: Annotated[str, Field(max_length=320, description="empty: the workspace's")] = ""
     sender_name: Line = ""
     provider_id: Annotated[WayRef | None, Field(description="a provider or a route; null: the workspace's default")] = (
         None
     )
-
-
-class TestQueued(BaseModel):
-    """The messages that were queued, in the order of `to`."""
-
-    message_ids: list[str]
 
 
 @router.post("/{template_id}/test", status_code=202)
@@ -51,10 +39,10 @@ async def send_template_test(template_id: TemplateRef, body: TestSend, call: Sen
     attached = await content.attachments_of(
         call.tx, workspace=call.workspace, ids=template.attachment_ids, field="template_id"
     )
-    queued: list[str] = []
-    for index, address in enumerate(body.to):
+    queued: list[MessageId] = []
+    for address in audience.normalise_emails(body.to, field="to"):
         message = Message(
-            to_email=_address(address, index),
+            to_email=address,
             subject=content.as_liquid(body.subject_prefix + shown.subject),
             html=content.as_liquid(shown.html),
             text=content.as_liquid(shown.text),
@@ -72,8 +60,8 @@ async def send_template_test(template_id: TemplateRef, body: TestSend, call: Sen
             public_url=call.app.public_url,
             now=call.now,
         )
-        queued.append(public_id("message", number))
-    return TestQueued(message_ids=queued)
+        queued.append(number)
+    return TestQueued.of(queued)
 
 
 async def filled_in(
@@ -89,14 +77,9 @@ async def filled_in(
     """A template as one contact would read it, or as these values make it."""
     frozen = await content.freeze(call.tx, workspace=call.workspace, template=template, version=version)
     owner = await accounts.get_workspace(call.tx, workspace=call.workspace)
-    known: dict[str, Any] = {}
-    if contact is not None:
-        person = await audience.get_contact(call.tx, workspace=call.workspace, contact=ContactId(contact))
-        names = ("email", "first_name", "last_name", "phone", "language", "time_zone", "tags", "created_at")
-        known = {name: getattr(person, name) for name in names} | {"attributes": person.attributes}
-    given = known | variables
-    if isinstance(variables.get("attributes"), dict):
-        given["attributes"] = known.get("attributes", {}) | variables["attributes"]
+    given = await audience.contact_values(
+        call.tx, workspace=call.workspace, contact=None if contact is None else ContactId(contact), over=variables
+    )
     return await content.preview(
         subject=frozen.subject,
         html_content=frozen.html,
@@ -110,10 +93,3 @@ async def filled_in(
         strict=strict,
         marked=marked,
     )
-
-
-def _address(address: str, index: int) -> str:
-    try:
-        return audience.normalise_email(address)
-    except audience.InvalidAddress as error:
-        raise audience.InvalidAddress.at(f"to[{index}]", error.fields[0].message) from None

@@ -11,6 +11,7 @@ from tidings import campaigns, content
 from tidings.api._deps import Call, needs
 from tidings.api._fields import AttachmentRef, Body, ContactRef, Name, TemplateRef
 from tidings.api._paging import Page, Paged
+from tidings.api._previews import PreviewOut
 from tidings.api._route import Route
 from tidings.api.template_tests import filled_in
 from tidings.content import SourceType, Summary, Template
@@ -162,26 +163,6 @@ class Versions(BaseModel):
     items: list[VersionOut]
 
 
-class MissingOut(BaseModel):
-    """A variable that was written and is undefined or empty, and where. `block`: the shared block it stands in, or ''."""
-
-    field: str
-    block: str
-    line: int
-    column: int
-    name: str
-
-
-class PreviewOut(BaseModel):
-    """A template filled in."""
-
-    subject: str
-    html: str
-    text: str
-    preheader: str
-    missing: list[MissingOut]
-
-
 class DifferenceOut(BaseModel):
     """Unified diffs, '' where nothing changed."""
 
@@ -285,13 +266,7 @@ async def preview_template(template_id: TemplateRef, body: Samples, call: Readin
         strict=body.strict,
         marked=body.marked,
     )
-    missing = [
-        MissingOut(field=one.field, block=one.block, line=one.line, column=one.column, name=one.name)
-        for one in shown.missing
-    ]
-    return PreviewOut(
-        subject=shown.subject, html=shown.html, text=shown.text, preheader=shown.preheader, missing=missing
-    )
+    return PreviewOut.of(shown)
 
 
 @router.get("/{template_id}/versions")

@@ -9,6 +9,7 @@ from tidings.audience._addresses import (
     address_hash,
     address_key,
     normalise_email,
+    normalise_emails,
     normalise_suppressed,
 )
 from tidings.audience._belonging import Belonging, OnList, belonging
@@ -37,6 +38,7 @@ from tidings.audience._contact_fields import (
     get_contact_field,
     update_contact_field,
 )
+from tidings.audience._contact_values import contact_values
 from tidings.audience._contacts import (
     Contact,
     ContactExists,
@@ -322,6 +324,7 @@ __all__ = [
     "confirm_consent",
     "contact_consents",
     "contact_subscriptions",
+    "contact_values",
     "count_contacts",
     "count_events",
     "count_exported",
@@ -388,6 +391,7 @@ __all__ = [
     "missing_segments",
     "missing_segments_of",
     "normalise_email",
+    "normalise_emails",
     "normalise_suppressed",
     "one_contact",
     "origin_of",

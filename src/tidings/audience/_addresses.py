@@ -1,12 +1,13 @@
 """Email addresses: one spelling each, and the hash under which a suppression outlives its contact."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
 from tidings.core.crypto import Keyring, keyed_hash
-from tidings.core.errors import Invalid
+from tidings.core.errors import FieldProblem, Invalid
 
 LIMIT = 254
 """Characters of an address (RFC 5321 §4.5.3.1.3, less the angle brackets)."""
@@ -50,6 +51,20 @@ def normalise_email(text: str) -> str:
     if len(normal) > LIMIT or not normal.isprintable():
         raise InvalidAddress.at("email", f"must have at most {LIMIT} printable characters")
     return normal
+
+
+def normalise_emails(texts: Sequence[str], *, field: str) -> list[str]:
+    """Several addresses of one field. Raises InvalidAddress naming each that is none as `field[index]`."""
+    found: list[str] = []
+    problems: list[FieldProblem] = []
+    for index, text in enumerate(texts):
+        try:
+            found.append(normalise_email(text))
+        except InvalidAddress as error:
+            problems.append(FieldProblem(f"{field}[{index}]", error.fields[0].message))
+    if problems:
+        raise InvalidAddress("; ".join(f"{one.field}: {one.message}" for one in problems), fields=tuple(problems))
+    return found
 
 
 def normalise_suppressed(text: str) -> str:

@@ -25,6 +25,7 @@ from tidings.campaigns._control import cancel, follow_sends, pause, resume, retr
 from tidings.campaigns._errors import CampaignNotFound, WrongState
 from tidings.campaigns._launch import launch, launch_due
 from tidings.campaigns._report import Counts, Progress, Rates, Speedometer, counts_of, of_sends, progress_of, rates_of
+from tidings.campaigns._tests import CampaignPreview, preview_campaign, send_campaign_test
 from tidings.campaigns._why import Explanation, Reason, Why, explain, explain_address
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Archived",
     "Campaign",
     "CampaignNotFound",
+    "CampaignPreview",
     "CampaignStatus",
     "Counts",
     "Draft",
@@ -68,10 +70,12 @@ __all__ = [
     "list_campaigns",
     "of_sends",
     "pause",
+    "preview_campaign",
     "progress_of",
     "rates_of",
     "resume",
     "retry_failed",
+    "send_campaign_test",
     "update_campaign",
     "using_list",
     "using_segment",

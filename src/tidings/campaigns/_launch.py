@@ -3,9 +3,10 @@
 import logging
 from datetime import datetime
 
-from tidings import accounts, audience, content, delivery
+from tidings import delivery
 from tidings.accounts import SYSTEM, Principal, audit
 from tidings.campaigns._campaign import COLUMNS, Campaign, CampaignStatus, get_campaign, of_row, require
+from tidings.campaigns._content import content_of
 from tidings.compliance import preflight
 from tidings.core.db import Tx
 from tidings.core.errors import TidingsError
@@ -36,9 +37,7 @@ async def launch(
     )
     way = await delivery.find_way(tx, workspace=workspace, provider=before.provider_id, route=before.route_id)
     assert way is not None, "preflight looked"
-    frozen = await content.freeze(
-        tx, workspace=workspace, template=before.template_id, subject=before.subject, preheader=before.preheader
-    )
+    frozen, said = await content_of(tx, workspace=workspace, campaign=before, public_url=public_url)
     send = await delivery.create_send(
         tx,
         workspace=workspace,
@@ -46,7 +45,7 @@ async def launch(
         provider=way.provider,
         route=way.route,
         audience=before.audience,
-        content=await _content(tx, before, frozen, workspace, public_url),
+        content=said,
         template=frozen.template,
         template_version=frozen.version,
         now=now,
@@ -101,42 +100,3 @@ async def launch_due(tx: Tx, *, public_url: str, now: datetime) -> bool:
             now,
         )
     return True
-
-
-async def _content(
-    tx: Tx, campaign: Campaign, frozen: content.FrozenTemplate, workspace: WorkspaceId, public_url: str
-) -> delivery.SendContent:
-    owner = await accounts.get_workspace(tx, workspace=workspace)
-    domain = campaign.sender_email.rpartition("@")[2]
-    # RFC 2919: the id of what people are subscribed to, stable for as long as the list lives.
-    if len(campaign.list_ids) == 1 and not campaign.segment_ids:
-        only = await audience.get_list(tx, workspace=workspace, list=campaign.list_ids[0])
-        list_id, list_name = f"list-{only.id}.workspace-{workspace}.{domain}", only.name
-    else:
-        list_id, list_name = f"campaigns.workspace-{workspace}.{domain}", owner.name
-    ours = await content.attachments_of(
-        tx, workspace=workspace, ids=campaign.attachment_ids, beside=frozen.attached, field="attachment_ids"
-    )
-    return delivery.SendContent(
-        subject=frozen.subject,
-        html=frozen.html,
-        text=frozen.text,
-        sender_email=campaign.sender_email,
-        sender_name=campaign.sender_name,
-        reply_to=campaign.reply_to,
-        message_domain=domain,
-        list_id=list_id,
-        list_name=list_name,
-        # Campaign, template, kind, and the sender's own stable id of 5 to 15 characters.
-        # https://support.google.com/mail/answer/6254652
-        feedback_id=f"c{campaign.id}:t{frozen.template}:campaign:tidings-w{workspace}"[:127],
-        workspace_name=owner.name,
-        postal_address=owner.postal_address,
-        campaign_id=campaign.id,
-        campaign_name=campaign.name,
-        public_url=public_url,
-        track_opens=True,
-        track_clicks=True,
-        attached=(*frozen.attached, *(one.attached for one in ours)),
-        preheader=frozen.preheader,
-    )

@@ -31,7 +31,7 @@ from tidings.delivery._feedback import apply_feedback
 from tidings.delivery._feedback_report import Feedback, FeedbackCounts
 from tidings.delivery._feedback_store import ensure_feedback_partitions, latest_feedback, tidy_feedback
 from tidings.delivery._hand_over import hand_over
-from tidings.delivery._message_content import MessageKind
+from tidings.delivery._message_content import CampaignHeaders, MessageKind
 from tidings.delivery._message_ids import MessageIds, MessageRef
 from tidings.delivery._message_parts import Attachment
 from tidings.delivery._message_upkeep import gather_messages, tidy_messages
@@ -117,6 +117,7 @@ __all__ = [
     "NOTIFYING_KINDS",
     "PREPARE",
     "Attachment",
+    "CampaignHeaders",
     "CheckState",
     "ChunkState",
     "DeliveryState",

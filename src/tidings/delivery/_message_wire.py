@@ -95,20 +95,18 @@ class MessageWire:
         fixed: list[bytes] = []
         if content.reply_to:
             fixed.append(b"Reply-To: %b\r\n" % headers.address(headers.ascii_domain(content.reply_to)))
-        fixed += [
-            b"MIME-Version: 1.0\r\n",
-            b"Feedback-ID: %b\r\n"
-            % headers.token_text(f"w{workspace}:{content.label}:{content.kind}:tidings-w{workspace}"),
-        ]
-        self._fixed = b"".join(fixed)
+        feedback_id = f"w{workspace}:{content.label}:{content.kind}:tidings-w{workspace}"
+        url = headers.token_text(content.public_url)
         self._leaving = b""
-        if marketing:
-            url = headers.token_text(content.public_url).replace(b"%", b"%%")
-            self._leaving = (
-                b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nList-Unsubscribe: <%b/u/%%b>\r\n" % url
-            )
+        if campaign := content.as_campaign:
+            feedback_id = campaign.feedback_id
+            fixed += [headers.list_id(campaign.list_name, campaign.list_id), _leaving(url, campaign.token.encode())]
+        elif marketing:
+            self._leaving = _leaving(url.replace(b"%", b"%%"), b"%b")
+        fixed += [b"MIME-Version: 1.0\r\n", b"Feedback-ID: %b\r\n" % headers.token_text(feedback_id)]
+        self._fixed = b"".join(fixed)
         # RFC 3834 §5: so that nobody's holiday answers a receipt. What people are to read and answer says nothing.
-        self._automatic = b"" if marketing else b"Auto-Submitted: auto-generated\r\n"
+        self._automatic = b"" if marketing or campaign else b"Auto-Submitted: auto-generated\r\n"
 
     def build(self, row: Row, *, date: bytes) -> bytes:
         """The whole message for a row of _fetch_messages.sql, like WireMessage.build. Raises RenderError."""
@@ -180,6 +178,11 @@ class MessageWire:
 
     def _attributes(self, row: Row) -> dict[str, object]:
         return read_attributes(row[_ATTRIBUTES]) if self._needs_attributes else {}
+
+
+def _leaving(public_url: bytes, token: bytes) -> bytes:
+    """RFC 2369 and RFC 8058."""
+    return b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nList-Unsubscribe: <%b/u/%b>\r\n" % (public_url, token)
 
 
 class MessageWires:

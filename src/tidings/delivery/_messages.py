@@ -14,7 +14,7 @@ from tidings.core.crypto import Keyring
 from tidings.core.db import Tx, sql
 from tidings.core.errors import FieldProblem, Invalid
 from tidings.core.ids import ContactId, MessageId, ProviderId, RouteId, SendId, TemplateId, WorkspaceId, public_id
-from tidings.delivery._message_content import MessageContent, MessageKind, content_hash
+from tidings.delivery._message_content import CampaignHeaders, MessageContent, MessageKind, content_hash
 from tidings.delivery._message_parts import Attachment, attachment_parts, check_attachments, check_headers, describe
 from tidings.delivery._message_wire import MessageWire
 from tidings.delivery._providers import ProviderNotFound
@@ -65,6 +65,8 @@ class Message:
     template: TemplateId | None = None
     """Where the content comes from. Without a version and without content: its current one is taken."""
     template_version: int | None = None
+    as_campaign: CampaignHeaders | None = None
+    """Header fields of a campaign that this is a test of."""
 
 
 class MessageInvalid(Invalid):
@@ -115,6 +117,7 @@ async def queue_message(
         track_opens=message.track_opens,
         track_clicks=message.track_clicks,
         attached=message.attached,
+        as_campaign=message.as_campaign,
     )
     raw = said.to_json()
     row = (*values.row[:9], orjson.dumps(values.attributes).decode(), values.row[10])

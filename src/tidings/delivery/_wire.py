@@ -207,14 +207,12 @@ class _Frame:
         reply_to = b""
         if content.reply_to:
             reply_to = b"Reply-To: %b\r\n" % headers.address(headers.ascii_domain(content.reply_to))
-        list_name = headers.phrase(content.list_name, first=67)
-        list_id = b"List-Id: %b<%b>\r\n" % (list_name + b" " if list_name else b"", headers.token_text(content.list_id))
         self._id_head = b"\r\nMessage-ID: <%d." % send
         self._id_tail = (
             b"@%b>\r\n" % headers.token_text(headers.a_labels(content.message_domain))
             + reply_to
             + b"MIME-Version: 1.0\r\n"
-            + list_id
+            + headers.list_id(content.list_name, content.list_id)
             + b"Feedback-ID: %b\r\n" % headers.token_text(content.feedback_id)
             + b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
             + b"List-Unsubscribe: <%b/u/" % headers.token_text(content.public_url)

@@ -127,6 +127,12 @@ def token_text(text: str) -> bytes:
     return re.sub(r"[^!-~]|[<>]", "", text)[:900].encode()
 
 
+def list_id(name: str, id_: str) -> bytes:
+    """`List-Id: name <id>` (RFC 2919 §2), with its CRLF; `id_` without its brackets."""
+    display = phrase(name, first=_LINE - 9)
+    return b"List-Id: %b<%b>\r\n" % (display + b" " if display else b"", token_text(id_))
+
+
 def unstructured(name: str, value: str) -> bytes:
     """`name: value`, folded where it has spaces, in encoded words if it must be (RFC 2047 §5), with its CRLF."""
     first = max(20, _LINE - len(name) - 2)
