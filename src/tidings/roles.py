@@ -15,6 +15,7 @@ from typing import Any
 import uvloop
 
 from tidings.bootstrap import App, open_app
+from tidings.core.errors import Invalid
 from tidings.core.settings import Settings
 
 Body = Callable[[App, Settings, asyncio.Event], Coroutine[Any, Any, None]]
@@ -88,6 +89,26 @@ async def _catcher(app: App, settings: Settings, stop: asyncio.Event) -> None:
     )
 
 
+async def _inbound(app: App, settings: Settings, stop: asyncio.Event) -> None:
+    import socket
+
+    from tidings import inbound
+
+    listen = inbound.read_listen(settings.inbound_listen)
+    if not listen:
+        raise Invalid.at("TIDINGS_INBOUND_LISTEN", "says where to listen, such as 0.0.0.0:25")
+    await inbound.serve(
+        app.db,
+        listen=listen,
+        keys=app.keys,
+        hostname=settings.inbound_hostname or socket.gethostname(),
+        certificate=settings.inbound_tls_certificate,
+        key=settings.inbound_tls_key,
+        stop=stop,
+        ready=_say_ready,
+    )
+
+
 # Name → what it does, and how many database connections it may open.
 ROLES: dict[str, tuple[Body, int]] = {
     "api": (_api, 10),
@@ -95,6 +116,7 @@ ROLES: dict[str, tuple[Body, int]] = {
     "send": (_send, 6),
     "conduct": (_conduct, 10),
     "catcher": (_catcher, 1),
+    "inbound": (_inbound, 3),
 }
 
 

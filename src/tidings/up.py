@@ -22,6 +22,7 @@ def roles(settings: Settings) -> list[Role]:
         Role("conduct"),
         *(Role("send", ["--writer", str(number)]) for number in range(1, settings.send_workers + 1)),
         Role("catcher"),
+        *([Role("inbound")] if settings.inbound_listen.strip() else []),
     ]
 
 
@@ -106,3 +107,5 @@ def _say_where(console: Console, settings: Settings) -> None:
     console.print(
         f"Catcher  http://127.0.0.1:{settings.catcher_http_port}  (SMTP on port {settings.catcher_smtp_port})"
     )
+    if settings.inbound_listen.strip():
+        console.print(f"Inbound  {settings.inbound_listen}")

@@ -5,12 +5,13 @@ import contextlib
 import logging
 from datetime import timedelta
 
-from tidings import accounts, audience, campaigns, content, delivery, events
+from tidings import accounts, audience, campaigns, compliance, content, delivery, events
 from tidings.bootstrap import App
 from tidings.core.clock import steady, utc_now
 from tidings.core.errors import Unavailable
 from tidings.core.jobs import run_jobs
 from tidings.core.loops import every, forever, run_until
+from tidings.delivery.bounces import ReturnPaths
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ async def conduct(app: App, stop: asyncio.Event) -> None:
         every(1, conductor.bundle_messages),
         every(10, conductor.tidy_messages),
         every(0.2, conductor.take_notifications),
+        every(0.5, conductor.take_inbound),
         every(0.5, conductor.cancel),
         every(5, conductor.gather_receipts),
         forever(conductor.expire),
@@ -65,6 +67,7 @@ class Conductor:
         self._db = app.db
         self._launched = asyncio.Condition()
         self._message_ids = delivery.MessageIds(app.keys)
+        self._return_paths = ReturnPaths(app.keys)
 
     async def listen(self) -> None:
         """Hear of launches at once; without this they would wait for the next look."""
@@ -143,6 +146,14 @@ class Conductor:
             async with self._db.transaction() as tx:
                 some = await delivery.take_notifications(tx, ids=self._message_ids, now=utc_now())
 
+    async def take_inbound(self) -> None:
+        """Read the mail that came back, and take out who asked for it by mail."""
+        some = True
+        while some:
+            async with self._db.transaction() as tx:
+                some = await delivery.take_inbound(tx, ids=self._message_ids, paths=self._return_paths, now=utc_now())
+        await compliance.leave_by_mail(self._db, self._app.withdrawals, keys=self._app.keys, now=utc_now())
+
     async def cancel(self) -> None:
         """Carry cancellations through, a few chunks a transaction."""
         some = True
@@ -203,6 +214,10 @@ class Conductor:
         while some:
             async with self._db.transaction() as tx:
                 some = await delivery.tidy_feedback(tx, now=utc_now())
+        some = True
+        while some:
+            async with self._db.transaction() as tx:
+                some = await delivery.tidy_inbound(tx, now=utc_now())
 
     async def sweep_media(self) -> None:
         """Delete the files of images that were erased, and what died uploads left."""

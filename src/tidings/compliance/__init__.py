@@ -14,6 +14,7 @@ from tidings.compliance._checks import (
 )
 from tidings.compliance._confirm_check import check_confirmation
 from tidings.compliance._leave import leave, withdraw_barrier
+from tidings.compliance._leave_by_mail import leave_by_mail
 from tidings.compliance._merge import merge_contacts
 from tidings.compliance._optin import (
     NoSender,
@@ -65,6 +66,7 @@ __all__ = [
     "form_token",
     "import_suppressions",
     "leave",
+    "leave_by_mail",
     "merge_contacts",
     "missing_for_launch",
     "pick_language",

@@ -24,6 +24,8 @@ FormId = NewType("FormId", int)
 ConsentId = NewType("ConsentId", int)
 MessageId = NewType("MessageId", int)
 DomainId = NewType("DomainId", int)
+InboundId = NewType("InboundId", int)
+BounceMailboxId = NewType("BounceMailboxId", int)
 
 _PUBLIC = re.compile(r"([a-z][a-z_]*)_([1-9][0-9]{0,18})", re.ASCII)
 _MAX_BIGINT = 2**63 - 1

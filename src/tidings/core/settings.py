@@ -35,6 +35,15 @@ class Settings(BaseSettings):
         default=2525, description="the built-in catcher: a mail server that delivers nowhere"
     )
     catcher_http_port: int = Field(default=8025, description="where caught messages can be read")
+    inbound_listen: str = Field(
+        default="",
+        description="where reports of failed messages come in by mail, such as 0.0.0.0:25, lmtp:127.0.0.1:2424; empty: nowhere",
+    )
+    inbound_hostname: str = Field(default="", description="as the MX record names it; empty: this host's name")
+    inbound_tls_certificate: str = Field(
+        default="", description="file in PEM with the chain, for STARTTLS; empty: none"
+    )
+    inbound_tls_key: str = Field(default="", description="file in PEM; empty: it is in the certificate's file")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
     send_workers: int = Field(default=1, ge=1, le=64, description="send processes on this host")
     import_limit_mb: int = Field(default=1024, ge=1, le=100_000, description="largest file that may be uploaded")

@@ -2,7 +2,7 @@
 
 Owns: providers, provider_troubles, provider_counters, routes, route_members, budgets, sends, send_contents, deliveries,
 retries, chunks, send_counters, send_retries, send_baselines, messages, message_contents, message_sends, sending_domains,
-dkim_keys, notification_inbox, notification_nonces, feedback, feedback_keys, delivery_feedback, soft_bounces.
+dkim_keys, notification_inbox, notification_nonces, inbound_messages, feedback, feedback_keys, delivery_feedback, soft_bounces.
 Emits: bounced, deferred, complained, unsubscribed. What comes back: _feedback.
 The path of a message: _sends → _worker → _lane → _outlet → providers → _recorder → _record.
 """
@@ -31,6 +31,20 @@ from tidings.delivery._feedback import apply_feedback
 from tidings.delivery._feedback_report import Feedback, FeedbackCounts
 from tidings.delivery._feedback_store import ensure_feedback_partitions, latest_feedback, tidy_feedback
 from tidings.delivery._hand_over import hand_over
+from tidings.delivery._inbound import (
+    LARGEST_KEPT,
+    InboundAddresses,
+    InboundMail,
+    InboundMessage,
+    InboundNotFound,
+    InboundState,
+    count_inbound,
+    get_inbound,
+    list_inbound,
+    store_inbound,
+    tidy_inbound,
+)
+from tidings.delivery._inbound_take import Leaver, leaving_by_mail, settle_leaver, take_inbound
 from tidings.delivery._message_content import CampaignHeaders, MessageKind
 from tidings.delivery._message_ids import MessageIds, MessageRef
 from tidings.delivery._message_parts import Attachment
@@ -113,6 +127,7 @@ from tidings.delivery._withdrawals import Withdrawals
 from tidings.delivery._worker import LEASE_SECONDS, SendWorker
 
 __all__ = [
+    "LARGEST_KEPT",
     "LEASE_SECONDS",
     "NOTIFYING_KINDS",
     "PREPARE",
@@ -128,6 +143,12 @@ __all__ = [
     "DomainNotFound",
     "Feedback",
     "FeedbackCounts",
+    "InboundAddresses",
+    "InboundMail",
+    "InboundMessage",
+    "InboundNotFound",
+    "InboundState",
+    "Leaver",
     "Message",
     "MessageEvent",
     "MessageIds",
@@ -175,6 +196,7 @@ __all__ = [
     "check_domain",
     "clean_domain",
     "close_cancelled",
+    "count_inbound",
     "count_messages",
     "create_send",
     "default_way",
@@ -189,13 +211,16 @@ __all__ = [
     "gather_messages",
     "gather_receipts",
     "get_domain",
+    "get_inbound",
     "get_message",
     "get_provider",
     "get_route",
     "hand_over",
     "health_of_way",
     "latest_feedback",
+    "leaving_by_mail",
     "list_domains",
+    "list_inbound",
     "list_messages",
     "list_providers",
     "list_recipients",
@@ -220,9 +245,13 @@ __all__ = [
     "send_counts",
     "send_links",
     "set_return_path",
+    "settle_leaver",
+    "store_inbound",
     "store_notifications",
+    "take_inbound",
     "take_notifications",
     "tidy_feedback",
+    "tidy_inbound",
     "tidy_messages",
     "update_provider",
     "update_route",
