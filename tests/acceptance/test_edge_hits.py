@@ -150,7 +150,7 @@ async def test_whatever_bytes_strangers_send(base: str, db: Database, sent: Camp
 
 async def test_other_paths(base: str) -> None:
     robots = await ask(base, "/robots.txt")
-    assert (robots.status, robots.body) == (200, b"User-agent: *\nDisallow: /\n")
+    assert (robots.status, robots.body) == (200, b"User-agent: *\nAllow: /a/\nDisallow: /\n")
     assert (await ask(base, "/healthz")).status == 200
     for path in ("/", "/o", "/c/", "/admin", "/u", "/%ff%00", "//evil.example/%2e%2e"):
         assert (await ask(base, path)).status == 404

@@ -113,7 +113,7 @@ async def test_refused_at_each_command(
         if n in {3, 4}:
             assert isinstance(outcome, kind), outcome
             assert outcome.code == int(reply.rpartition("|")[2][:3])
-            assert getattr(outcome, "fault", None) == fault
+            assert (outcome.fault if isinstance(outcome, Rejected) else None) == fault
         else:
             assert isinstance(outcome, Accepted), (n, outcome)
 
