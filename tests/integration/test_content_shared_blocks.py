@@ -67,12 +67,12 @@ async def test_a_block_in_use_is_not_deleted_or_renamed(db: Database, workspace:
     template = await _template(db, workspace, "{% render 'footer' %}")
     async with db.transaction() as tx:
         with pytest.raises(content.BlockInUse, match=f"template_{template.id}"):
-            await content.delete_block(tx, workspace=ws, block=footer.id, by=by, now=NOW)
+            await content.delete_block(tx, workspace=ws, block=footer.id, used_by=[], by=by, now=NOW)
         with pytest.raises(content.BlockInUse):
             await content.update_block(tx, workspace=ws, block=footer.id, changes={"name": "f"}, by=by, now=NOW)
         changes = {"html_content": "<p>none</p>"}
         await content.update_template(tx, workspace=ws, template=template.id, changes=changes, by=by, now=NOW)
-        await content.delete_block(tx, workspace=ws, block=footer.id, by=by, now=NOW)
+        await content.delete_block(tx, workspace=ws, block=footer.id, used_by=[], by=by, now=NOW)
         with pytest.raises(content.TemplateInvalid, match="line 1, column 4: there is no block named 'footer'"):
             await content.restore_version(tx, workspace=ws, template=template.id, version=1, by=by, now=NOW)
 

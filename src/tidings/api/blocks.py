@@ -1,16 +1,18 @@
 """Shared blocks over HTTP."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from tidings import content
+from tidings import campaigns, content
 from tidings.api._deps import Call, needs
 from tidings.api._fields import BlockRef, Body
 from tidings.api._paging import Page, Paged
 from tidings.api._route import Route
+from tidings.api._versions import DifferenceOut, InPath, VersionOut, Versions
 from tidings.core.ids import BlockId, public_id
 
 router = APIRouter(prefix="/blocks", tags=["templates"], route_class=Route)
@@ -70,6 +72,13 @@ class BlockOut(BaseModel):
         )
 
 
+class BlockThenOut(VersionOut):
+    """What a block said at one of its versions."""
+
+    html_content: str
+    text_content: str
+
+
 @router.post("", status_code=201)
 async def create_block(body: NewBlock, call: Writing) -> BlockOut:
     """Create a block. Its Liquid is checked, and blocks may not come to render each other for ever."""
@@ -108,12 +117,14 @@ async def get_block(block_id: BlockRef, call: Reading) -> BlockOut:
 async def update_block(block_id: BlockRef, body: BlockChanges, call: Writing) -> BlockOut:
     """Change a block. Campaigns that were launched keep it as it was; a block in use keeps its name."""
     changes = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
+    used_by = await _used_by(call, BlockId(block_id)) if "name" in changes else ()
     return BlockOut.of(
         await content.update_block(
             call.tx,
             workspace=call.workspace,
             block=BlockId(block_id),
             changes=changes,
+            used_by=used_by,
             by=call.principal,
             now=call.now,
         )
@@ -122,7 +133,55 @@ async def update_block(block_id: BlockRef, body: BlockChanges, call: Writing) ->
 
 @router.delete("/{block_id}", status_code=204)
 async def delete_block(block_id: BlockRef, call: Writing) -> None:
-    """Delete a block. Refused while a template or another block renders it."""
+    """Delete a block and its history. Refused while a template, another block, or the own subject or preheader of a
+    campaign that is still to be launched renders it.
+    """
+    block = BlockId(block_id)
+    used_by = await _used_by(call, block)
     await content.delete_block(
-        call.tx, workspace=call.workspace, block=BlockId(block_id), by=call.principal, now=call.now
+        call.tx, workspace=call.workspace, block=block, used_by=used_by, by=call.principal, now=call.now
     )
+
+
+@router.get("/{block_id}/versions")
+async def list_block_versions(block_id: BlockRef, call: Reading) -> Versions[VersionOut]:
+    """Every version a block has had: one for each save that changed what it says."""
+    found = await content.list_block_versions(call.tx, workspace=call.workspace, block=BlockId(block_id))
+    return Versions(items=[VersionOut(**asdict(one)) for one in found])
+
+
+@router.get("/{block_id}/versions/{version}")
+async def get_block_version(block_id: BlockRef, version: InPath, call: Reading) -> BlockThenOut:
+    """What a block said at one of its versions."""
+    found = await content.get_block_version(call.tx, workspace=call.workspace, block=BlockId(block_id), version=version)
+    return BlockThenOut(**asdict(found))
+
+
+@router.get("/{block_id}/versions/{version}/diff/{other}")
+async def diff_block_versions(block_id: BlockRef, version: InPath, other: InPath, call: Reading) -> DifferenceOut:
+    """What changed from one version to another, as unified diffs of HTML and text."""
+    found = await content.diff_block_versions(
+        call.tx, workspace=call.workspace, block=BlockId(block_id), older=version, newer=other
+    )
+    return DifferenceOut(**asdict(found))
+
+
+@router.post("/{block_id}/versions/{version}/restore")
+async def restore_block_version(block_id: BlockRef, version: InPath, call: Writing) -> BlockOut:
+    """Make an older version's content the newest version. Its name stays as it is."""
+    return BlockOut.of(
+        await content.restore_block_version(
+            call.tx,
+            workspace=call.workspace,
+            block=BlockId(block_id),
+            version=version,
+            by=call.principal,
+            now=call.now,
+        )
+    )
+
+
+async def _used_by(call: Call, block: BlockId) -> list[str]:
+    """Campaigns that render it themselves; it is locked before they are looked for."""
+    found = await content.lock_block(call.tx, workspace=call.workspace, block=block)
+    return await campaigns.using_block(call.tx, workspace=call.workspace, name=found.name)

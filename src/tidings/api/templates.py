@@ -1,10 +1,11 @@
 """Templates over HTTP."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from tidings import campaigns, content
@@ -13,6 +14,7 @@ from tidings.api._fields import AttachmentRef, Body, ContactRef, Name, TemplateR
 from tidings.api._paging import Page, Paged
 from tidings.api._previews import PreviewOut
 from tidings.api._route import Route
+from tidings.api._versions import DifferenceOut, InPath, Number, VersionOut, Versions
 from tidings.api.template_tests import filled_in
 from tidings.content import SourceType, Summary, Template
 from tidings.core.ids import AttachmentId, TemplateId, public_id
@@ -37,7 +39,6 @@ INLINE = "give elements the styles that the HTML's <style> has for them; nothing
 Strict = Annotated[bool, Field(description="a message that would write what is undefined is not sent")]
 Attachments = Annotated[list[AttachmentRef], Field(max_length=20)]
 ATTACHMENTS = "files that go with every message"
-Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 Preheader = Annotated[
@@ -146,31 +147,17 @@ class TemplateOut(SummaryOut):
         )
 
 
-class VersionOut(BaseModel):
+class TemplateVersionOut(VersionOut):
     """One version in a template's history."""
 
-    version: int
     subject: str
     variables: list[str]
-    created_by: str
-    created_at: datetime
-    current: bool
 
 
-class Versions(BaseModel):
-    """A template's history, newest first."""
-
-    items: list[VersionOut]
-
-
-class DifferenceOut(BaseModel):
+class TemplateDifferenceOut(DifferenceOut):
     """Unified diffs, '' where nothing changed."""
 
-    older: int
-    newer: int
     subject: str
-    html_content: str
-    text_content: str
     preheader: str
 
 
@@ -270,44 +257,25 @@ async def preview_template(template_id: TemplateRef, body: Samples, call: Readin
 
 
 @router.get("/{template_id}/versions")
-async def list_versions(template_id: TemplateRef, call: Reading) -> Versions:
+async def list_versions(template_id: TemplateRef, call: Reading) -> Versions[TemplateVersionOut]:
     """Every version a template has had."""
     found = await content.list_versions(call.tx, workspace=call.workspace, template=TemplateId(template_id))
-    return Versions(
-        items=[
-            VersionOut(
-                version=one.version,
-                subject=one.subject,
-                variables=one.variables,
-                created_by=one.created_by,
-                created_at=one.created_at,
-                current=one.current,
-            )
-            for one in found
-        ]
-    )
+    return Versions(items=[TemplateVersionOut(**asdict(one)) for one in found])
 
 
 @router.get("/{template_id}/versions/{version}/diff/{other}")
 async def diff_versions(
-    template_id: TemplateRef, version: Annotated[Number, Path()], other: Annotated[Number, Path()], call: Reading
-) -> DifferenceOut:
-    """What changed from one version to another, as unified diffs of subject, HTML and text."""
+    template_id: TemplateRef, version: InPath, other: InPath, call: Reading
+) -> TemplateDifferenceOut:
+    """What changed from one version to another, as unified diffs of subject, HTML, text and preheader."""
     found = await content.diff_versions(
         call.tx, workspace=call.workspace, template=TemplateId(template_id), older=version, newer=other
     )
-    return DifferenceOut(
-        older=found.older,
-        newer=found.newer,
-        subject=found.subject,
-        html_content=found.html_content,
-        text_content=found.text_content,
-        preheader=found.preheader,
-    )
+    return TemplateDifferenceOut(**asdict(found))
 
 
 @router.post("/{template_id}/versions/{version}/restore")
-async def restore_version(template_id: TemplateRef, version: Annotated[Number, Path()], call: Writing) -> TemplateOut:
+async def restore_version(template_id: TemplateRef, version: InPath, call: Writing) -> TemplateOut:
     """Make an older version's content the newest version."""
     return TemplateOut.of(
         await content.restore_version(

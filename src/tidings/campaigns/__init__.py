@@ -15,9 +15,6 @@ from tidings.campaigns._campaign import (
     get_campaign,
     list_campaigns,
     update_campaign,
-    using_list,
-    using_segment,
-    using_template,
 )
 from tidings.campaigns._checks import SAMPLE, campaign_matter, content_matter
 from tidings.campaigns._contact_timeline import TOP, Happening, Position, TimelineKind, contact_timeline
@@ -26,6 +23,7 @@ from tidings.campaigns._errors import CampaignNotFound, WrongState
 from tidings.campaigns._launch import launch, launch_due
 from tidings.campaigns._report import Counts, Progress, Rates, Speedometer, counts_of, of_sends, progress_of, rates_of
 from tidings.campaigns._tests import CampaignPreview, preview_campaign, send_campaign_test
+from tidings.campaigns._uses import using_block, using_list, using_segment, using_template
 from tidings.campaigns._why import Explanation, Reason, Why, explain, explain_address
 
 __all__ = [
@@ -77,6 +75,7 @@ __all__ = [
     "retry_failed",
     "send_campaign_test",
     "update_campaign",
+    "using_block",
     "using_list",
     "using_segment",
     "using_template",

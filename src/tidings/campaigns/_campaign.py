@@ -272,47 +272,6 @@ async def duplicate_campaign(
     return copy
 
 
-async def using_template(tx: Tx, *, workspace: WorkspaceId, template: TemplateId) -> list[str]:
-    """The ids of campaigns that still need this template: all but those sent or cancelled, ten at most."""
-    rows = await tx.fetch(
-        """
-        SELECT id FROM campaigns WHERE workspace_id = $1 AND template_id = $2 AND status NOT IN ('sent', 'cancelled')
-        ORDER BY id LIMIT 10
-        """,
-        workspace,
-        template,
-    )
-    return [public_id("campaign", row["id"]) for row in rows]
-
-
-async def using_list(tx: Tx, *, workspace: WorkspaceId, list_id: ListId) -> list[str]:
-    """The ids of campaigns that still go to this list or leave it out: all but those sent or cancelled, ten at most."""
-    rows = await tx.fetch(
-        """
-        SELECT id FROM campaigns
-        WHERE workspace_id = $1 AND $2 = ANY (list_ids || exclude_list_ids) AND status NOT IN ('sent', 'cancelled')
-        ORDER BY id LIMIT 10
-        """,
-        workspace,
-        list_id,
-    )
-    return [public_id("campaign", row["id"]) for row in rows]
-
-
-async def using_segment(tx: Tx, *, workspace: WorkspaceId, segment: SegmentId) -> list[str]:
-    """The ids of campaigns that still go to this segment or leave it out: all but those sent or cancelled, ten at most."""
-    rows = await tx.fetch(
-        """
-        SELECT id FROM campaigns
-        WHERE workspace_id = $1 AND $2 = ANY (segment_ids || exclude_segment_ids) AND status NOT IN ('sent', 'cancelled')
-        ORDER BY id LIMIT 10
-        """,
-        workspace,
-        segment,
-    )
-    return [public_id("campaign", row["id"]) for row in rows]
-
-
 def require(campaign: Campaign, act: str, *statuses: CampaignStatus) -> None:
     """Raises WrongState unless the campaign's status is one of these."""
     if campaign.status not in statuses:

@@ -1,6 +1,6 @@
 """What is said? Templates and their versions, Liquid compiled to run at full speed, previews.
 
-Owns: templates, template_versions, blocks, media, media_doubts, attachments,
+Owns: templates, template_versions, blocks, block_versions, media, media_doubts, attachments,
 attachment_files. Emits nothing.
 """
 
@@ -16,6 +16,15 @@ from tidings.content._attachments import (
     get_attachment,
     load_files,
 )
+from tidings.content._block_history import (
+    BlockDifference,
+    BlockThen,
+    BlockVersion,
+    diff_block_versions,
+    get_block_version,
+    list_block_versions,
+    restore_block_version,
+)
 from tidings.content._blocks import (
     Block,
     BlockExists,
@@ -26,6 +35,7 @@ from tidings.content._blocks import (
     delete_block,
     get_block,
     list_blocks,
+    lock_block,
     update_block,
 )
 from tidings.content._checks import (
@@ -75,6 +85,7 @@ from tidings.content._plaintext import one_line, plain_text
 from tidings.content._preheader import with_preheader
 from tidings.content._preview import Missing, Preview, preview
 from tidings.content._samples import Sample
+from tidings.content._shared import names_in
 from tidings.content._sources import SourceType, as_liquid, compile_source, document_schemas
 from tidings.content._templates import (
     FrozenTemplate,
@@ -104,9 +115,12 @@ __all__ = [
     "AttachmentInvalid",
     "AttachmentNotFound",
     "Block",
+    "BlockDifference",
     "BlockExists",
     "BlockInUse",
     "BlockNotFound",
+    "BlockThen",
+    "BlockVersion",
     "Checkable",
     "Compiled",
     "Difference",
@@ -163,15 +177,18 @@ __all__ = [
     "delete_block",
     "delete_media",
     "delete_template",
+    "diff_block_versions",
     "diff_versions",
     "document_schemas",
     "freeze",
     "get_attachment",
     "get_block",
+    "get_block_version",
     "get_media",
     "get_template",
     "in_order",
     "invalid_liquid",
+    "list_block_versions",
     "list_blocks",
     "list_media",
     "list_templates",
@@ -179,6 +196,8 @@ __all__ = [
     "load_files",
     "load_template",
     "load_unsaved",
+    "lock_block",
+    "names_in",
     "one_line",
     "plain_text",
     "preview",
@@ -188,6 +207,7 @@ __all__ = [
     "render_liquid",
     "replace_html_links",
     "replace_text_links",
+    "restore_block_version",
     "restore_version",
     "rule",
     "rules",

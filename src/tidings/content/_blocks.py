@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from tidings.accounts import Principal, audit
+from tidings.content._block_graph import too_deep
 from tidings.content._parse import TemplateInvalid, parse
-from tidings.content._parts import MAX_DEPTH, NAME
+from tidings.content._parts import NAME
 from tidings.content._shared import load_shared, names_in, with_shared
 from tidings.core.db import Tx
 from tidings.core.errors import Conflict, FieldProblem, Invalid, NotFound
@@ -83,6 +84,7 @@ async def create_block(
     if number is None:
         raise BlockExists(f"there is a block named '{name}' already")
     block = BlockId(number)
+    await _keep(tx, workspace, block)
     await audit(tx, by=by, action="block.created", subject=public_id("block", block), now=now)
     return await get_block(tx, workspace=workspace, block=block)
 
@@ -121,28 +123,46 @@ async def count_blocks(tx: Tx, *, workspace: WorkspaceId) -> int:
     return await tx.fetchval("SELECT count(*) FROM blocks WHERE workspace_id = $1", workspace)
 
 
+async def lock_block(tx: Tx, *, workspace: WorkspaceId, block: BlockId) -> Block:
+    """One block, before it is asked who uses it: nobody changes or starts to use it before the transaction ends.
+
+    Raises BlockNotFound.
+    """
+    await _one_at_a_time(tx, workspace)
+    return await get_block(tx, workspace=workspace, block=block, lock=True)
+
+
 async def update_block(
-    tx: Tx, *, workspace: WorkspaceId, block: BlockId, changes: Mapping[str, Any], by: Principal, now: datetime
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    block: BlockId,
+    changes: Mapping[str, Any],
+    used_by: Sequence[str] = (),
+    by: Principal,
+    now: datetime,
 ) -> Block:
     """Change what is named (`name`, `html_content`, `text_content`). What is launched keeps the block as it was.
 
-    Raises BlockNotFound, BlockInUse for a new name of a block that is used, BlockExists, TemplateInvalid, Invalid.
+    New content is a new version; a new name alone is not. `used_by`: ids of campaigns whose own subject or preheader renders
+    it, as `lock_block` lets one ask, for a new name. Raises BlockNotFound, BlockInUse for a new name of a block that is used,
+    BlockExists, TemplateInvalid, Invalid.
     """
-    await _one_at_a_time(tx, workspace)
-    before = await get_block(tx, workspace=workspace, block=block, lock=True)
+    before = await lock_block(tx, workspace=workspace, block=block)
     name = changes.get("name", before.name)
     html, text = changes.get("html_content", before.html_content), changes.get("text_content", before.text_content)
-    if (name, html, text) == (before.name, before.html_content, before.text_content):
+    changed = (html, text) != (before.html_content, before.text_content)
+    if not changed and name == before.name:
         return before
     if name != before.name:
         _check_name(name)
-        await _refuse_if_used(tx, workspace, before)
+        await _refuse_if_used(tx, workspace, before, used_by)
         if await tx.fetchval("SELECT true FROM blocks WHERE workspace_id = $1 AND name = $2", workspace, name):
             raise BlockExists(f"there is a block named '{name}' already")
     uses = await _check(tx, workspace, name, html, text)
     await tx.execute(
         """
-        UPDATE blocks SET name = $3, html_content = $4, text_content = $5, uses = $6, version = version + 1,
+        UPDATE blocks SET name = $3, html_content = $4, text_content = $5, uses = $6, version = version + $9::integer,
             updated_by = $7, updated_at = $8
         WHERE workspace_id = $1 AND id = $2
         """,
@@ -154,16 +174,23 @@ async def update_block(
         uses,
         by.actor,
         now,
+        int(changed),
     )
+    if changed:
+        await _keep(tx, workspace, block)
     await audit(tx, by=by, action="block.updated", subject=public_id("block", block), now=now)
     return await get_block(tx, workspace=workspace, block=block)
 
 
-async def delete_block(tx: Tx, *, workspace: WorkspaceId, block: BlockId, by: Principal, now: datetime) -> None:
-    """Delete a block. Raises BlockNotFound; BlockInUse while a template's current version or another block renders it."""
-    await _one_at_a_time(tx, workspace)
-    before = await get_block(tx, workspace=workspace, block=block, lock=True)
-    await _refuse_if_used(tx, workspace, before)
+async def delete_block(
+    tx: Tx, *, workspace: WorkspaceId, block: BlockId, used_by: Sequence[str], by: Principal, now: datetime
+) -> None:
+    """Delete a block and its history. `used_by`: as `update_block` has it.
+
+    Raises BlockNotFound; BlockInUse while a template's current version, another block or one of those campaigns renders it.
+    """
+    before = await lock_block(tx, workspace=workspace, block=block)
+    await _refuse_if_used(tx, workspace, before, used_by)
     await tx.execute("DELETE FROM blocks WHERE workspace_id = $1 AND id = $2", workspace, block)
     await audit(tx, by=by, action="block.deleted", subject=public_id("block", block), now=now)
 
@@ -173,8 +200,21 @@ async def _one_at_a_time(tx: Tx, workspace: WorkspaceId) -> None:
     await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('tidings blocks', $1))", workspace)
 
 
-async def _refuse_if_used(tx: Tx, workspace: WorkspaceId, block: Block) -> None:
-    users = await tx.fetch(
+async def _keep(tx: Tx, workspace: WorkspaceId, block: BlockId) -> None:
+    """What it says now is a version of it."""
+    await tx.execute(
+        """
+        INSERT INTO block_versions (workspace_id, block_id, version, html_content, text_content, created_by, created_at)
+        SELECT workspace_id, id, version, html_content, text_content, updated_by, updated_at FROM blocks
+        WHERE workspace_id = $1 AND id = $2
+        """,
+        workspace,
+        block,
+    )
+
+
+async def _refuse_if_used(tx: Tx, workspace: WorkspaceId, block: Block, used_by: Sequence[str]) -> None:
+    rows = await tx.fetch(
         """
         SELECT 'template_' || t.id AS user FROM templates AS t
         JOIN template_versions AS v
@@ -187,8 +227,8 @@ async def _refuse_if_used(tx: Tx, workspace: WorkspaceId, block: Block) -> None:
         workspace,
         block.name,
     )
-    if users:
-        raise BlockInUse(f"{public_id('block', block.id)} is used by {', '.join(row['user'] for row in users)}")
+    if users := [*(row["user"] for row in rows), *used_by]:
+        raise BlockInUse(f"{public_id('block', block.id)} is used by {', '.join(users)}")
 
 
 def _check_name(name: str) -> None:
@@ -210,7 +250,7 @@ async def _check(tx: Tx, workspace: WorkspaceId, name: str, html: str, text: str
     uses = [] if problems else names_in(html, text)
     rows = await tx.fetch("SELECT name, uses FROM blocks WHERE workspace_id = $1", workspace)
     graph: Mapping[str, Sequence[str]] = {row["name"]: row["uses"] for row in rows} | {name: uses}
-    if trouble := _too_deep(graph, name):
+    if trouble := too_deep(graph, name):
         problems.append(FieldProblem("html_content", trouble))
     if not problems:
         shared = await load_shared(tx, workspace=workspace, names=uses)
@@ -222,32 +262,3 @@ async def _check(tx: Tx, workspace: WorkspaceId, name: str, html: str, text: str
     if problems:
         raise TemplateInvalid("; ".join(f"{one.field}: {one.message}" for one in problems), fields=tuple(problems))
     return uses
-
-
-def _too_deep(graph: Mapping[str, Sequence[str]], name: str) -> str:
-    """Why blocks that render each other so cannot be, '' if they can. Only ways through `name` are new."""
-    below = _longest(graph, name)
-    if below[-1] == name and len(below) > 1:
-        return f"blocks would render each other for ever: {' → '.join(below)}"
-    users: dict[str, list[str]] = {}
-    for user, uses in graph.items():
-        for used in uses:
-            users.setdefault(used, []).append(user)
-    chain = [*reversed(_longest(users, name)), *below[1:]]
-    if len(chain) > MAX_DEPTH:
-        return f"more than {MAX_DEPTH} blocks within blocks: {' → '.join(chain)}"
-    return ""
-
-
-def _longest(graph: Mapping[str, Sequence[str]], name: str) -> list[str]:
-    """The longest way down from a block, or one that comes back to it."""
-    known: dict[str, list[str]] = {}
-
-    def down(at: str) -> list[str]:
-        if at not in known:
-            known[at] = [at]  # for cycles among others: there are none
-            ways = [[at, name] if used == name else [at, *down(used)] for used in graph.get(at, ())]
-            known[at] = max(ways, key=lambda way: (way[-1] == name, len(way)), default=[at])
-        return known[at]
-
-    return down(name)

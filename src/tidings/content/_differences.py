@@ -1,11 +1,12 @@
-"""What changed between two versions of a template."""
+"""What changed between two versions."""
 
 import asyncio
 from dataclasses import dataclass
 from difflib import unified_diff
 from itertools import takewhile
+from typing import Protocol
 
-from tidings.content._templates import Template, get_template
+from tidings.content._templates import get_template
 from tidings.core.db import Tx
 from tidings.core.ids import TemplateId, WorkspaceId
 
@@ -30,17 +31,27 @@ async def diff_versions(tx: Tx, *, workspace: WorkspaceId, template: TemplateId,
     one, other = [
         await get_template(tx, workspace=workspace, template=template, version=version) for version in (older, newer)
     ]
-    return await asyncio.to_thread(_compare, one, other)
+    fields = "subject", "html_content", "text_content", "preheader"
+    return Difference(older, newer, **await differences(one, other, *fields))
 
 
-def _compare(one: Template, other: Template) -> Difference:
+class Versioned(Protocol):
+    """Something at one of its versions."""
+
+    @property
+    def version(self) -> int:
+        """Counted from 1."""
+        ...
+
+
+async def differences(one: Versioned, other: Versioned, *fields: str) -> dict[str, str]:
+    """Unified diffs of these fields. In a thread: others are waiting on the loop."""
+
     def of(field: str) -> str:
         names = f"{field} of version {one.version}", f"{field} of version {other.version}"
         return unified(getattr(one, field), getattr(other, field), *names)
 
-    return Difference(
-        one.version, other.version, of("subject"), of("html_content"), of("text_content"), of("preheader")
-    )
+    return await asyncio.to_thread(lambda: {field: of(field) for field in fields})
 
 
 def unified(before: str, after: str, before_name: str, after_name: str) -> str:
