@@ -240,6 +240,7 @@ class World:
                 "is_default": False,
             },
             "add_domain": {"domain": "other.example", "algorithms": ["ed25519"]},
+            "add_inbound_message": {"recipient": "b@example.com", "sender": "", "content": "Subject: x\n\nx\n"},
             "update_domain": {"return_path": "bounces.example.com"},
             "rotate_domain_keys": {"algorithms": ["ed25519"]},
             "create_workspace": {"name": "W", "postal_address": "1 Road"},
@@ -317,6 +318,7 @@ async def make_world(api: Client) -> World:
         {"name": "All", "strategy": "round_robin", "providers": [{"provider_id": world.ids["provider_id"]}]},
     )
     await make("domain_id", "/domains", {"domain": "example.com", "algorithms": ["ed25519"]})
+    await make("inbound_id", "/inbound-messages", {"recipient": "b@example.com", "content": "Subject: y\n\ny\n"})
     await make("key_id", "/api-keys", {"name": "other", "scopes": ["lists:read"]})
     await make(
         "campaign_id",

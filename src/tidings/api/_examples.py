@@ -59,6 +59,10 @@ EXAMPLES: dict[str, Any] = {
     },
     "Leaving": {"reason": "Too many messages"},
     "NewDomain": {"domain": "example.net", "algorithms": ["rsa", "ed25519"]},
+    "NewInbound": {
+        "recipient": "bounces@example.com",
+        "content": "From: MAILER-DAEMON@mx.example.net\nSubject: Undelivered\n\n<ada@example.com>: 550 5.1.1 no such user\n",
+    },
     "DomainChange": {"return_path": "bounces.example.com"},
     "Retry": {"include_unknown": False},
     "Rotation": {"algorithms": ["ed25519"]},

@@ -67,7 +67,7 @@ class InboundMail:
     workspace: WorkspaceId
     received_at: datetime
     source: str
-    """smtp, lmtp, imap."""
+    """smtp, lmtp, imap, api."""
     sender: str
     recipient: str
     content: bytes
@@ -180,6 +180,18 @@ async def get_inbound(tx: Tx, *, workspace: WorkspaceId, message: InboundId) -> 
             f"there is no message {public_id('inbound', message)}; they are kept for {KEPT_FOR.days} days"
         )
     return _message(row), row["content"]
+
+
+async def find_inbound(tx: Tx, *, mail: InboundMail) -> InboundMessage:
+    """As it was stored. Raises InboundNotFound."""
+    row = await tx.fetchrow(
+        f"SELECT {_COLUMNS} FROM inbound_messages WHERE workspace_id = $1 AND digest = $2",  # noqa: S608
+        mail.workspace,
+        mail.digest,
+    )
+    if row is None:
+        raise InboundNotFound("it is gone already")
+    return _message(row)
 
 
 async def tidy_inbound(tx: Tx, *, now: datetime) -> bool:
