@@ -65,6 +65,19 @@ async def test_a_campaign(api: Client, stranger: Client) -> None:
     assert (await stranger("POST", f"/campaigns/{id_}/checks", QUIET)).status == 404
 
 
+async def test_a_preheader_moves_no_place_and_is_none_of_the_authors_html(api: Client) -> None:
+    id_ = await campaign(api, preheader="Short")
+    found = by_code((await api("GET", f"/campaigns/{id_}/checks")).json)
+    place = found["link_shortener"]["place"]
+    assert (place["line"], place["column"]) == (2, 38)
+    assert "client_max_width" not in found
+    assert found["preheader_short"]["place"]["excerpt"] == "Short"
+    own = {"preheader": "What is new this week in the shop round the corner"}
+    assert (await api("PATCH", f"/campaigns/{id_}", own)).status == 200
+    found = by_code((await api("GET", f"/campaigns/{id_}/checks")).json)
+    assert not found.keys() & {"preheader_short", "preheader_missing"}
+
+
 async def test_what_checks_call_an_error_is_not_launched(api: Client) -> None:
     hidden = '<p>x</p><a style="display:none" href="{{ unsubscribe_url }}">Leave</a>'
     id_ = await campaign(api, hidden)

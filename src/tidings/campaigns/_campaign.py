@@ -349,6 +349,7 @@ async def _checked(tx: Tx, workspace: WorkspaceId, draft: Draft, now: datetime |
             route=draft.route_id,
             template=draft.template_id,
             subject=draft.subject,
+            preheader=draft.preheader,
             now=draft.schedule_time,
         )
     return replace(

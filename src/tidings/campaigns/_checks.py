@@ -50,7 +50,11 @@ async def campaign_matter(
     checked = Checkable(found.subject, "", "", text_written=True)
     try:
         checked = await content.load_template(
-            tx, workspace=workspace, template=found.template_id, subject=found.subject
+            tx,
+            workspace=workspace,
+            template=found.template_id,
+            subject=found.subject,
+            preheader=found.preheader,
         )
     except content.TemplateNotFound:
         pass  # told by what is missing

@@ -33,6 +33,7 @@ async def launch(
         route=before.route_id,
         template=before.template_id,
         subject=before.subject,
+        preheader=before.preheader,
         now=now,
     )
     way = await delivery.find_way(tx, workspace=workspace, provider=before.provider_id, route=before.route_id)

@@ -27,17 +27,18 @@ async def preflight(
     route: RouteId | None = None,
     template: TemplateId,
     subject: str = "",
+    preheader: str = "",
     now: datetime,
 ) -> None:
     """Raises NotReady with everything that stands in the way of a send. (CAN-SPAM 15 U.S.C. 7704(a)(5): postal address.)
 
-    `subject` '' : the template's. What the message says is looked at as some of the contacts would get it.
+    `subject` and `preheader` '' : the template's. What the message says is looked at as some of the contacts would get it.
     """
     problems = await missing_for_launch(
         tx, workspace=workspace, audience=audience, provider=provider, route=route, template=template, now=now
     )
     if not problems:
-        problems = await _said(tx, workspace, audience, template, subject, now)
+        problems = await _said(tx, workspace, audience, template, (subject, preheader), now)
     if problems:
         raise NotReady("; ".join(f"{p.field}: {p.message}" for p in problems), fields=tuple(problems))
 
@@ -73,12 +74,14 @@ async def missing_for_launch(
 
 
 async def _said(
-    tx: Tx, workspace: WorkspaceId, whom: Audience, template: TemplateId, subject: str, now: datetime
+    tx: Tx, workspace: WorkspaceId, whom: Audience, template: TemplateId, own: tuple[str, str], now: datetime
 ) -> list[FieldProblem]:
     """Errors in what the message says: no way out that anyone sees, no address, nothing that could be sent at all."""
     owner = await accounts.get_workspace(tx, workspace=workspace)
     try:
-        checked = await content.load_template(tx, workspace=workspace, template=template, subject=subject)
+        checked = await content.load_template(
+            tx, workspace=workspace, template=template, subject=own[0], preheader=own[1]
+        )
         rows = await sample_recipients(tx, workspace=workspace, audience=whom, limit=_LOOKED_AT, now=now, quick=True)
     except content.TemplateInvalid as error:
         return [FieldProblem("template_id", error.message)]

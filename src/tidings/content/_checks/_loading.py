@@ -15,18 +15,27 @@ from tidings.core.ids import TemplateId, WorkspaceId
 
 
 async def load_template(
-    tx: Tx, *, workspace: WorkspaceId, template: TemplateId, version: int | None = None, subject: str = ""
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    template: TemplateId,
+    version: int | None = None,
+    subject: str = "",
+    preheader: str = "",
 ) -> Checkable:
-    """A template's content, with another subject if there is one. Raises TemplateNotFound, TemplateInvalid."""
+    """A template's content, with another subject and preheader if there are. Raises TemplateNotFound, TemplateInvalid."""
     written = await get_template(tx, workspace=workspace, template=template, version=version)
-    frozen = await freeze(tx, workspace=workspace, template=template, version=version)
+    frozen = await freeze(
+        tx, workspace=workspace, template=template, version=version, subject=subject, preheader=preheader
+    )
     return Checkable(
-        subject=subject or frozen.subject,
+        subject=frozen.subject,
         html=frozen.html,
         text=frozen.text,
         text_written=bool(written.text_content),
         source_type=written.source_type,
         source=written.source,
+        written=written.html_content,
     )
 
 

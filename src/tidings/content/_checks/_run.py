@@ -52,6 +52,8 @@ class Checkable:
     source_type: SourceType = SourceType.HTML
     source: str = ""
     """What the HTML was compiled from; '' where it is the source itself."""
+    written: str = ""
+    """The HTML without what was put into it since, such as a preheader; '' where nothing was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ def _check(content: Checkable, rows: Sequence[Row], real: bool, occasion: Occasi
 def _pages(content: Checkable) -> Iterator[Page]:
     """What was written as HTML, the blocks too. HTML whose styles were inlined is looked at as it was before."""
     parts = unpack(content.html)
-    main = parts.main
+    main = content.written or parts.main
     if content.source and content.source_type is SourceType.HTML:
         main = content.source
     yield read_page(main)

@@ -55,6 +55,8 @@ SHORT_PREHEADER = rule(
     "use 40 to 100 characters, or pad it with invisible ones",
 )
 _REPLY = re.compile(r"\s*(?:re|fw|fwd|aw|wg|sv|vs|antw|tr|rv|rif|odp)\s*(?:\[\d+\])?\s*[:：]", re.IGNORECASE)
+_PADDING = re.compile("[\u034f\u200c\u2007\u00ad\u00a0]+(?:&#?\\w*$)?|&#?\\w*$")
+"""What fills up the line after a preheader, so that inboxes show nothing else (_preheader.py), down to where words are cut."""
 _MARKS = re.compile(r"[!?]{3,}|[$€£]{2,}")
 _HIDDEN = re.compile(
     r"display\s*:\s*none|max-height\s*:\s*0|opacity\s*:\s*0(?![.\d])|visibility\s*:\s*hidden|font-size\s*:\s*[01]px",
@@ -94,7 +96,7 @@ def check_preheader(page: Page) -> Iterator[Finding]:
         hidden = next((one for one in _around(page, index) if _HIDDEN.search(one.get("style"))), None)
         if hidden is None:
             break
-        words = page.words(hidden.start, hidden.close)
+        words = " ".join(_PADDING.sub(" ", page.words(hidden.start, hidden.close)).split())
         if 0 < len(words) < 30:
             yield SHORT_PREHEADER.at(Place(Part.PREHEADER, excerpt=excerpt(words)))
         return
