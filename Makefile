@@ -22,7 +22,7 @@ demo: .venv/.ready ## a real campaign, end to end, on this machine (ARGS="--reci
 up: .venv/.ready ## run Tidings: embedded PostgreSQL and every role
 	@$(BIN)/tidings up $(ARGS)
 
-test: .venv/.ready ## the test suite, with its own PostgreSQL
+test: .venv/.ready .venv-moto/.ready ## the test suite, with its own PostgreSQL
 	@$(BIN)/pytest -n $(JOBS) -m "not soak" $(ARGS)
 
 check: lint types contracts test ## what CI runs
@@ -47,6 +47,7 @@ fmt: .venv/.ready
 
 lock: .venv/.ready ## refresh requirements.lock from pyproject.toml
 	@$(BIN)/pip install --quiet uv && $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --group dev --group build pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --group pyproject.toml:moto -o requirements-moto.lock
 
 docs: .venv-docs/.ready ## build the documentation into site/ (make docs ARGS=serve: look at it)
 	@if [ "$(ARGS)" = serve ]; then .venv-docs/bin/mkdocs serve; else NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet; fi
@@ -56,5 +57,10 @@ docs: .venv-docs/.ready ## build the documentation into site/ (make docs ARGS=se
 	@.venv-docs/bin/pip install --quiet --disable-pip-version-check -r docs/requirements.txt
 	@touch $@
 
+.venv-moto/.ready: requirements-moto.lock
+	@$(PYTHON) -m venv .venv-moto
+	@.venv-moto/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-moto.lock
+	@touch $@
+
 clean:
-	rm -rf .venv .venv-docs .tidings .hypothesis site
+	rm -rf .venv .venv-docs .venv-moto .tidings .hypothesis site

@@ -78,6 +78,17 @@ CREATE TABLE soft_bounces (
     FOREIGN KEY (workspace_id, contact_id) REFERENCES contacts ON DELETE CASCADE
 ) WITH (fillfactor = 70);
 
+-- The same of addresses that belong to no contact (messages to whoever was named), under their keyed hash.
+CREATE TABLE address_soft_bounces (
+    workspace_id bigint NOT NULL,
+    address_hash bytea NOT NULL,
+    at           timestamptz[] NOT NULL,           -- oldest first, at most a hundred
+    last_at      timestamptz NOT NULL,
+    PRIMARY KEY (workspace_id, address_hash)
+) WITH (fillfactor = 70);
+CREATE INDEX address_soft_bounces_oldest ON address_soft_bounces (last_at);
+CREATE INDEX messages_to_strangers ON messages (workspace_id, address_hash) WHERE contact_id IS NULL;
+
 -- When soft bounces add up to a dead address: so many, spread over so many days, and nothing delivered in between.
 ALTER TABLE workspaces ADD COLUMN soft_bounce_limit integer NOT NULL DEFAULT 5,   -- 0: never
                        ADD COLUMN soft_bounce_days  integer NOT NULL DEFAULT 7;

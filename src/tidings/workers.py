@@ -218,6 +218,11 @@ class Conductor:
         while some:
             async with self._db.transaction() as tx:
                 some = await delivery.tidy_inbound(tx, now=utc_now())
+        place, some = None, True
+        while some:
+            async with self._db.transaction() as tx:
+                place = await delivery.erase_feedback(tx, now=utc_now(), after=place)
+                some = place is not None
 
     async def sweep_media(self) -> None:
         """Delete the files of images that were erased, and what died uploads left."""

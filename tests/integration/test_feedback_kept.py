@@ -9,7 +9,7 @@ from tests.feedback_world import NOW, sent
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database
 from tidings.core.ids import SendId, WorkspaceId
-from tidings.delivery import MessageIds, ensure_feedback_partitions, tidy_feedback
+from tidings.delivery import MessageIds, ensure_feedback_partitions, erase_feedback, tidy_feedback
 from tidings.delivery._wire import id_mac
 from tidings.delivery.providers import Happening
 from tidings.tracking import Tokens
@@ -51,3 +51,23 @@ def test_message_ids_are_read_back_and_not_made_up(send: int, n: int, workspace:
     assert ids.read(ours.replace(mac, "0" * 16)) is None
     assert ids.read(f"{send}.{n + 1}.{workspace}.{mac}@example.com") is None
     assert MessageIds(Keyring("other")).read(ours) is None
+
+
+async def test_who_is_deleted_takes_raw_reports_along(db: Database, workspace: int) -> None:
+    here = await sent(db, workspace, ["sent"] * 5)
+    await here.apply(*(here.report(n, Happening.DEFERRED) for n in range(1, 6)))
+    async with db.transaction() as tx:
+        await tx.execute(
+            """INSERT INTO deleted_contacts (workspace_id, contact_id, address_hash, at)
+               SELECT $1, id, '\\x00', $2::timestamptz - i * interval '2 days'
+               FROM unnest($3::bigint[]) WITH ORDINALITY AS t (id, i)""",
+            workspace,
+            NOW,
+            here.contacts[:2],
+        )
+    async with db.transaction() as tx:
+        place = await erase_feedback(tx, now=NOW)
+        assert place == (NOW - timedelta(days=2), workspace, here.contacts[0])
+        assert await erase_feedback(tx, now=NOW, after=place) is None
+    kept = await here.fetch("SELECT n FROM feedback WHERE workspace_id = $1 ORDER BY n")
+    assert [row["n"] for row in kept] == [2, 3, 4, 5]

@@ -58,6 +58,10 @@ async def test_all_is_accepted_over_connections_that_are_kept(kind: str) -> None
         ((500, {}, b"oops"), Deferred),
         ((502, {}, b"<html>"), Deferred),
         ((504, {}, b""), Unknown),
+        ((408, {}, b""), Deferred),
+        ((500, {"Retry-After": "5"}, b"{not json"), Deferred),
+        ((200, {}, b"[]"), Accepted),
+        ((200, {}, b"\xff\xfe"), Accepted),
         ((400, {}, b"not json"), Rejected),
         ((413, {}, b""), Rejected),
         ((200, {}, b"{not json"), Accepted),
@@ -119,6 +123,80 @@ async def test_a_wrong_key_burns_nobodys_attempts_and_is_never_shown(
         assert source.pulled == 1
         shown = repr(provider) + repr(vars(provider).get("_config")) + repr(provider.health) + caplog.text
         assert "very-secret" not in shown
+        await provider.close(grace_seconds=1)
+
+
+ERRORS: list[tuple[str, Step, type, bool]] = [
+    # Names and codes: AWS's model of SendEmail (botocore, data/sesv2/2019-09-27/service-2.json)
+    *(
+        (
+            "ses",
+            (400, {"x-amzn-ErrorType": f"{name}:http://internal.amazon.com/x"}, b'{"message":"no"}'),
+            Throttled,
+            held,
+        )
+        for name, held in (
+            ("LimitExceededException", True),
+            ("AccountSuspendedException", True),
+            ("SendingPausedException", True),
+            ("MailFromDomainNotVerifiedException", True),
+        )
+    ),
+    ("ses", (404, {"x-amzn-ErrorType": "NotFoundException"}, b'{"message":"no such set"}'), Throttled, True),
+    (
+        "ses",
+        (400, {}, b'{"__type":"BadRequestException","message":"Configuration set x does not exist"}'),
+        Throttled,
+        True,
+    ),
+    ("ses", (400, {}, b'{"__type":"BadRequestException","message":"Illegal address"}'), Rejected, False),
+    ("ses", (400, {}, b'{"__type":"com.amazon#MessageRejected","message":"virus"}'), Rejected, False),
+    (
+        "ses",
+        (429, {}, b'{"__type":"TooManyRequestsException","message":"Daily message quota exceeded"}'),
+        Throttled,
+        True,
+    ),
+    ("ses", (500, {}, b'{"__type":"InternalServiceErrorException"}'), Deferred, False),
+    # https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/responses
+    *(
+        ("sendgrid", (status, {}, b'{"errors":[{"message":"m","field":null,"help":null}]}'), outcome, held)
+        for status, outcome, held in (
+            (400, Rejected, False),
+            (401, Throttled, True),
+            (403, Throttled, True),
+            (405, Throttled, True),
+        )
+    ),
+    # https://documentation.mailgun.com/docs/mailgun/quickstart-guide/responses
+    *(
+        ("mailgun", (status, {}, b'{"message":"m"}'), outcome, held)
+        for status, outcome, held in (
+            (400, Rejected, False),
+            (401, Throttled, True),
+            (402, Throttled, True),
+            (404, Throttled, True),
+        )
+    ),
+    ("mailgun", (400, {}, b'{"message":"\'to\' parameter is not a valid address"}'), Rejected, False),
+]
+
+
+@pytest.mark.parametrize(("kind", "step", "expected", "held"), ERRORS)
+async def test_documented_errors(kind: str, step: Step, expected: type, held: bool) -> None:
+    """`held`: nothing more is sent for a minute at least, because the next message would fare no better."""
+    async with http_serving(HttpWorld(kind, {1: [step]})) as world:
+        source = CheckingSource([letter(1)])
+        provider = provider_for(world, connections=1)
+        provider.start(source)
+        await source.settled(1)
+        found = source.outcomes[1]
+        assert isinstance(found, expected), found
+        assert (provider.health.state in {HealthState.UNREACHABLE, HealthState.THROTTLED}) is held
+        if held:
+            assert (provider.health.retry_in_seconds or 0) > 55
+        if isinstance(found, Rejected):
+            assert found.fault is not Fault.RECIPIENT
         await provider.close(grace_seconds=1)
 
 

@@ -76,6 +76,10 @@ def test_a_domain_in_order_is_all_well() -> None:
         ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=none; rua=mailto:a@b.c"]}, "dmarc", "warn"),
         ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=reject; pct=5; rua=mailto:a@b.c"]}, "dmarc", "warn"),
         ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=none"]}, "bimi", "warn"),
+        ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=strict; rua=mailto:a@b.c"]}, "dmarc", "warn"),
+        ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=strict"]}, "dmarc", "fail"),
+        ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; rua=nonsense"]}, "dmarc", "fail"),
+        ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=reject; sp=odd; rua=mailto:a@b.c"]}, "bimi", "warn"),
         ({("acme.example", "MX"): ["0 ."]}, "mx", "fail"),
         ({("acme.example", "MX"): []}, "mx", "fail"),
         ({("mx.acme.example", "A"): []}, "mx", "fail"),
@@ -136,6 +140,18 @@ def test_below_a_public_suffix_stands_the_organisation() -> None:
     zone = Zone({("_dmarc.co.example", "TXT"): ["v=DMARC1; p=reject; psd=y"]})
     policy = asyncio.run(find_policy(zone, "mail.acme.co.example"))
     assert (policy.at, policy.organisation) == ("co.example", "acme.co.example")
+
+
+def test_the_walk_stops_at_a_public_suffix_that_asks_for_itself() -> None:
+    # RFC 9989 §4.10 step 2: not a question more, and what stands above it is none of its business.
+    records = {
+        ("_dmarc.co.example", "TXT"): ["v=DMARC1; p=reject; psd=y"],
+        ("_dmarc.example", "TXT"): ["v=DMARC1; p=none"],
+    }
+    zone = Zone(records)
+    policy = asyncio.run(find_policy(zone, "co.example"))
+    assert (policy.at, policy.policy, policy.organisation) == ("co.example", "reject", "co.example")
+    assert zone.asked[1:] == ["_dmarc.co.example"]
 
 
 def test_only_addresses_are_addresses() -> None:

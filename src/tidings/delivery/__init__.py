@@ -2,7 +2,8 @@
 
 Owns: providers, provider_troubles, provider_counters, routes, route_members, budgets, sends, send_contents, deliveries,
 retries, chunks, send_counters, send_retries, send_baselines, messages, message_contents, message_sends, sending_domains,
-dkim_keys, notification_inbox, notification_nonces, inbound_messages, feedback, feedback_keys, delivery_feedback, soft_bounces.
+dkim_keys, notification_inbox, notification_nonces, inbound_messages, feedback, feedback_keys, delivery_feedback, soft_bounces,
+address_soft_bounces.
 Emits: bounced, deferred, complained, unsubscribed. What comes back: _feedback.
 The path of a message: _sends → _worker → _lane → _outlet → providers → _recorder → _record.
 """
@@ -28,6 +29,7 @@ from tidings.delivery._domains_check import CheckState, DomainCheck, check_domai
 from tidings.delivery._domains_dns import Resolver, SystemResolver
 from tidings.delivery._failures import forgive, pause_failing, retry_failed, retry_some
 from tidings.delivery._feedback import apply_feedback
+from tidings.delivery._feedback_erase import erase_feedback
 from tidings.delivery._feedback_report import Feedback, FeedbackCounts
 from tidings.delivery._feedback_store import ensure_feedback_partitions, latest_feedback, tidy_feedback
 from tidings.delivery._hand_over import hand_over
@@ -205,6 +207,7 @@ __all__ = [
     "delete_provider",
     "delete_route",
     "ensure_feedback_partitions",
+    "erase_feedback",
     "expire_leases",
     "find_inbound",
     "find_way",

@@ -163,6 +163,13 @@ async def _dmarc(resolver: Resolver, domain: str) -> DomainCheck:
             "no policy: Gmail, Yahoo and Microsoft refuse bulk mail without one",
             f'publish at _dmarc.{domain}: TXT "v=DMARC1; p=none; rua=mailto:dmarc@{domain}"',
         )
+    if not policy.policy:
+        return DomainCheck(
+            "dmarc",
+            CheckState.FAIL,
+            f"the record at _dmarc.{policy.at} does not count: a policy in it is missing or unknown, and it has no rua=",
+            "say p=none, quarantine or reject, and name an address for reports with rua=mailto:…",
+        )
     said = f"p={policy.policy} at _dmarc.{policy.at}"
     advice = [f"{old}= is no longer part of DMARC: leave it out" for old in ("pct", "rf", "ri") if old in policy.tags]
     if policy.tags.get("p", "").lower() not in {"none", "quarantine", "reject"}:

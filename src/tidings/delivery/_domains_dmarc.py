@@ -1,10 +1,13 @@
-"""DMARC: finding a domain's policy by walking up the tree (RFC 9989, before it RFC 7489)."""
+"""DMARC: finding a domain's policy by walking up the tree (RFC 9989 §4.10, before it RFC 7489)."""
 
+import re
 from dataclasses import dataclass
 
 from tidings.delivery._domains_dns import Resolver
 
 _MOST_QUERIES = 8
+_POLICIES = {"none", "quarantine", "reject"}
+_URI = re.compile(r"[a-z][a-z0-9+.-]*:[^\s,!]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +23,17 @@ class Policy:
 
     @property
     def policy(self) -> str:
-        """none, quarantine or reject, as it applies to the domain asked about; '' without a record."""
+        """none, quarantine or reject, as it applies to the domain asked about; '' if DMARC does not apply to it.
+
+        A record with a policy that is missing or unknown, `sp` and `np` too, counts as none if it asks for reports, else it
+        does not count (RFC 9989 §4.10.1).
+        """
         if not self.at:
             return ""
-        told = self.tags.get("p", "none").lower()
-        return told if told in {"none", "quarantine", "reject"} else "none"
+        told = self.tags.get("p", "").lower()
+        if told in _POLICIES and all(self.tags.get(name, "none").lower() in _POLICIES for name in ("sp", "np")):
+            return told
+        return "none" if any(_URI.match(one.strip()) for one in self.tags.get("rua", "").split(",")) else ""
 
 
 def tags(record: str) -> dict[str, str]:
@@ -50,15 +59,14 @@ async def find_policy(resolver: Resolver, domain: str) -> Policy:
         several = several or (name == domain and len(records) > 1)
         if len(records) == 1:
             found.append((name, tags(records[0])))
-            psd = found[-1][1].get("psd", "u").lower()
-            if psd == "n" or (psd == "y" and name != domain):
-                break
+            if found[-1][1].get("psd", "u").lower() in {"n", "y"}:
+                break  # RFC 9989 §4.10, steps 2 and 6
     organisation = _organisation(domain, found)
     by_name = dict(found)
     for name in dict.fromkeys((domain, organisation, found[-1][0] if found else "")):
         if name in by_name:
             told = dict(by_name[name])
-            if name != domain and "sp" in told:
+            if name != domain and "sp" in told and told.get("p", "").lower() in _POLICIES:
                 told["p"] = told["sp"]
             return Policy(name, told, organisation, several)
     return Policy("", {}, organisation, several)

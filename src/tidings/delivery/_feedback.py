@@ -18,6 +18,11 @@ from tidings.delivery._feedback_upshots import Known, act_upon
 from tidings.delivery._states import DeliveryState
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('tidings feedback'), ($1::bigint % 2147483647)::integer)"
+# Whoever gathers receipts of one of them (_receipts.py) is either done or waits. Rolling sends have none.
+_LOCK_SENDS = """
+SELECT FROM sends WHERE workspace_id = $1 AND id = ANY ($2::bigint[]) AND campaign_id IS NOT NULL ORDER BY id FOR SHARE
+"""
+_ARRIVED = {DeliveryState.SENT, DeliveryState.DELIVERED}
 _Key = tuple[int, int]
 
 
@@ -59,6 +64,7 @@ async def _standings(tx: Tx, workspace: WorkspaceId, reports: Iterable[Feedback]
     if not keys:
         return {}
     columns = ([send for send, _ in keys], [n for _, n in keys])
+    await tx.execute(_LOCK_SENDS, workspace, sorted(set(columns[0])))
     rows = await tx.fetch(sql(__package__, "_feedback_lock"), workspace, *columns)
     return {
         (send, n): Known(
@@ -103,7 +109,15 @@ async def _move(
                 )
             )
     if rows:
+        lost = [(send, n) for send, n, before, after, *_ in rows if before in _ARRIVED and after not in _ARRIVED]
+        if lost:
+            await tx.execute(sql(__package__, "_feedback_receipts"), workspace, *map(list, zip(*lost, strict=True)))
         # Counter rows of this connection, as those of messages are: writers never wait for each other.
         writer = -1 - tx.get_server_pid() % 200
         await tx.execute(sql(__package__, "_feedback_move"), workspace, *map(list, zip(*rows, strict=True)), writer)
+        found = [
+            (workspace, send, n) for send, n, before, after, *_ in rows if before not in _ARRIVED and after in _ARRIVED
+        ]
+        if found:
+            await tx.execute(sql(__package__, "_late_receipts"), *map(list, zip(*found, strict=True)))
     return {(row[0], row[1]): DeliveryState(row[3]) for row in rows}

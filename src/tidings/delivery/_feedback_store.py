@@ -7,9 +7,10 @@ from typing import Any
 
 import orjson
 
-from tidings.core.db import Tx
+from tidings.core.db import Tx, until_lost
 from tidings.core.ids import ProviderId, WorkspaceId
 from tidings.delivery._feedback_report import Feedback
+from tidings.delivery._soft_bounces import STRANGERS_KEPT_FOR
 from tidings.delivery.providers import Happening
 
 _ONCE = {Happening.DEFERRED, Happening.BOUNCED, Happening.REJECTED, Happening.COMPLAINED, Happening.UNSUBSCRIBED}
@@ -48,7 +49,7 @@ async def fresh(tx: Tx, *, workspace: WorkspaceId, reports: Sequence[Feedback], 
 
 async def keep(tx: Tx, *, workspace: WorkspaceId, reports: Sequence[Feedback], now: datetime) -> None:
     """Store them raw."""
-    await tx.copy_records_to_table(
+    copying = tx.copy_records_to_table(
         "feedback",
         columns=_COLUMNS,
         records=[
@@ -59,6 +60,7 @@ async def keep(tx: Tx, *, workspace: WorkspaceId, reports: Sequence[Feedback], n
             for r in reports
         ],
     )  # fmt: skip
+    await until_lost(tx, copying)
 
 
 async def latest_feedback(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, limit: int) -> list[dict[str, Any]]:
@@ -95,7 +97,10 @@ async def ensure_feedback_partitions(tx: Tx, *, now: datetime, weeks: int = 2) -
 
 
 async def tidy_feedback(tx: Tx, *, now: datetime) -> bool:
-    """Forget keys and nonces that nobody will repeat, some thousand a step: call it again while it says True."""
+    """Forget keys and nonces that nobody will repeat, and soft bounces of long ago, some thousand a step.
+
+    Call it again while it says True.
+    """
     gone = [
         await tx.execute(
             "DELETE FROM feedback_keys WHERE (workspace_id, key) IN"
@@ -114,6 +119,12 @@ async def tidy_feedback(tx: Tx, *, now: datetime) -> bool:
             " (SELECT workspace_id, received_at, id FROM feedback_default WHERE received_at < $1 LIMIT $2)"
             " AND received_at < $1",
             now - KEPT_FOR,
+            _AT_ONCE,
+        ),
+        await tx.execute(
+            "DELETE FROM address_soft_bounces WHERE (workspace_id, address_hash) IN"
+            " (SELECT workspace_id, address_hash FROM address_soft_bounces WHERE last_at < $1 ORDER BY last_at LIMIT $2)",
+            now - STRANGERS_KEPT_FOR,
             _AT_ONCE,
         ),
     ]

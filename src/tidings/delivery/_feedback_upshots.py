@@ -65,12 +65,12 @@ async def act_upon(
     ]
     await record(tx, events=facts, writer=-1 - tx.get_server_pid() % 200)
     soft = [
-        (person.contact, r.at, r.reason)
+        (whom, r.at, r.reason)
         for r in concerning
         if r.happening is Happening.BOUNCED
         and r.bounce in ADDS_UP
         and (person := people.get(_of(r))) is not None
-        and person.contact is not None
+        and (whom := person.contact or person.address_hash) is not None
     ]
     await add_soft_bounces(tx, workspace=workspace, bounces=soft, now=now)
 

@@ -162,12 +162,13 @@ async def record_others(tx: Tx, *, told: Told, writer: int, now: datetime) -> No
 
 async def _count_give_ups(tx: Tx, rows: Sequence[tuple[Any, ...]], now: datetime) -> None:
     """Days of deferrals that came to nothing are a soft bounce, if they were because of the recipient."""
-    soft: dict[WorkspaceId, list[tuple[ContactId, datetime, str]]] = {}
+    soft: dict[WorkspaceId, list[tuple[ContactId | bytes, datetime, str]]] = {}
     for workspace, _, _, contact, state, detail in rows:
-        if state != DeliveryState.FAILED or not isinstance(contact, int) or not detail.startswith(GAVE_UP):
+        if state != DeliveryState.FAILED or contact is None or not detail.startswith(GAVE_UP):
             continue
         if refusal_class("", detail.partition(": ")[2]) in ADDS_UP:
-            soft.setdefault(WorkspaceId(workspace), []).append((ContactId(contact), now, detail))
+            whom = contact if isinstance(contact, bytes) else ContactId(contact)
+            soft.setdefault(WorkspaceId(workspace), []).append((whom, now, detail))
     for workspace, bounces in soft.items():
         await add_soft_bounces(tx, workspace=workspace, bounces=bounces, now=now)
 

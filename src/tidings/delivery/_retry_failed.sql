@@ -26,6 +26,16 @@ queued AS (
     UPDATE deliveries AS d SET state = 'pending'
     FROM previous AS p WHERE (d.workspace_id, d.send_id, d.n) = (p.workspace_id, p.send_id, p.n)
 ),
+-- What was told of the attempts before says nothing of the one to come; complaints stay.
+forgiven AS (
+    DELETE FROM delivery_feedback AS f USING previous AS p
+    WHERE (f.workspace_id, f.send_id, f.n) = (p.workspace_id, p.send_id, p.n) AND f.complained_at IS NULL
+),
+forgiven_complainers AS (
+    UPDATE delivery_feedback AS f SET failed_at = NULL, bounced_at = NULL, bounce = NULL, status = ''
+    FROM previous AS p
+    WHERE (f.workspace_id, f.send_id, f.n) = (p.workspace_id, p.send_id, p.n) AND f.complained_at IS NOT NULL
+),
 counted AS (
     INSERT INTO send_counters AS k (workspace_id, send_id, writer, pending, failed, unknown)
     SELECT workspace_id, send_id, 0, count(*), -count(*) FILTER (WHERE state = 'failed'), -count(*) FILTER (WHERE state = 'unknown')

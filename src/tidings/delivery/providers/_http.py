@@ -113,11 +113,15 @@ class HttpProvider(ABC):
 
     @abstractmethod
     def _answer(self, answer: Answer) -> Outcome | Locked:
-        """What an answer other than a 2xx, 429 or 5xx means."""
+        """What an answer other than a 2xx, 408, 413, 429 or 5xx means."""
 
     @abstractmethod
     def _reply(self, answer: Answer) -> str:
         """Of an acceptance: what is worth keeping, the provider's id of the message first."""
+
+    def _wait(self, answer: Answer) -> float | None:
+        """Of an answer that says to slow down: for how many seconds; None if it does not say."""
+        return retry_after(answer.headers)
 
     def start(self, source: Source) -> None:
         """Begin to pull from `source`."""
@@ -240,9 +244,13 @@ class HttpProvider(ABC):
         reply = f"HTTP {status} {answer.text}".strip()
         match status:
             case 429 | 503:
-                return Throttled(reply, status, "", retry_after(answer.headers))
+                return Throttled(reply, status, "", self._wait(answer))
             case 504:
                 return Unknown(reply)  # a gateway handed it on and never heard the answer
+            case 408:
+                return Deferred(reply, status, "")
+            case 413:
+                return Rejected(reply, status, "5.3.4", Fault.MESSAGE)
             case _ if status >= 500:
                 return Deferred(reply, status, "", retry_after(answer.headers), Fault.SENDER)
             case _:

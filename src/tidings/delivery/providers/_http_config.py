@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from tidings.core.errors import Invalid
@@ -24,6 +24,14 @@ def gather(
             raise Invalid.at(name, f"the secret of {what} holds: {', '.join(secrets)}")
         check_token(name, value)
     return {**config, **(secret or {})}
+
+
+def listed(values: dict[str, Any], name: str, what: str) -> None:
+    """Make the list that JSON has under `name` a tuple; an empty one if it is missing. Raises Invalid."""
+    found = values.get(name, ())
+    if not isinstance(found, list | tuple):
+        raise Invalid.at(name, f"give a list of {what}")
+    values[name] = tuple(cast("list[Any]", found))
 
 
 def check_token(name: str, value: object) -> None:

@@ -16,7 +16,7 @@ import orjson
 
 from tidings.core.errors import Invalid
 from tidings.delivery.providers._http import Answer, HttpProvider, Locked, Request, message_id, unstuffed
-from tidings.delivery.providers._http_config import check_common, gather
+from tidings.delivery.providers._http_config import check_common, gather, listed
 from tidings.delivery.providers._interface import Outgoing
 from tidings.delivery.providers._notifications import (
     BadSignature,
@@ -29,7 +29,7 @@ from tidings.delivery.providers._notifications import (
     refusal_class,
     text_at,
 )
-from tidings.delivery.providers._outcomes import Deferred, Fault, Outcome, Rejected, Throttled
+from tidings.delivery.providers._outcomes import Fault, Outcome, Rejected, Throttled
 from tidings.delivery.providers._refusals import FailureClass
 
 _BASES = {"us": "https://api.mailgun.net", "eu": "https://api.eu.mailgun.net"}
@@ -80,9 +80,7 @@ class MailgunConfig:
         for name, advice in (("domain", "give the sending domain"), ("api_key", "give a sending key of the domain")):
             if name not in values:
                 raise Invalid.at(name, advice)
-        if not isinstance(values.get("tags", []), list | tuple):
-            raise Invalid.at("tags", "give a list of texts")
-        values["tags"] = tuple(values.get("tags", ()))
+        listed(values, "tags", "texts")
         return cls(**values)
 
 
@@ -115,14 +113,11 @@ class MailgunProvider(HttpProvider):
     def _answer(self, answer: Answer) -> Outcome | Locked:
         reply = f"HTTP {answer.status} {answer.text}".strip()
         match answer.status:
+            # https://documentation.mailgun.com/docs/mailgun/quickstart-guide/responses
             case 401 | 403 | 404:  # 404: no such domain in this account and region
                 return Locked(reply, answer.status)
             case 402:
                 return Throttled(reply, 402, "", 300.0)  # the plan's limit is used up
-            case 408:
-                return Deferred(reply, 408, "")
-            case 413:
-                return Rejected(reply, 413, "5.3.4", Fault.MESSAGE)
             case 400 if "'to' parameter" in answer.text:
                 # Their parser dislikes the address. That is no word about the mailbox, so nobody is suppressed.
                 return Rejected(reply, 400, "5.1.3", Fault.MESSAGE)
@@ -195,10 +190,19 @@ def _event(event: dict[str, Any]) -> Notification:
 def _failure(event: dict[str, Any], status: dict[str, Any]) -> tuple[Happening, FailureClass | None]:
     if text_at(event, "severity") != "permanent":
         return Happening.DEFERRED, None
-    reason = text_at(event, "reason")
-    if reason.startswith("suppress-"):
-        return Happening.REJECTED, None  # on Mailgun's own list, not attempted
+    reason, code = text_at(event, "reason"), text_at(status, "code")
+    if reason.startswith("suppress-") or code in _SUPPRESSED:
+        return Happening.REJECTED, None
     # "bounce" is their word for a permanent refusal of whatever reason, so the server's own words decide.
     words = text_at(status, "message") or text_at(status, "description")
-    code = text_at(status, "code")
-    return Happening.BOUNCED, refusal_class(text_at(status, "enhanced-code"), f"{code} {words}")
+    said = refusal_class(text_at(status, "enhanced-code"), f"{code} {words}")
+    if reason in _OTHERWISE and said not in _TOLD_EXACTLY:
+        said = _OTHERWISE[reason]
+    return Happening.BOUNCED, said
+
+
+_SUPPRESSED = {"605", "606", "607"}
+"""Codes of their own for what is not attempted: bounced, unsubscribed or complained before (as django-anymail reads them too)."""
+_OTHERWISE = {"old": FailureClass.SOFT, "espblock": FailureClass.BLOCK, "blacklisted": FailureClass.BLOCK}
+"""Reasons of theirs that say more than the answer of a server which only put us off: given up after hours, or blocked."""
+_TOLD_EXACTLY = {FailureClass.BLOCK, FailureClass.POLICY, FailureClass.MAILBOX_FULL}

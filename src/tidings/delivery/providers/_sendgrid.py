@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from tidings.core.errors import Invalid
 from tidings.delivery.providers._http import Answer, HttpProvider, Locked, Request, message_id, unstuffed
-from tidings.delivery.providers._http_config import check_common, gather
+from tidings.delivery.providers._http_config import check_common, gather, listed
 from tidings.delivery.providers._interface import Outgoing
 from tidings.delivery.providers._notifications import (
     BadSignature,
@@ -35,7 +35,7 @@ from tidings.delivery.providers._notifications import (
     refusal_class,
     text_at,
 )
-from tidings.delivery.providers._outcomes import Deferred, Fault, Outcome, Rejected
+from tidings.delivery.providers._outcomes import Fault, Outcome, Rejected
 from tidings.delivery.providers._refusals import FailureClass
 
 _BASES = {"global": "https://api.sendgrid.com", "eu": "https://api.eu.sendgrid.com"}
@@ -44,7 +44,9 @@ _THEIRS = {
     "from", "to", "cc", "bcc", "subject", "reply-to", "content-type", "content-transfer-encoding", "mime-version", "date",
     "dkim-signature", "received", "x-sg-id", "x-sg-eid",
 }  # fmt: skip
-"""Told in other ways, or written by SendGrid, which refuses them among `headers`."""
+"""Told in other ways, or written by SendGrid, which refuses them among `headers`: its own list of reserved ones (x-sg-id, x-sg-eid,
+received, dkim-signature, Content-Type, Content-Transfer-Encoding, To, From, Subject, Reply-To, CC, BCC; 400 for any of them) and
+what it writes itself."""
 _REPLAY_SECONDS = 600.0
 
 
@@ -89,9 +91,7 @@ class SendgridConfig:
         values = gather("SendGrid", cls, config, secret, secrets=("api_key",))
         if "api_key" not in values:
             raise Invalid.at("api_key", "give an API key that may send mail")
-        if not isinstance(values.get("categories", []), list | tuple):
-            raise Invalid.at("categories", "give a list of texts")
-        values["categories"] = tuple(values.get("categories", ()))
+        listed(values, "categories", "texts")
         return cls(**values)
 
 
@@ -123,15 +123,9 @@ class SendgridProvider(HttpProvider):
 
     def _answer(self, answer: Answer) -> Outcome | Locked:
         reply = f"HTTP {answer.status} {answer.text}".strip()
-        match answer.status:
-            case 401 | 403 | 404 | 405:
-                return Locked(reply, answer.status)
-            case 408:
-                return Deferred(reply, 408, "")
-            case 413:
-                return Rejected(reply, 413, "5.3.4", Fault.MESSAGE)
-            case _:
-                return Rejected(reply, answer.status, "", Fault.MESSAGE)
+        if answer.status in {401, 403, 404, 405}:
+            return Locked(reply, answer.status)
+        return Rejected(reply, answer.status, "", Fault.MESSAGE)
 
     def _reply(self, answer: Answer) -> str:
         return answer.headers.get("x-message-id", "") or "accepted without an id"
@@ -272,21 +266,23 @@ def _event(event: dict[str, Any]) -> Notification:
 
 
 _CLASSIFIED = {
-    "Invalid Address": FailureClass.HARD,
-    "Mailbox Unavailable": FailureClass.MAILBOX_FULL,
-    "Technical Failure": FailureClass.SOFT,
-    "Frequency or Volume Too High": FailureClass.BLOCK,
-    "Reputation": FailureClass.BLOCK,
-    "Content": FailureClass.POLICY,
+    "invalid address": FailureClass.HARD,
+    "mailbox unavailable": FailureClass.MAILBOX_FULL,
+    "technical failure": FailureClass.SOFT,
+    "technical": FailureClass.SOFT,
+    "frequency or volume too high": FailureClass.BLOCK,
+    "reputation": FailureClass.BLOCK,
+    "content": FailureClass.POLICY,
 }
-"""SendGrid's own reading of the reason, https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/bounce-and-block-classifications"""
+"""SendGrid's own reading of the reason, in lower case; "Unclassified" says nothing. The names are those of `Classification` in its
+bounces API; what they mean: https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/bounce-and-block-classifications"""
 _OURS = {FailureClass.BLOCK, FailureClass.POLICY}
 
 
 def _bounce(event: dict[str, Any]) -> FailureClass:
     """`blocked` is SendGrid's word for whatever is not the address's fault, a missing MX among it: it never suppresses."""
     said = refusal_class(text_at(event, "status"), text_at(event, "reason"))
-    classified = _CLASSIFIED.get(text_at(event, "bounce_classification"))
+    classified = _CLASSIFIED.get(text_at(event, "bounce_classification").lower())
     if text_at(event, "type") == "blocked":
         return next(
             (one for one in (classified, said) if one is not None and one is not FailureClass.HARD), FailureClass.BLOCK

@@ -1,6 +1,7 @@
 """Amazon SES, API v2: sends the complete message as raw content, and reads its events.
 
-https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
+https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html; names of errors with their HTTP codes, of fields and
+their limits as in AWS's own model of the API (botocore, data/sesv2/2019-09-27/service-2.json).
 """
 
 import re
@@ -18,7 +19,7 @@ import orjson
 from tidings.core.errors import Invalid, Unavailable
 from tidings.core.sigv4 import authorization
 from tidings.delivery.providers._http import Answer, HttpProvider, Locked, Request, message_id, unstuffed
-from tidings.delivery.providers._http_config import check_common, gather
+from tidings.delivery.providers._http_config import check_common, gather, listed
 from tidings.delivery.providers._interface import Outgoing
 from tidings.delivery.providers._notifications import (
     Happening,
@@ -37,6 +38,7 @@ _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}\Z")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?\Z")
 _TAG = "tidings_message_id"
+_DAY_IS_USED_UP = 300.0
 _LOCKED = {
     "AccessDeniedException",
     "AccountSuspendedException",
@@ -51,7 +53,8 @@ _LOCKED = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-"""About our account, key, configuration set or domain: the same for every message, so nothing more is tried for now."""
+"""About our account, key, configuration set or domain: the same for every message, so nothing more is tried for now. Those of
+the operation itself come with 400, but for NotFoundException (404); the others are those of all AWS services."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +86,8 @@ class SesConfig:
         for name, value in self.tags.items():
             if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", name) or name == _TAG:
                 raise Invalid.at("tags", "names have letters, digits, hyphens and underscores")
-            if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_.@-]{1,256}", value):
-                raise Invalid.at(f"tags.{name}", "values have letters, digits, hyphens, underscores, dots and @")
+            if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", value):
+                raise Invalid.at(f"tags.{name}", "values have letters, digits, hyphens and underscores")
         if len(self.tags) > 40:
             raise Invalid.at("tags", "give at most 40")
         if len(self.topic_arns) > 10 or not all(isinstance(one, str) and _TOPIC.match(one) for one in self.topic_arns):
@@ -101,9 +104,7 @@ class SesConfig:
                 raise Invalid.at(name, "is needed")
         if not isinstance(values.get("tags", {}), dict):
             raise Invalid.at("tags", "give an object of names and values")
-        if not isinstance(values.get("topic_arns", []), list | tuple):
-            raise Invalid.at("topic_arns", "give a list of ARNs")
-        values["topic_arns"] = tuple(values.get("topic_arns", ()))
+        listed(values, "topic_arns", "ARNs")
         return cls(**values)
 
 
@@ -195,12 +196,19 @@ class SesProvider(HttpProvider):
         if kind in {"TooManyRequestsException", "ThrottlingException", "Throttling"}:
             return Throttled(reply, answer.status, "")
         if kind == "LimitExceededException":
-            return Throttled(reply, answer.status, "", 300.0)
-        if kind in _LOCKED or answer.status in {401, 403, 404}:
+            return Throttled(reply, answer.status, "", _DAY_IS_USED_UP)
+        # A configuration set that was deleted is a "bad request" (SES Developer Guide, "Assigning default configuration sets").
+        no_set = kind == "BadRequestException" and "configuration set" in answer.text.lower()
+        if kind in _LOCKED or no_set or answer.status in {401, 403, 404}:
             return Locked(reply, answer.status)
         if kind == "MessageRejected" and "not verified" in answer.text:
             return Rejected(reply, answer.status, "", Fault.SENDER)
         return Rejected(reply, answer.status, "", Fault.MESSAGE)
+
+    def _wait(self, answer: Answer) -> float | None:
+        # "Daily message quota exceeded", beside "Maximum sending rate exceeded" (SES Developer Guide, "Errors related to the
+        # sending quotas"): the next minute will not help.
+        return _DAY_IS_USED_UP if "daily" in answer.text.lower() else super()._wait(answer)
 
     def _reply(self, answer: Answer) -> str:
         try:
