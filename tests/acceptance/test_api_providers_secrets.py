@@ -66,7 +66,6 @@ async def test_credentials_never_come_out(
         for row in tables:
             kept = await connection.fetchval(f"SELECT string_agg(t::text, ' ') FROM {row['name']} AS t") or ""  # noqa: S608
             assert row["name"] != "providers" or kind in kept, "what is there is found"
-            )
             for word in words:
                 assert word not in kept, row["name"]
                 assert word.encode().hex() not in kept, row["name"]
