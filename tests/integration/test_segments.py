@@ -79,6 +79,20 @@ async def test_every_kind_runs_alone_negated_and_within_or(db: Database, workspa
         assert len(await members(tx, workspace, KINDS[0])) == 50
 
 
+async def test_a_declared_field_in_another_case_is_a_slip(db: Database, workspace: int) -> None:
+    async with db.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO contact_fields (workspace_id, name, type, created_at, updated_at) VALUES ($1, 'points', 'number', $2, $2)",
+            workspace,
+            NOW,
+        )
+        for name in ("attributes.Points", "POINTS"):
+            told = await problems(tx, workspace, {"field": name, "operator": ">", "value": 5})
+            assert "did you mean 'points'?" in told["conditions.field"]
+        for name in ("attributes.points", "points", "attributes.pints"):
+            assert await members(tx, workspace, {"field": name, "operator": ">", "value": 5}) == set()
+
+
 async def test_what_is_wrong_is_named_where_it_is(db: Database, workspace: int) -> None:
     good = KINDS[0]
     async with db.transaction() as tx:

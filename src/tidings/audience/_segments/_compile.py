@@ -121,12 +121,21 @@ class Compiler:
         if field.startswith(_EVENT) and len(field) > len(_EVENT):
             return _custom_events.custom_event(told, context, event=_values.some_text(field[len(_EVENT) :], "field"))
         if field.startswith(_ATTRIBUTE) and len(field) > len(_ATTRIBUTE):
-            return _contact_fields.attribute(told, context, name=_values.some_text(field[len(_ATTRIBUTE) :], "field"))
+            name = _values.some_text(field[len(_ATTRIBUTE) :], "field")
+            self._almost(name)
+            return _contact_fields.attribute(told, context, name=name)
         if field in context.fields:
             return _contact_fields.attribute(told, context, name=field)
+        self._almost(field)
         raise Wrong(
             "field", f"there is no field {field[:60]!r}; an attribute that is not declared is attributes.{field[:60]}"
         )
+
+    def _almost(self, name: str) -> None:
+        """Attributes need not be declared; but one that differs from a declared one by case only is meant to be that."""
+        meant = [one for one in self._context.fields if one != name and one.casefold() == name.casefold()]
+        if meant and name not in self._context.fields:
+            raise Wrong("field", f"there is no field {name[:60]!r}; did you mean {meant[0]!r}?")
 
     def _segment_condition(self, told: Condition, path: str, depth: int, within: tuple[SegmentId, ...]) -> Node:
         told.only()
