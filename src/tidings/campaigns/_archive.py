@@ -17,6 +17,7 @@ SELECT id, send_id, started_at FROM campaigns
 WHERE workspace_id = $1 AND archive AND status IN ('sending', 'sent') AND send_id IS NOT NULL
   AND ($2::bigint = 0 OR $2 = ANY (list_ids))
 """
+_LISTED = f"{_PUBLIC} ORDER BY started_at DESC, id DESC OFFSET $3 LIMIT $4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class ArchiveTokens:
 async def list_archived(tx: Tx, *, archive: Archive, offset: int = 0, limit: int = 20) -> Sequence[Archived]:
     """Newest first: of campaigns with `archive`, those that were sent or are being sent."""
     rows = await tx.fetch(
-        f"{_PUBLIC} ORDER BY started_at DESC, id DESC OFFSET $3 LIMIT $4",
+        _LISTED,
         archive.workspace,
         archive.list_id or 0,
         offset,
