@@ -241,6 +241,16 @@ class World:
             },
             "add_domain": {"domain": "other.example", "algorithms": ["ed25519"]},
             "add_inbound_message": {"recipient": "b@example.com", "sender": "", "content": "Subject: x\n\nx\n"},
+            "add_bounce_mailbox": {
+                "host": "imap.example.com",
+                "port": 993,
+                "tls": "implicit",
+                "username": "u",
+                "password": "p",
+                "folder": "INBOX",
+                "move_to": "Done",
+                "every_seconds": 300,
+            },
             "update_domain": {"return_path": "bounces.example.com"},
             "rotate_domain_keys": {"algorithms": ["ed25519"]},
             "create_workspace": {"name": "W", "postal_address": "1 Road"},
@@ -319,6 +329,7 @@ async def make_world(api: Client) -> World:
     )
     await make("domain_id", "/domains", {"domain": "example.com", "algorithms": ["ed25519"]})
     await make("inbound_id", "/inbound-messages", {"recipient": "b@example.com", "content": "Subject: y\n\ny\n"})
+    await make("mailbox_id", "/bounce-mailboxes", {"host": "imap.example.com", "username": "u", "password": "p"})
     await make("key_id", "/api-keys", {"name": "other", "scopes": ["lists:read"]})
     await make(
         "campaign_id",

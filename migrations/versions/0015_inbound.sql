@@ -24,3 +24,26 @@ CREATE TABLE inbound_messages (
 );
 CREATE INDEX inbound_messages_waiting ON inbound_messages (id) WHERE state = 'waiting';
 CREATE INDEX inbound_messages_oldest ON inbound_messages (received_at);
+
+-- Mailboxes that reports come back to, read over IMAP.
+CREATE TABLE bounce_mailboxes (
+    workspace_id    bigint NOT NULL REFERENCES workspaces,
+    id              bigint GENERATED ALWAYS AS IDENTITY,
+    host            text NOT NULL,
+    port            integer NOT NULL,
+    tls             text NOT NULL CHECK (tls IN ('implicit', 'starttls', 'none')),
+    username        text NOT NULL,
+    sealed_password bytea NOT NULL,
+    folder          text NOT NULL,
+    move_to         text NOT NULL,                 -- where what was read goes; '': it is deleted
+    every_seconds   integer NOT NULL,
+    uid_validity    bigint NOT NULL DEFAULT 0,     -- RFC 9051 §2.3.1.1
+    last_uid        bigint NOT NULL DEFAULT 0,     -- read up to here
+    to_clear        bigint[] NOT NULL DEFAULT '{}', -- stored already, and still to be moved or deleted
+    due_at          timestamptz NOT NULL,
+    checked_at      timestamptz,
+    health          text NOT NULL DEFAULT '',      -- '': nothing is wrong
+    created_at      timestamptz NOT NULL,
+    PRIMARY KEY (workspace_id, id)
+);
+CREATE INDEX bounce_mailboxes_due ON bounce_mailboxes (due_at);

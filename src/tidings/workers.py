@@ -50,6 +50,7 @@ async def conduct(app: App, stop: asyncio.Event) -> None:
         every(10, conductor.tidy_messages),
         every(0.2, conductor.take_notifications),
         every(0.5, conductor.take_inbound),
+        every(5, conductor.poll_mailboxes),
         every(0.5, conductor.cancel),
         every(5, conductor.gather_receipts),
         forever(conductor.expire),
@@ -153,6 +154,11 @@ class Conductor:
             async with self._db.transaction() as tx:
                 some = await delivery.take_inbound(tx, ids=self._message_ids, paths=self._return_paths, now=utc_now())
         await compliance.leave_by_mail(self._db, self._app.withdrawals, keys=self._app.keys, now=utc_now())
+
+    async def poll_mailboxes(self) -> None:
+        """Read the mailboxes that are due, one after the other."""
+        while await delivery.poll_mailbox(self._db, keys=self._app.keys, now=utc_now()):
+            pass
 
     async def cancel(self) -> None:
         """Carry cancellations through, a few chunks a transaction."""

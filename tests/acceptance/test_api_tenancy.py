@@ -6,6 +6,7 @@ from tidings.bootstrap import App
 
 _OWN_AFFAIRS = {
     "add_inbound_message",
+    "add_bounce_mailbox",
     "forget_suppressed_addresses",
     # Nothing in these refers to what exists; they make or read the caller's own.
     "create_list",

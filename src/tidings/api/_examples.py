@@ -63,6 +63,7 @@ EXAMPLES: dict[str, Any] = {
         "recipient": "bounces@example.com",
         "content": "From: MAILER-DAEMON@mx.example.net\nSubject: Undelivered\n\n<ada@example.com>: 550 5.1.1 no such user\n",
     },
+    "NewMailbox": {"host": "imap.example.com", "username": "bounces@example.com", "password": "secret"},
     "DomainChange": {"return_path": "bounces.example.com"},
     "Retry": {"include_unknown": False},
     "Rotation": {"algorithms": ["ed25519"]},

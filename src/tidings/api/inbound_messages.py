@@ -1,7 +1,7 @@
 """Mail that came back, as people look at it."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
@@ -61,7 +61,7 @@ class InboundWhole(InboundOut):
     ]
 
 
-def _fields(one: InboundMessage) -> dict[str, object]:
+def _fields(one: InboundMessage) -> dict[str, Any]:
     return {
         "id": public_id("inbound", one.id),
         "received_at": one.received_at,

@@ -2,8 +2,8 @@
 
 Owns: providers, provider_troubles, provider_counters, routes, route_members, budgets, sends, send_contents, deliveries,
 retries, chunks, send_counters, send_retries, send_baselines, messages, message_contents, message_sends, sending_domains,
-dkim_keys, notification_inbox, notification_nonces, inbound_messages, feedback, feedback_keys, delivery_feedback, soft_bounces,
-address_soft_bounces.
+dkim_keys, notification_inbox, notification_nonces, inbound_messages, bounce_mailboxes,
+feedback, feedback_keys, delivery_feedback, soft_bounces, address_soft_bounces.
 Emits: bounced, deferred, complained, unsubscribed. What comes back: _feedback.
 The path of a message: _sends → _worker → _lane → _outlet → providers → _recorder → _record.
 """
@@ -48,6 +48,15 @@ from tidings.delivery._inbound import (
     tidy_inbound,
 )
 from tidings.delivery._inbound_take import Leaver, leaving_by_mail, settle_leaver, take_inbound
+from tidings.delivery._mailboxes import (
+    BounceMailbox,
+    BounceMailboxNotFound,
+    add_mailbox,
+    delete_mailbox,
+    get_mailbox,
+    list_mailboxes,
+    poll_mailbox,
+)
 from tidings.delivery._message_content import CampaignHeaders, MessageKind
 from tidings.delivery._message_ids import MessageIds, MessageRef
 from tidings.delivery._message_parts import Attachment
@@ -135,6 +144,8 @@ __all__ = [
     "NOTIFYING_KINDS",
     "PREPARE",
     "Attachment",
+    "BounceMailbox",
+    "BounceMailboxNotFound",
     "CampaignHeaders",
     "CheckState",
     "ChunkState",
@@ -191,6 +202,7 @@ __all__ = [
     "Withdrawals",
     "activate_keys",
     "add_domain",
+    "add_mailbox",
     "add_provider",
     "add_route",
     "apply_feedback",
@@ -204,6 +216,7 @@ __all__ = [
     "create_send",
     "default_way",
     "delete_domain",
+    "delete_mailbox",
     "delete_provider",
     "delete_route",
     "ensure_feedback_partitions",
@@ -217,6 +230,7 @@ __all__ = [
     "gather_receipts",
     "get_domain",
     "get_inbound",
+    "get_mailbox",
     "get_message",
     "get_provider",
     "get_route",
@@ -226,6 +240,7 @@ __all__ = [
     "leaving_by_mail",
     "list_domains",
     "list_inbound",
+    "list_mailboxes",
     "list_messages",
     "list_providers",
     "list_recipients",
@@ -236,6 +251,7 @@ __all__ = [
     "notification_receiver",
     "pause_failing",
     "pause_send",
+    "poll_mailbox",
     "prepare_next",
     "provider_shares",
     "public_content",
