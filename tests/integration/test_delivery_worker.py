@@ -18,6 +18,7 @@ from tidings.core.db import Database
 from tidings.core.ids import ProviderId
 from tidings.core.loops import forever
 from tidings.delivery._budgets import Budget
+from tidings.delivery._limits import Limit, Limits
 
 
 @asynccontextmanager
@@ -229,11 +230,11 @@ class _Flaky:
         self.tries = 0
 
     @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[Any]:
+    async def transaction(self) -> AsyncGenerator[Any]:
         self.tries += 1
         if self.tries == 1:
             raise asyncpg.InterfaceError("connection lost")
-        async with self._db.connection() as connection:
+        async with self._db.transaction() as connection:
             yield connection
 
 
@@ -241,7 +242,8 @@ async def test_a_slice_that_was_asked_for_comes_though_the_database_was_lost(db:
     async with world(db, tmp_path, working=False) as w:
         there = asyncio.Event()
         flaky: Any = _Flaky(db)
-        budget = Budget(flaky, workspace=w.workspace, provider=ProviderId(w.provider), per_second=100, wake=there.set)
+        limits = Limits(Limit(per_second=100))
+        budget = Budget(flaky, workspace=w.workspace, provider=ProviderId(w.provider), limits=limits, wake=there.set)
         keeping = asyncio.ensure_future(forever(budget.keep))
         assert not budget.ready()  # asked once: whoever asked has gone to rest until it is woken
         async with asyncio.timeout(3):

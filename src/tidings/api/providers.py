@@ -21,7 +21,7 @@ Config = Annotated[
     dict[str, Any],
     Field(
         max_length=50,
-        description="smtp: host, port, tls (none, starttls, tls), username, connections, rate_per_second …",
+        description="smtp: host, port, tls (none, starttls, tls), username, connections, rate_per_second, rate_per_day …",
         examples=[{"host": "smtp.example.com", "port": 587, "tls": "starttls", "username": "me", "connections": 10}],
     ),
 ]
@@ -58,7 +58,8 @@ class TroubleOut(BaseModel):
     state: Annotated[
         str,
         Field(
-            description="throttled, unreachable, stalled, open (left alone after errors), half_open (trying again), unusable",
+            description="throttled, limited (a limit is reached), unreachable, stalled, open (left alone after errors), "
+            "half_open (trying again), unusable",
             examples=["open"],
         ),
     ]

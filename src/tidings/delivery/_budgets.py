@@ -1,59 +1,257 @@
-"""A provider's rate, shared by all workers: slices of time leased from one row (generic cell rate algorithm).
+"""What a provider's limits still allow, shared by all workers: each takes small shares of it from the database.
 
-`budgets.free_at` is the moment from which the next message may go. Whoever moves it forward owns the time in between, so
-workers together never exceed the rate, and one that dies loses at most a slice.
+For each scope (the provider as a whole, each mailbox provider) a worker takes a little at a time and gives back what it
+did not use, so that the limit is never exceeded and nearly used, and one that dies loses at most a share.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from tidings.core.db import Database
+from tidings.core.clock import steady
+from tidings.core.db import Database, Tx, sql
 from tidings.core.ids import ProviderId, WorkspaceId
+from tidings.delivery._limits import DAY, HOUR, MINUTE, Limit, Limits
 
-_SLICE_SECONDS = 0.2
+SLACK_SECONDS = 2.0
+"""What was taken is sent within this, or not at all."""
+PACE_USED = 0.92
+"""Of a rate a second: with shares of at most 5 % of it, no second has more than the rate, even if one is used 80 ms late."""
+_SHARE_OF_PACE = 0.05
+_LATE_SECONDS = 0.06
+_AHEAD_SECONDS = 0.4
+_UNUSED_SECONDS = 1.2  # after which a share of a period's limit is given back
+_SHARE_OF_PERIOD = 50
+_FIRST_SHARE = 10
+_QUICKLY_SECONDS = 0.2  # the next share is larger if one was used up so quickly
+_LONG_SECONDS = 5.0
+_PERIODS = {MINUTE: "minute", HOUR: "hour", DAY: "day"}
 
-_TAKE = """
-INSERT INTO budgets AS b (workspace_id, provider_id, free_at)
-VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
-ON CONFLICT (workspace_id, provider_id) DO UPDATE
-    SET free_at = greatest(b.free_at, clock_timestamp()) + make_interval(secs => $3)
-RETURNING extract(epoch FROM free_at - clock_timestamp())::float8 - $3
+_LOCK = """
+SELECT scope FROM budgets WHERE workspace_id = $1 AND provider_id = $2 AND scope = ANY ($3::text[]) ORDER BY scope FOR UPDATE
+"""
+_BEGIN = """
+INSERT INTO budgets (workspace_id, provider_id, scope, free_at)
+SELECT $1, $2, scope, clock_timestamp() FROM unnest($3::text[]) AS s (scope) ORDER BY scope
+ON CONFLICT DO NOTHING
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Messages wanted of a scope."""
+
+    scope: str
+    limit: Limit
+    wanted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What was given: `many` messages in `wait_seconds`, or none, and then it is to be asked again after that.
+
+    `full_for` is the period whose limit is reached, in seconds, if one is.
+    """
+
+    scope: str
+    many: int
+    taken_at: float
+    wait_seconds: float
+    full_for: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Messages of a grant that were not sent."""
+
+    scope: str
+    taken_at: float
+    many: int
+
+
+async def take(
+    tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, asks: Sequence[Ask], returns: Sequence[Return] = ()
+) -> list[Grant]:
+    """Give back, then take of each scope what its limits allow now. In a transaction, so that workers take turns."""
+    scopes = sorted({*(ask.scope for ask in asks), *(back.scope for back in returns)})
+    found = await tx.fetch(_LOCK, workspace, provider, scopes)
+    if len(found) < len(scopes):
+        await tx.execute(_BEGIN, workspace, provider, scopes)
+        await tx.fetch(_LOCK, workspace, provider, scopes)
+    if returns:
+        columns = ([getattr(back, name) for back in returns] for name in ("scope", "taken_at", "many"))
+        await tx.execute(sql(__package__, "_return_budgets"), workspace, provider, *columns)
+    if not asks:
+        return []
+    limits = [ask.limit for ask in asks]
+    rows = await tx.fetch(
+        sql(__package__, "_take_budgets"),
+        workspace,
+        provider,
+        [ask.scope for ask in asks],
+        [limit.per_second for limit in limits],
+        [limit.per_minute for limit in limits],
+        [limit.per_hour for limit in limits],
+        [limit.per_day for limit in limits],
+        [ask.wanted for ask in asks],
+        SLACK_SECONDS,
+        _AHEAD_SECONDS,
+        PACE_USED,
+    )
+    return [Grant(**row) for row in rows]
+
+
+class Share:
+    """One worker's part of one scope."""
+
+    __slots__ = (
+        "asked",
+        "blocked_until",
+        "full_for",
+        "given_at",
+        "left",
+        "limit",
+        "most",
+        "scope",
+        "taken_at",
+        "until",
+        "want",
+    )
+
+    def __init__(self, scope: str, limit: Limit) -> None:
+        self.scope = scope
+        self.limit = limit
+        self.left = 0
+        self.until = 0.0
+        """When what is left is not ours any more."""
+        self.asked = False
+        self.blocked_until = 0.0
+        self.full_for: int | None = None
+        """The period whose limit is reached."""
+        self.given_at = self.taken_at = 0.0
+        counted = min((most for most in (limit.per_minute, limit.per_hour, limit.per_day) if most), default=None)
+        mosts = [10_000] if counted is None else [counted // _SHARE_OF_PERIOD]
+        if limit.per_second is not None:
+            mosts.append(int(limit.per_second * _SHARE_OF_PACE))
+        self.most = max(1, min(mosts))
+        self.want = self.most if limit.per_second is not None else min(self.most, _FIRST_SHARE)
+
+    @property
+    def wait_seconds(self) -> float:
+        """Before there can be more, as far as is known."""
+        return max(0.0, self.blocked_until - steady())
+
+    @property
+    def why(self) -> str:
+        """What is used up, in words."""
+        if self.full_for is None:
+            return f"{self.limit.per_second:g} a second" if self.limit.per_second else "slowed down"
+        most = {MINUTE: self.limit.per_minute, HOUR: self.limit.per_hour, DAY: self.limit.per_day}[self.full_for]
+        return f"{most:,} a {_PERIODS[self.full_for]}"
+
+
 class Budget:
-    """One worker's share of a rate. `ready` and `spend` cost nothing; `keep` fetches new slices when they are asked for."""
+    """A worker's shares of one provider's limits. `ready` and `spend` are cheap; `keep` fetches what was asked for.
+
+    `wake` is called whenever there is something again.
+    """
 
     def __init__(
-        self, db: Database, *, workspace: WorkspaceId, provider: ProviderId, per_second: float, wake: Callable[[], None]
+        self, db: Database, *, workspace: WorkspaceId, provider: ProviderId, limits: Limits, wake: Callable[[], None]
     ) -> None:
         self._db = db
-        self._of = (workspace, provider)
-        self._per_second = per_second
-        self._slice = max(1, round(per_second * _SLICE_SECONDS))
+        self._workspace = workspace
+        self._provider = provider
         self._wake = wake
-        self._left = 0
-        self._asked = asyncio.Event()
+        self.whole: Share | None = Share("", limits.whole) if limits.whole.some else None
+        self._asking: list[Share] = []
+        self._returns: list[Return] = []
+        self._something = asyncio.Event()
+
+    @property
+    def used_up(self) -> Share | None:
+        """The whole provider's share, while it will be empty for some time."""
+        whole = self.whole
+        return whole if whole is not None and not whole.left and whole.wait_seconds > _LONG_SECONDS else None
 
     def ready(self) -> bool:
-        """May one more message go now? If not, a slice is asked for, and `wake` called when it is there."""
-        if self._left < 1:
-            self._asked.set()
-            return False
-        return True
+        """May one more message go now, as far as the whole provider goes? If not, it is asked for, and `wake` called."""
+        return self.whole is None or self._ready(self.whole)
 
     def spend(self) -> None:
         """One went."""
-        self._left -= 1
+        if self.whole is not None:
+            self._spend(self.whole)
 
     async def keep(self) -> None:
-        """Lease a slice whenever one is asked for. Runs for as long as the lane is open."""
+        """Fetch whatever is asked for, and give back what is not used. Runs for as long as the provider is open."""
         while True:
-            await self._asked.wait()
-            async with self._db.connection() as connection:
-                wait = await connection.fetchval(_TAKE, *self._of, self._slice / self._per_second)
-            # The slice is ours but may lie ahead: others took the time before it.
-            await asyncio.sleep(max(0.0, wait))
-            self._left = self._slice
-            self._asked.clear()  # only now: should the database be lost before, nobody would ask again
-            self._wake()
+            await self._something.wait()
+            asked_at = steady()
+            shares, returns = list(self._asking), list(self._returns)
+            asks = [Ask(share.scope, share.limit, share.want) for share in shares]
+            async with self._db.transaction() as tx:
+                grants = await take(tx, workspace=self._workspace, provider=self._provider, asks=asks, returns=returns)
+            # Only now: should the database be lost before, nobody would ask again.
+            del self._asking[: len(shares)], self._returns[: len(returns)]
+            if not self._asking and not self._returns:
+                self._something.clear()
+            by_scope = {share.scope: share for share in shares}
+            for grant in grants:
+                self._granted(by_scope[grant.scope], grant, asked_at)
+
+    def _ready(self, share: Share) -> bool:
+        if share.left > 0:
+            if steady() <= share.until:
+                return True
+            self._unused(share)
+        if not share.asked:
+            share.asked = True
+            self._asking.append(share)
+            self._something.set()
+        return False
+
+    def _spend(self, share: Share) -> None:
+        share.left -= 1
+        if not share.left and steady() - share.given_at < _QUICKLY_SECONDS:
+            share.want = min(share.most, share.want * 2)
+
+    def _granted(self, share: Share, grant: Grant, asked_at: float) -> None:
+        now = steady()
+        loop = asyncio.get_running_loop()
+        share.full_for = grant.full_for
+        if grant.many == 0:
+            share.blocked_until = now + grant.wait_seconds
+            loop.call_later(grant.wait_seconds, self._again, share)
+        elif grant.wait_seconds > 0:
+            loop.call_later(grant.wait_seconds, self._give, share, grant, asked_at)
+        else:
+            self._give(share, grant, asked_at)
+
+    def _give(self, share: Share, grant: Grant, asked_at: float) -> None:
+        now = steady()
+        paced = share.limit.per_second is not None
+        share.left, share.taken_at, share.given_at = grant.many, grant.taken_at, now
+        share.until = min(now + (_LATE_SECONDS if paced else _UNUSED_SECONDS), asked_at + SLACK_SECONDS)
+        if not paced:
+            asyncio.get_running_loop().call_at(
+                asyncio.get_running_loop().time() + share.until - now + 0.001, self._look, share, grant.taken_at
+            )
+        self._again(share)
+
+    def _again(self, share: Share) -> None:
+        share.asked = False
+        self._wake()
+
+    def _look(self, share: Share, taken_at: float) -> None:
+        if share.taken_at == taken_at and share.left > 0:
+            self._unused(share)
+
+    def _unused(self, share: Share) -> None:
+        limit = share.limit
+        if limit.per_minute or limit.per_hour or limit.per_day:
+            self._returns.append(Return(share.scope, share.taken_at, share.left))
+            self._something.set()
+        if limit.per_second is None:
+            share.want = max(1, min(share.want // 2, share.want - share.left))
+        share.left = 0

@@ -271,12 +271,16 @@ class Outlet:
     @property
     def able(self) -> bool:
         """It can send at this moment, as far as is known: nobody need step in for it."""
-        return not self._shut and not self._stalled and self.provider.health.state not in _ILL
+        if self._shut or self._stalled or self.provider.health.state in _ILL:
+            return False
+        return self.budget is None or self.budget.used_up is None
 
     @property
     def stuck(self) -> bool:
         """More work would not move it now."""
-        return self._breaker.state is BreakerState.OPEN or self.provider.health.state in _ILL
+        if self._breaker.state is BreakerState.OPEN or self.provider.health.state in _ILL:
+            return True
+        return self.budget is not None and self.budget.used_up is not None
 
     @property
     def on_trial(self) -> bool:
@@ -295,6 +299,8 @@ class Outlet:
             return ProviderHealth(HealthState.HALF_OPEN, self._breaker.reason)
         if self._stalled and health.state not in _ILL:
             return ProviderHealth(HealthState.STALLED, f"no answer for {steady() - self._moved_at:.0f} s")
+        if health.state not in _ILL and self.budget is not None and (share := self.budget.used_up) is not None:
+            return ProviderHealth(HealthState.LIMITED, f"the limit of {share.why} is reached", share.wait_seconds)
         return health
 
     def look(self) -> None:

@@ -13,6 +13,7 @@ from tidings.core.errors import TidingsError
 from tidings.core.ids import ProviderId, WorkspaceId
 from tidings.core.loops import RETRYABLE, forever
 from tidings.delivery._budgets import Budget
+from tidings.delivery._limits import limits_of
 from tidings.delivery._outlet import Outlet
 from tidings.delivery._pacing import split
 from tidings.delivery._providers import open_settings, provider_changes
@@ -124,12 +125,13 @@ class Outlets:
             connections = config["connections"] = max(1, -(-connections // self._share))
         provider = open_provider(opened.kind, config, opened.secret)
         outlet.configured_at, outlet.budget = opened.updated_at, None
-        if pacing.rate_per_second:
+        limits = limits_of(opened.config)
+        if limits.some:
             outlet.budget = Budget(
                 self._db,
                 workspace=outlet.workspace,
                 provider=outlet.provider_id,
-                per_second=pacing.rate_per_second,
+                limits=limits,
                 wake=provider.wake,
             )
         self._keep((outlet.workspace, outlet.provider_id), outlet.budget)

@@ -66,6 +66,8 @@ class HealthState(StrEnum):
     # The others are not for providers to say: workers conclude them.
     STALLED = "stalled"
     """It has messages and says nothing."""
+    LIMITED = "limited"
+    """A limit of its settings is reached: nothing is pulled for `retry_in_seconds`."""
     OPEN = "open"
     """It kept failing: it is given nothing for `retry_in_seconds`."""
     HALF_OPEN = "half_open"

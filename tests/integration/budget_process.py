@@ -1,0 +1,43 @@
+"""A process of its own that sends as much as a provider's limits let it, and prints when."""
+
+import asyncio
+import json
+import sys
+import time
+
+from tidings.core.db import Database
+from tidings.core.ids import ProviderId, WorkspaceId
+from tidings.core.loops import forever
+from tidings.delivery._budgets import Budget
+from tidings.delivery._limits import limits_of
+
+
+async def sending(url: str, *, workspace: int, provider: int, config: dict[str, object], seconds: float) -> list[float]:
+    """For so many seconds, once a line is read that says go."""
+    db = await Database.open(url, size=2)
+    woken, sent = asyncio.Event(), list[float]()
+    limits = limits_of(config)
+    budget = Budget(db, workspace=WorkspaceId(workspace), provider=ProviderId(provider), limits=limits, wake=woken.set)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    begin = time.time()
+    keeping = asyncio.ensure_future(forever(budget.keep))
+    while (left := begin + seconds - time.time()) > 0:
+        if budget.ready():
+            budget.spend()
+            sent.append(time.time())
+            continue
+        try:
+            async with asyncio.timeout(left):
+                await woken.wait()
+        except TimeoutError:
+            break
+        woken.clear()
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    await db.close()
+    return sent
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(sending(sys.argv[1], **json.loads(sys.argv[2])))))

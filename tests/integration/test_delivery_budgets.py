@@ -1,0 +1,116 @@
+"""Shares of limits: never exceeded in any stretch of time, nearly used, whoever else takes."""
+
+import asyncio
+import json
+import sys
+from bisect import bisect_left
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from delivery_world import World, world
+from tidings.core.db import Database
+from tidings.core.ids import ProviderId, WorkspaceId
+from tidings.delivery._budgets import Ask, Return, take
+from tidings.delivery._limits import Limit
+
+
+def most_in(times: list[float], seconds: float) -> int:
+    """The most in any stretch of that length, its end not included."""
+    times = sorted(times)
+    return max((bisect_left(times, start + seconds) - place for place, start in enumerate(times)), default=0)
+
+
+async def _sent_by_four(w: World, config: dict[str, object], seconds: float) -> list[float]:
+    told = {"workspace": w.workspace, "provider": w.provider, "config": config, "seconds": seconds}
+    arguments = (sys.executable, str(Path(__file__).with_name("budget_process.py")), w.app.db.url, json.dumps(told))
+    pipes: dict[str, Any] = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
+    four = [await asyncio.create_subprocess_exec(*arguments, **pipes) for _ in range(4)]
+    async with asyncio.timeout(60):
+        for process in four:
+            assert process.stdout is not None
+            assert await process.stdout.readline() == b"ready\n"
+        printed = await asyncio.gather(*(process.communicate(b"go\n") for process in four))
+    return sorted(at for out, _ in printed for at in json.loads(out))
+
+
+async def test_four_processes_keep_to_a_rate_a_second(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w:
+        sent = await _sent_by_four(w, {"rate_per_second": 200}, 4)
+        assert most_in(sent, 1.0) <= 200
+        took = sent[-1] - sent[0]
+        assert len(sent) >= 0.85 * 200 * took
+
+
+async def test_four_processes_keep_to_limits_of_periods(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w:
+        sent = await _sent_by_four(w, {"rate_per_minute": 1000, "rate_per_hour": 1500}, 4)
+        assert most_in(sent, 60) <= 1000
+        assert len(sent) >= 980
+
+
+async def _age(db: Database, provider: int, seconds: int) -> None:
+    """As if everything had been taken so long ago."""
+    async with db.connection() as connection:
+        await connection.execute(
+            """
+            CREATE TEMP TABLE older AS SELECT workspace_id, provider_id, scope, seconds,
+                part - $2::integer / CASE seconds WHEN 60 THEN 1 WHEN 3600 THEN 60 ELSE 1200 END AS part, taken
+            FROM budget_uses WHERE provider_id = $1
+            """.replace("$1", str(provider)).replace("$2", str(seconds))  # no arguments: it makes a table
+        )
+        await connection.execute("DELETE FROM budget_uses WHERE provider_id = $1", provider)
+        await connection.execute("INSERT INTO budget_uses SELECT * FROM older; DROP TABLE older")
+
+
+@pytest.mark.parametrize(
+    ("limit", "period", "part"),
+    [(Limit(per_minute=50), 60, 1), (Limit(per_hour=50), 3600, 60), (Limit(per_day=50), 86400, 1200)],
+)
+async def test_a_period_slides(db: Database, tmp_path: Path, limit: Limit, period: int, part: int) -> None:
+    async with world(db, tmp_path, working=False) as w:
+        of: dict[str, Any] = {"workspace": WorkspaceId(w.workspace), "provider": ProviderId(w.provider)}
+
+        async def ask(wanted: int, returns: list[Return] | None = None) -> tuple[int, float, int | None, float]:
+            async with db.transaction() as tx:
+                (got,) = await take(tx, **of, asks=[Ask("google", limit, wanted)], returns=returns or [])
+            return got.many, got.wait_seconds, got.full_for, got.taken_at
+
+        assert (await ask(60))[0] == 50
+        many, wait, full_for, _ = await ask(1)
+        assert (many, full_for) == (0, period)
+        assert period - part < wait <= period + part + 2
+        await _age(db, w.provider, period // 2)
+        assert (await ask(1))[0] == 0
+        many, wait, _, _ = await ask(1)
+        assert period / 2 - part < wait <= period / 2 + part + 2
+        await _age(db, w.provider, period // 2 + part + (3 if part == 1 else part))
+        assert (await ask(60))[0] == 50
+        # What was not used is there for others.
+        assert (await ask(1))[0] == 0
+        async with db.connection() as connection:
+            at = (
+                await connection.fetchval("SELECT max(part) FROM budget_uses WHERE provider_id = $1", w.provider)
+            ) * part
+        assert (await ask(60, [Return("google", at, 7)]))[0] == 7
+
+
+async def test_scopes_are_taken_by_themselves(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w:
+        of: dict[str, Any] = {"workspace": WorkspaceId(w.workspace), "provider": ProviderId(w.provider)}
+        asks = [Ask("", Limit(per_day=5), 10), Ask("google", Limit(per_minute=3), 10), Ask("a.example", Limit(), 10)]
+        async with db.transaction() as tx:
+            got = {one.scope: one.many for one in await take(tx, **of, asks=asks)}
+        assert got == {"": 5, "google": 3, "a.example": 10}
+
+
+async def test_what_is_told_to_slow_down_gets_its_part(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w:
+        of: dict[str, Any] = {"workspace": WorkspaceId(w.workspace), "provider": ProviderId(w.provider)}
+        ask = Ask("", Limit(per_minute=100), 100)
+        async with db.transaction() as tx:
+            await take(tx, **of, asks=[Ask("", Limit(per_minute=100), 1)])
+            await tx.execute("UPDATE budgets SET factor = 0.25 WHERE provider_id = $1", w.provider)
+            (got,) = await take(tx, **of, asks=[ask])
+        assert got.many == 24
