@@ -21,11 +21,3 @@ CREATE TABLE budget_uses (                                 -- how much was taken
     PRIMARY KEY (workspace_id, provider_id, scope, seconds, part),
     FOREIGN KEY (workspace_id, provider_id, scope) REFERENCES budgets ON DELETE CASCADE
 ) WITH (fillfactor = 70);
-
-CREATE TABLE recipient_domains (                           -- facts of the DNS, no tenant's: who runs a domain's mailboxes
-    domain           text PRIMARY KEY,
-    mailbox_provider text NOT NULL DEFAULT '',             -- '' : nobody in the table, the domain stands alone
-    asked_at         timestamptz NOT NULL,                 -- when a worker first met it
-    look_up_at       timestamptz NOT NULL                  -- when its MX is to be asked for, next
-);
-CREATE INDEX recipient_domains_due ON recipient_domains (look_up_at);
