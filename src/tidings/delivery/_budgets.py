@@ -12,6 +12,7 @@ from tidings.core.clock import steady
 from tidings.core.db import Database, Tx, sql
 from tidings.core.ids import ProviderId, WorkspaceId
 from tidings.delivery._limits import DAY, HOUR, MINUTE, Limit, Limits
+from tidings.delivery._mailbox_providers import by_domain
 
 SLACK_SECONDS = 2.0
 """What was taken is sent within this, or not at all."""
@@ -25,6 +26,8 @@ _SHARE_OF_PERIOD = 50
 _FIRST_SHARE = 10
 _QUICKLY_SECONDS = 0.2  # the next share is larger if one was used up so quickly
 _LONG_SECONDS = 5.0
+_LONGEST_SECONDS = 6 * 3600.0  # then it is looked at again: limits may have been raised
+_MANY_DOMAINS = 50_000
 _PERIODS = {MINUTE: "minute", HOUR: "hour", DAY: "day"}
 
 _LOCK = """
@@ -107,6 +110,7 @@ class Share:
     __slots__ = (
         "asked",
         "blocked_until",
+        "frontier",
         "full_for",
         "given_at",
         "left",
@@ -128,6 +132,8 @@ class Share:
         self.blocked_until = 0.0
         self.full_for: int | None = None
         """The period whose limit is reached."""
+        self.frontier = 0.0
+        """When the last of those that were put off is due."""
         self.given_at = self.taken_at = 0.0
         counted = min((most for most in (limit.per_minute, limit.per_hour, limit.per_day) if most), default=None)
         mosts = [10_000] if counted is None else [counted // _SHARE_OF_PERIOD]
@@ -141,13 +147,35 @@ class Share:
         """Before there can be more, as far as is known."""
         return max(0.0, self.blocked_until - steady())
 
+    def wait_behind(self, ahead: int) -> float:
+        """Seconds before the next one can go when so many others are ahead of it, as far as is known."""
+        return max(self.wait_seconds, ahead / self._pace)
+
+    def put_off(self, wait_seconds: float) -> float:
+        """One is put off, for so long at least. Returns for how long: each has its turn, so that not all come back at once."""
+        now = steady()
+        due = max(self.frontier, now + wait_seconds)
+        self.frontier = due + 1 / min(self._pace, 1e6)
+        return min(due - now, _LONGEST_SECONDS)
+
+    @property
+    def _pace(self) -> float:
+        limit = self.limit
+        pace = limit.per_second * PACE_USED if limit.per_second else float("inf")
+        return pace if self.full_for is None else min(pace, self._most / self.full_for)
+
+    @property
+    def _most(self) -> int:
+        limit = self.limit
+        most = {MINUTE: limit.per_minute, HOUR: limit.per_hour, DAY: limit.per_day}[self.full_for or DAY]
+        return most or 1
+
     @property
     def why(self) -> str:
         """What is used up, in words."""
         if self.full_for is None:
             return f"{self.limit.per_second:g} a second" if self.limit.per_second else "slowed down"
-        most = {MINUTE: self.limit.per_minute, HOUR: self.limit.per_hour, DAY: self.limit.per_day}[self.full_for]
-        return f"{most:,} a {_PERIODS[self.full_for]}"
+        return f"{self._most:,} a {_PERIODS[self.full_for]}"
 
 
 class Budget:
@@ -164,6 +192,13 @@ class Budget:
         self._provider = provider
         self._wake = wake
         self.whole: Share | None = Share("", limits.whole) if limits.whole.some else None
+        self.by_domain = bool(limits.groups)
+        """Domains are to be asked for."""
+        self.fresh = True
+        """Something was given since somebody last looked in vain."""
+        self._limits = limits
+        self._domains: dict[str, Share | None] = {}
+        self._shares: dict[str, Share] = {}
         self._asking: list[Share] = []
         self._returns: list[Return] = []
         self._something = asyncio.Event()
@@ -182,6 +217,34 @@ class Budget:
         """One went."""
         if self.whole is not None:
             self._spend(self.whole)
+
+    def share_of(self, domain: str) -> Share | None:
+        """What limits mail to a domain by its mailbox provider; None: nothing."""
+        if domain in self._domains:
+            return self._domains[domain]
+        if len(self._domains) > _MANY_DOMAINS:
+            self._domains.clear()
+            self._shares = {scope: share for scope, share in self._shares.items() if share.left or share.asked}
+        found = self._limits.of(by_domain(domain) or "", domain)
+        share = None
+        if found is not None:
+            scope, limit = found
+            share = self._shares.get(scope)
+            if share is None:
+                share = self._shares[scope] = Share(scope, limit)
+        self._domains[domain] = share
+        return share
+
+    def may(self, domain: str) -> bool:
+        """Like `ready`, as far as the domain's mailbox provider goes."""
+        share = self.share_of(domain)
+        return share is None or self._ready(share)
+
+    def spend_on(self, domain: str) -> None:
+        """One went there."""
+        share = self.share_of(domain)
+        if share is not None:
+            self._spend(share)
 
     async def keep(self) -> None:
         """Fetch whatever is asked for, and give back what is not used. Runs for as long as the provider is open."""
@@ -241,6 +304,7 @@ class Budget:
 
     def _again(self, share: Share) -> None:
         share.asked = False
+        self.fresh = True
         self._wake()
 
     def _look(self, share: Share, taken_at: float) -> None:

@@ -4,13 +4,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 from tidings.content import RenderError
 from tidings.core.clock import steady
 from tidings.delivery._choosing import Chooser
+from tidings.delivery._held import Held
 from tidings.delivery._outlet import Outlet
 from tidings.delivery._routes import RouteMember, Strategy
-from tidings.delivery._run import ATTEMPTS, CONTACT, SKIP, ChunkRun, Job, Key, N, Via
+from tidings.delivery._run import ATTEMPTS, CONTACT, EMAIL, SKIP, ChunkRun, Job, Key, N
 from tidings.delivery._states import DeliveryState
 from tidings.delivery._wire import TemplateTooDear, Wire
 
@@ -36,6 +38,7 @@ class Lane:
         self._again: deque[Job] = deque()
         self._diverted: list[Job] = []
         """Refused by one of its providers, and waiting for another."""
+        self._held = Held()
 
     def go_through(self, strategy: Strategy, members: Sequence[tuple[Outlet, RouteMember]]) -> None:
         """Send through these providers from now on."""
@@ -62,6 +65,7 @@ class Lane:
 
     def remove(self, run: ChunkRun) -> None:
         """A run that is over, or that will be added again with other rows."""
+        self._held.forget(run)
         if run in self.runs:
             self.runs.remove(run)
         self.idle_since = steady()
@@ -69,6 +73,7 @@ class Lane:
     def stop(self, run: ChunkRun) -> None:
         """Hand out nothing more of a run; what is being transmitted goes through."""
         run.stopping = True
+        self._held.forget(run)
         before = len(self._again) + len(self._diverted)
         self._again = deque(job for job in self._again if job.run is not run)
         self._diverted = [job for job in self._diverted if job.run is not run]
@@ -91,11 +96,13 @@ class Lane:
             self._release_diverted()
         if self._chooser is not None and self.busy:
             self._chooser.look()
+        if self._held and self._held.put_off(self.runs, self.outlets):
+            self._progress()
 
     @property
     def busy(self) -> bool:
         """It has something to hand out."""
-        return bool(self._again) or any(run.unsent for run in self.runs)
+        return bool(self._again) or any(run.unsent or run.aside for run in self.runs)
 
     @property
     def stuck(self) -> bool:
@@ -115,10 +122,10 @@ class Lane:
             return job
         chooser = self._chooser
         if chooser is None:
-            return self._taken_back(outlet.via) if self._again else self._rendered(outlet.via)
+            return (self._taken_back(outlet) if self._again else None) or self._rendered(outlet)
         if not chooser.may(outlet):
             return None
-        job = self._taken_back(outlet.via) if self._again else self._rendered(outlet.via)
+        job = (self._taken_back(outlet) if self._again else None) or self._rendered(outlet)
         if job is not None:
             chooser.took(outlet)
         return job
@@ -143,14 +150,32 @@ class Lane:
 
     # -- where messages come from --------------------------------------------------------------------------------
 
-    def _taken_back(self, via: Via) -> Job:
-        job = self._again.popleft()
-        job.part = job.run.part(via)
-        return job
+    def _taken_back(self, outlet: Outlet) -> Job | None:
+        while self._again:
+            job = self._again.popleft()
+            if self._within(job, outlet):
+                job.part = job.run.part(outlet.via)
+                return job
+            job.run.flying -= 1
+            self._hold(job.run, job.index, outlet)
+        return None
+
+    @staticmethod
+    def _within(job: Job, outlet: Outlet) -> bool:
+        """Its mailbox provider may have one more."""
+        budget = outlet.budget
+        if budget is None or not budget.by_domain:
+            return True
+        domain = _domain_of(job.run.rows[job.index])
+        if not budget.may(domain):
+            return False
+        budget.spend_on(domain)
+        return True
 
     def _diverted_to(self, outlet: Outlet) -> Job | None:
         for place, job in enumerate(self._diverted):
-            if job.refused_by is None or outlet.provider_id not in job.refused_by:
+            refused = job.refused_by is not None and outlet.provider_id in job.refused_by
+            if not refused and self._within(job, outlet):
                 del self._diverted[place]
                 job.part = job.run.part(outlet.via)
                 return job
@@ -164,11 +189,16 @@ class Lane:
             (self._diverted if able - (job.refused_by or set()) else self._again).append(job)
         self.wake()
 
-    def _rendered(self, via: Via) -> Job | None:
+    def _rendered(self, outlet: Outlet) -> Job | None:
+        via, budget = outlet.via, outlet.budget
+        if budget is not None and not budget.by_domain:
+            budget = None
         for run in self.runs:
             wire = run.wire
             if wire is None or run.stopping:
                 continue
+            if run.aside and (job := self._held_back(run, wire, outlet)) is not None:
+                return job
             rows = run.rows
             failed: list[tuple[int, str]] = []
             while run.cursor < len(rows):
@@ -181,6 +211,9 @@ class Lane:
                 if run.withdrawn and row[CONTACT] in run.withdrawn:
                     run.rescreen.append(row[N])
                     continue
+                if budget is not None and not budget.may(_domain_of(row)):
+                    self._hold(run, index, outlet)
+                    continue
                 try:
                     message = wire.build(row, date=_date_header())
                     sender, recipient, utf8 = wire.envelope(row)
@@ -188,11 +221,13 @@ class Lane:
                     # It is no fault of theirs: this one and those just before it stay pending.
                     run.cursor = index
                     self._set_aside(wire, str(error))
-                    return self._rendered(via)
+                    return self._rendered(outlet)
                 except RenderError as error:
                     failed.append((row[N], f"could not be rendered: {error}"))
                     continue
                 _tell_failed(run, failed)
+                if budget is not None:
+                    budget.spend_on(_domain_of(row))
                 run.flying += 1
                 if run.cursor == len(rows):
                     self._progress()  # room for the next chunk
@@ -200,6 +235,43 @@ class Lane:
             _tell_failed(run, failed)
             if run.through:
                 self._progress()
+        if budget is not None:
+            budget.fresh = False
+        return None
+
+    # -- what a limit by mailbox provider holds back -------------------------------------------------------------
+
+    def _hold(self, run: ChunkRun, index: int, outlet: Outlet) -> None:
+        """Its mailbox provider gets nothing from this provider now: others go on, and it goes later."""
+        self._held.add(run, index, _domain_of(run.rows[index]), self.outlets)
+        for other in self.outlets if len(self.outlets) > 1 else ():
+            if other is not outlet:
+                if other.budget is not None:
+                    other.budget.fresh = True
+                other.wake()
+        if run.cursor == len(run.rows):
+            self._progress()  # room for the next chunk, or it is through
+
+    def _held_back(self, run: ChunkRun, wire: Wire, outlet: Outlet) -> Job | None:
+        """One that was held back and may go now."""
+        budget = outlet.budget
+        while (index := self._held.next(run, budget)) is not None:
+            row = run.rows[index]
+            if run.withdrawn and row[CONTACT] in run.withdrawn:
+                run.rescreen.append(row[N])
+                continue
+            try:
+                message = wire.build(row, date=_date_header())
+                sender, recipient, utf8 = wire.envelope(row)
+            except (TemplateTooDear, RenderError) as error:
+                run.tell(row[N], DeliveryState.FAILED, f"could not be rendered: {error}")
+                continue
+            if budget is not None and budget.by_domain:
+                budget.spend_on(_domain_of(row))
+            run.flying += 1
+            return Job(sender, recipient, message, utf8, run, index, row[N], row[CONTACT], run.part(outlet.via))
+        if run.through:
+            self._progress()
         return None
 
     def _set_aside(self, wire: Wire, reason: str) -> None:
@@ -207,6 +279,11 @@ class Lane:
         for run in [run for run in self.runs if run.wire == wire]:
             self.remove(run)
             self._unusable(run, reason)
+
+
+def _domain_of(row: Any) -> str:
+    address: str = row[EMAIL]
+    return address.rpartition("@")[2].lower()
 
 
 def _tell_failed(run: ChunkRun, failed: list[tuple[int, str]]) -> None:

@@ -48,7 +48,7 @@ class Limits:
 
     def of(self, group: str, domain: str) -> tuple[str, Limit] | None:
         """The scope and limit for mail to a domain that belongs to a group ('' : none); None when nothing limits it."""
-        for name, scope in ((group, group), (domain, domain), (OTHER, group or domain)):
+        for name, scope in ((domain, domain), (group, group), (OTHER, group or domain)):
             if name and (limit := self.groups.get(name)) is not None:
                 return scope, limit
         return None
@@ -80,7 +80,7 @@ def limits_of(config: Mapping[str, Any]) -> Limits:
 _NAMES = ("per_second", *PERIODS)
 RATES = tuple(f"rate_{name}" for name in _NAMES)
 """The settings that limit the whole provider."""
-SETTINGS = RATES
+SETTINGS = (*RATES, "limits")
 """All settings that are read here."""
 
 

@@ -35,6 +35,7 @@ class Told:
     give_ups: list[float] = field(default_factory=list)
     attempts: list[int | None] = field(default_factory=list)
     providers: list[int] = field(default_factory=list)
+    helds: list[bool] = field(default_factory=list)
 
     def add(
         self,
@@ -49,11 +50,13 @@ class Told:
         first_wait_seconds: float = 300.0,
         give_up_seconds: float = 4 * 86400.0,
         provider: int = 0,
+        held: bool = False,
     ) -> None:
         """One more.
 
         `attempts` were made before this one, if that is known: what was recorded already does not move twice.
         `wait_seconds` is what the server asked for; the next two are the retry policy of `provider`, which was tried (0: none).
+        `held`: a limit of ours keeps it back for `wait_seconds`; nothing was tried, so no attempt counts and nothing is reported.
         """
         self.workspaces.append(workspace)
         self.sends.append(send)
@@ -66,6 +69,7 @@ class Told:
         self.give_ups.append(give_up_seconds)
         self.attempts.append(attempts)
         self.providers.append(provider)
+        self.helds.append(held)
 
 
 @dataclass(slots=True)
@@ -125,6 +129,7 @@ async def record_others(tx: Tx, *, told: Told, writer: int, now: datetime) -> No
         UNKNOWN_WAIT_SECONDS,
         told.attempts,
         told.providers,
+        told.helds,
     )
     rows = await _named(tx, rows)
     kinds = {DeliveryState.BOUNCED: EventType.BOUNCED, DeliveryState.DEFERRED: EventType.DEFERRED}

@@ -1,5 +1,6 @@
 """A leased chunk in a worker's memory: who is in it, how far it is, and what became of them."""
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -28,7 +29,7 @@ from tidings.delivery.providers import (
 )
 
 # Positions in a row of _fetch.sql: by index, because a name costs a look-up for each recipient.
-N, CONTACT, SKIP, ATTEMPTS = 0, 1, 11, 13
+N, CONTACT, EMAIL, SKIP, ATTEMPTS = 0, 1, 2, 11, 13
 
 _PLAIN = Pacing()
 
@@ -116,6 +117,8 @@ class ChunkRun:
     rows: Sequence[asyncpg.Record] = ()
     slot: Slot | None = None
     cursor: int = 0
+    aside: dict[str, deque[int]] = field(default_factory=dict)
+    """Places in `rows` that a limit holds back for a moment, by domain."""
     flying: int = 0
     """Jobs made and not settled: with the provider, or taken back and waiting to go again."""
     stopping: bool = False
@@ -142,17 +145,22 @@ class ChunkRun:
     @property
     def waiting(self) -> list[int]:
         """n of those of a retry chunk, or of a loaded one, that were not handed out yet."""
-        return [row[N] for row in self.rows[self.cursor :]] if self.loaded else list(self.ns or ())
+        if not self.loaded:
+            return list(self.ns or ())
+        aside = [self.rows[index][N] for indices in self.aside.values() for index in indices]
+        return aside + [row[N] for row in self.rows[self.cursor :]]
 
     @property
     def unsent(self) -> int:
-        """How many are still to be handed out (all of them, while the rows are being fetched)."""
+        """How many are still to be handed out, besides those held back (all of them, while the rows are being fetched)."""
         return 0 if self.stopping else len(self.rows) - self.cursor if self.loaded else self.size
 
     @property
     def through(self) -> bool:
         """Nothing more will come of it: once recorded it can be given back."""
-        return self.flying == 0 and (self.stopping or (self.loaded and self.cursor >= len(self.rows)))
+        if self.flying:
+            return False
+        return self.stopping or (self.loaded and self.cursor >= len(self.rows) and not self.aside)
 
     def sever(self) -> None:
         """Transmit nothing more of it, not even what a provider holds: we may not know who left, or not own it."""
@@ -164,6 +172,7 @@ class ChunkRun:
         if self.slot is not None:
             self.slot.close()
         self.wire, self.rows, self.slot, self.cursor, self.withdrawn = None, (), None, 0, set()
+        self.aside = {}
         self.parts = {}  # recorded, or it would not be loaded again
         return ns
 
@@ -209,8 +218,9 @@ class ChunkRun:
         attempts: int | None = None,
         wait_seconds: float | None = None,
         via: Via | None = None,
+        held: bool = False,
     ) -> None:
-        """Keep an outcome that is not an acceptance until it is recorded. `via`: whom it was tried through."""
+        """Keep an outcome that is not an acceptance until it is recorded. `via`: whom it was tried through; `held`: it was not."""
         pacing = _PLAIN if via is None else via.pacing
         self.told.add(
             self.workspace,
@@ -223,6 +233,7 @@ class ChunkRun:
             first_wait_seconds=pacing.retry_first_seconds,
             give_up_seconds=pacing.give_up_seconds,
             provider=0 if via is None else via.provider,
+            held=held,
         )
 
     def _settle_other(self, job: Job, outcome: Outcome) -> None:

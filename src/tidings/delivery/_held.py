@@ -1,0 +1,100 @@
+"""Recipients whose mailbox provider may get no more at this moment: they go later, and those behind them go first.
+
+For some seconds they wait in memory; those that would wait longer are deferred to a time, and wait in the database.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from tidings.delivery._budgets import Budget, Share
+from tidings.delivery._outlet import Outlet
+from tidings.delivery._run import ATTEMPTS, ChunkRun, N
+from tidings.delivery._states import DeliveryState
+
+HELD_BACK = "held back: "
+"""How the detail of a delivery begins that a limit of ours defers."""
+_MEMORY_SECONDS = 10.0
+_CROWDED_SECONDS = 3.0
+_CROWD = 16  # runs of one lane, whose places others may want
+
+
+class Held:
+    """Those of one lane."""
+
+    def __init__(self) -> None:
+        self._many: dict[str, int] = {}
+        """How many wait in memory, by domain."""
+
+    def __bool__(self) -> bool:
+        return bool(self._many)
+
+    def add(self, run: ChunkRun, index: int, domain: str, outlets: Sequence[Outlet]) -> None:
+        """Keep one, or defer it if it would have to wait for long."""
+        # A message to a single recipient goes before whatever waits.
+        wait, share = _wait(outlets, domain, 0 if run.urgent else self._many.get(domain, 0))
+        if wait >= _MEMORY_SECONDS and share is not None:
+            _defer(run, index, share, wait)
+        else:
+            run.aside.setdefault(domain, deque()).append(index)
+            self._many[domain] = self._many.get(domain, 0) + 1
+
+    def next(self, run: ChunkRun, budget: Budget | None) -> int | None:
+        """The place in a run's rows of one that may go now; it is kept no longer."""
+        if budget is not None and budget.by_domain and not budget.fresh:
+            return None
+        for domain, indices in run.aside.items():
+            if budget is None or not budget.by_domain or budget.may(domain):
+                index = indices.popleft()
+                if not indices:
+                    del run.aside[domain]
+                self._less(domain, 1)
+                return index
+        return None
+
+    def put_off(self, runs: Iterable[ChunkRun], outlets: Sequence[Outlet]) -> bool:
+        """Defer those that would now have to wait for long. True if there were any."""
+        runs = list(runs)
+        memory = _CROWDED_SECONDS if len(runs) > _CROWD else _MEMORY_SECONDS
+        some = False
+        for run in runs:
+            for domain in list(run.aside):
+                wait, share = _wait(outlets, domain, 0 if run.urgent else self._many[domain])
+                if wait < memory or share is None:
+                    continue
+                indices = run.aside.pop(domain)
+                self._less(domain, len(indices))
+                for index in indices:
+                    _defer(run, index, share, wait)
+                some = True
+        return some
+
+    def forget(self, run: ChunkRun) -> None:
+        """It is stopped or over: whoever of it waited is pending, as before."""
+        for domain, indices in run.aside.items():
+            self._less(domain, len(indices))
+        run.aside = {}
+
+    def _less(self, domain: str, many: int) -> None:
+        left = self._many[domain] - many
+        if left:
+            self._many[domain] = left
+        else:
+            del self._many[domain]
+
+
+def _wait(outlets: Sequence[Outlet], domain: str, ahead: int) -> tuple[float, Share | None]:
+    """How long until one of these providers may send there, and the limit that says so."""
+    least: tuple[float, Share | None] | None = None
+    for outlet in [outlet for outlet in outlets if outlet.able] or outlets:
+        share = None if outlet.budget is None else outlet.budget.share_of(domain)
+        wait = 0.0 if share is None else share.wait_behind(ahead)
+        if least is None or wait < least[0]:
+            least = wait, share
+    return least or (0.0, None)
+
+
+def _defer(run: ChunkRun, index: int, share: Share, wait_seconds: float) -> None:
+    row = run.rows[index]
+    reason = f"{HELD_BACK}{share.scope} gets at most {share.why}"
+    wait = share.put_off(wait_seconds)
+    run.tell(row[N], DeliveryState.DEFERRED, reason, attempts=row[ATTEMPTS], wait_seconds=wait, held=True)

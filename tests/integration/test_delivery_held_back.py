@@ -1,0 +1,79 @@
+"""Recipients whose mailbox provider may get no more for now: set aside, deferred, and sent in the end."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from delivery_world import World, eventually, world
+from tidings import delivery
+from tidings.accounts import SYSTEM
+from tidings.campaigns import CampaignStatus
+from tidings.core.clock import utc_now
+from tidings.core.db import Database
+from tidings.core.ids import ProviderId
+
+
+async def _change(w: World, **config: Any) -> None:
+    async with w.app.db.transaction() as tx:
+        before = await delivery.get_provider(tx, workspace=w.workspace, provider=ProviderId(w.provider))
+        await delivery.update_provider(
+            tx,
+            workspace=w.workspace,
+            provider=ProviderId(w.provider),
+            config=before.config | config,
+            keys=w.app.keys,
+            by=SYSTEM(w.workspace),
+            now=utc_now(),
+        )
+
+
+def _people(gmail: int, others: int) -> list[str]:
+    """All of Google's first, so that nobody else would be sent before them."""
+    google = [f"g{n}@{'gmail.com' if n % 2 else 'googlemail.com'}" for n in range(gmail)]
+    return [*google, *(f"o{n}@example.com" for n in range(others))]
+
+
+async def test_those_held_back_are_deferred_uncounted_and_sent_in_the_end(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, chunk_size=20, limits={"google": {"per_minute": 5}}) as w:
+        await w.contacts(*_people(30, 100))
+        campaign = await w.campaign()
+        await w.launch(campaign)
+        await eventually(lambda: asyncio.sleep(0, len(w.server.accepted)), lambda n: n >= 105)
+        held = """
+            SELECT count(*) FROM deliveries
+            WHERE state = 'deferred' AND attempts = 0 AND detail = 'held back: google gets at most 5 a minute'
+            """
+        await eventually(lambda: db_value(db, held), lambda n: n == 25)
+        assert sum("g" in one.recipient.split("@")[0] for one in w.server.accepted) == 5
+        await w.check_counters()
+        assert await db_value(db, "SELECT count(*) FROM retries WHERE first_at > now() + interval '10 seconds'") == 25
+        assert await db_value(db, "SELECT count(*) FROM events WHERE type = 'deferred'") == 0
+        # Each has a turn of its own, so that they do not all come back at once.
+        assert await db_value(db, "SELECT extract(epoch FROM max(due_at) - min(due_at)) > 200 FROM retries")
+        await _change(w, limits={"google": {"per_minute": 500}})
+        await db_value(db, "UPDATE retries SET due_at = now() RETURNING 1")
+        await w.until(campaign, CampaignStatus.SENT)
+        await eventually(lambda: asyncio.sleep(0, len(w.server.accepted)), lambda n: n == 130)
+        assert sorted(w.server.recipients) == sorted(_people(30, 100))
+        await w.check_counters()
+
+
+async def test_a_pace_for_one_mailbox_provider_holds_nobody_else_up(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, chunk_size=50, limits={"google": {"per_second": 20}}) as w:
+        await w.contacts(*_people(60, 300))
+        campaign = await w.campaign()
+        await w.launch(campaign)
+        await w.until(campaign, CampaignStatus.SENT)
+        assert sorted(w.server.recipients) == sorted(_people(60, 300))
+        google = sorted(one.began for one in w.server.accepted if one.recipient.startswith("g"))
+        others = sorted(one.began for one in w.server.accepted if one.recipient.startswith("o"))
+        assert others[-1] < google[40], "others waited"
+        assert max(sum(start <= at < start + 1 for at in google) for start in google) <= 21
+        assert google[-1] - google[0] > 2.5
+        await w.check_counters()
+
+
+async def db_value(db: Database, query: str) -> Any:
+    """One value."""
+    async with db.connection() as connection:
+        return await connection.fetchval(query)
