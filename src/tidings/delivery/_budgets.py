@@ -205,9 +205,12 @@ class Budget:
 
     @property
     def used_up(self) -> Share | None:
-        """The whole provider's share, while it will be empty for some time."""
+        """The whole provider's share, while a period's limit is reached and will be for some time."""
         whole = self.whole
-        return whole if whole is not None and not whole.left and whole.wait_seconds > _LONG_SECONDS else None
+        # A pace is nothing to give up on: there is always something soon.
+        if whole is None or whole.left or whole.full_for is None or whole.wait_seconds <= _LONG_SECONDS:
+            return None
+        return whole
 
     def ready(self) -> bool:
         """May one more message go now, as far as the whole provider goes? If not, it is asked for, and `wake` called."""
