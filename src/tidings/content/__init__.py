@@ -87,6 +87,7 @@ from tidings.content._preview import Missing, Preview, preview
 from tidings.content._samples import Sample
 from tidings.content._shared import names_in
 from tidings.content._sources import SourceType, as_liquid, compile_source, document_schemas
+from tidings.content._template_content import check_overrides
 from tidings.content._templates import (
     FrozenTemplate,
     Summary,
@@ -94,7 +95,6 @@ from tidings.content._templates import (
     TemplateInUse,
     TemplateNotFound,
     Version,
-    check_overrides,
     count_templates,
     create_template,
     delete_template,

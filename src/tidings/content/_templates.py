@@ -1,7 +1,5 @@
 """Templates and their versions. A version never changes; changing a template makes the next one."""
 
-import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,20 +8,15 @@ from typing import Any
 from tidings.accounts import Principal, audit
 from tidings.content._attachments import Attached, attachments_of
 from tidings.content._media_library import MediaLibrary
-from tidings.content._media_shown import NO_IMAGES, load_images
-from tidings.content._parse import TemplateInvalid, parse, wanted_variables
-from tidings.content._parts import Parts
 from tidings.content._plaintext import plain_text
-from tidings.content._preheader import MAX_PREHEADER, with_preheader
-from tidings.content._shared import Shared, load_shared, names_in, with_shared
-from tidings.content._sources import SourceType, compile_source
+from tidings.content._preheader import with_preheader
+from tidings.content._shared import load_shared, names_in, with_shared
+from tidings.content._sources import SourceType
+from tidings.content._template_content import check_content, compiled
 from tidings.core.db import Tx, sql
-from tidings.core.errors import Conflict, FieldProblem, Invalid, NotFound
+from tidings.core.errors import Conflict, Invalid, NotFound
 from tidings.core.ids import AttachmentId, TemplateId, WorkspaceId, public_id
 
-MAX_CONTENT = 1_000_000
-"""Characters of HTML or text."""
-MAX_SUBJECT = 998
 _CONTENT_FIELDS = (
     "subject",
     "html_content",
@@ -37,7 +30,6 @@ _CONTENT_FIELDS = (
     "preheader",
 )
 _LIQUID_FIELDS = ("subject", "html_content", "text_content", "preheader")
-_VARIABLE = re.compile(r"[^\W\d][\w-]*(?:\.[\w-]+|\[[^\[\]]+\])*")
 
 
 class TemplateNotFound(NotFound):
@@ -137,12 +129,12 @@ async def create_template(
     _check_name(name)
     given = {"source_type": source_type, "inline_css": inline_css}
     given |= {"html_content": html_content} if html_content or (source_type == SourceType.HTML and not source) else {}
-    written = await _compiled(tx, workspace, given | ({"source": source} if source else {}), None, library)
+    written = await compiled(tx, workspace, given | ({"source": source} if source else {}), None, library)
     html_content = written["html_content"]
     preheader = preheader.strip()
     blocks = names_in(subject, html_content, text_content, preheader)
     shared = await load_shared(tx, workspace=workspace, names=blocks)
-    used = _check(subject, html_content, text_content, preheader, variables, shared)
+    used = check_content(subject, html_content, text_content, preheader, variables, shared)
     await attachments_of(tx, workspace=workspace, ids=attachment_ids, field="attachment_ids")
     number = await tx.fetchval(
         "INSERT INTO templates (workspace_id, name, version, created_at, updated_at) VALUES ($1, $2, 0, $3, $3) RETURNING id",
@@ -208,7 +200,7 @@ async def update_template(
     if name != before.name:
         _check_name(name)
     content: dict[str, Any] = {field: changes.get(field, getattr(before, field)) for field in _CONTENT_FIELDS}
-    content |= await _compiled(tx, workspace, changes, before, library)
+    content |= await compiled(tx, workspace, changes, before, library)
     content["attachment_ids"] = list(content["attachment_ids"])
     if "attachment_ids" in changes:
         await attachments_of(tx, workspace=workspace, ids=changes["attachment_ids"], field="attachment_ids")
@@ -221,9 +213,9 @@ async def update_template(
     # Variables of the old Liquid go with it; those that only its author named stay until named anew.
     named = changes.get("variables")
     if named is None:
-        old = _check(*old_texts, (), shared)
+        old = check_content(*old_texts, (), shared)
         named = [variable for variable in before.variables if variable not in old]
-    content["variables"] = _check(subject, html, text, preheader, named, shared)
+    content["variables"] = check_content(subject, html, text, preheader, named, shared)
     changed = any(content[field] != getattr(before, field) for field in _CONTENT_FIELDS)
     if changed:
         await _add_version(tx, workspace, template, content | {"blocks": blocks}, by, now)
@@ -325,19 +317,6 @@ async def freeze(
     return FrozenTemplate(now.id, now.version, subject, html, text, tuple(one.attached for one in attached), preheader)
 
 
-async def check_overrides(tx: Tx, *, workspace: WorkspaceId, subject: str, preheader: str) -> list[FieldProblem]:
-    """What is wrong with a subject and a preheader that are to stand in place of a template's."""
-    shared = await load_shared(tx, workspace=workspace, names=names_in(subject, preheader))
-    problems = [
-        *_line_problems("subject", subject, MAX_SUBJECT),
-        *_line_problems("preheader", preheader, MAX_PREHEADER),
-    ]
-    if not problems:
-        for field, source in (("subject", subject), ("preheader", preheader)):
-            problems += _read(source, shared, html=field == "preheader", field=field)[1]
-    return problems
-
-
 async def _add_version(
     tx: Tx, workspace: WorkspaceId, template: TemplateId, content: Mapping[str, Any], by: Principal, now: datetime
 ) -> None:
@@ -358,110 +337,6 @@ async def _add_version(
     )
 
 
-async def _compiled(
-    tx: Tx,
-    workspace: WorkspaceId,
-    changes: Mapping[str, Any],
-    before: Template | None,
-    library: MediaLibrary | None,
-) -> dict[str, Any]:
-    """Source, its type and the HTML of it, after a change. Raises TemplateInvalid and Invalid."""
-    if "html_content" in changes and "source" in changes:
-        raise Invalid.at("source", "give html_content, or a source, not both")
-    kind = SourceType(changes.get("source_type", before.source_type if before else SourceType.HTML))
-    inline = bool(changes.get("inline_css", before.inline_css if before else False))
-    if "html_content" in changes:
-        if changes.get("source_type", SourceType.HTML) != SourceType.HTML:
-            raise Invalid.at("html_content", f"is made from the source: give a source of type {kind}")
-        kind, source = SourceType.HTML, changes["html_content"]
-    elif "source" in changes:
-        source = changes["source"]
-    elif before is None or kind != before.source_type:
-        raise Invalid.at("source", f"is required for the source_type {kind}")
-    else:
-        source = before.source or before.html_content
-        if inline == before.inline_css:
-            # As it was compiled when it was saved, whatever compilers do today.
-            return {field: getattr(before, field) for field in ("html_content", "source_type", "source", "inline_css")}
-    if kind == SourceType.HTML and not inline:
-        return {"html_content": source, "source_type": kind, "source": "", "inline_css": False}
-    # In a thread: a big source takes its time, and others are waiting on the loop.
-    images = NO_IMAGES
-    if kind == SourceType.BLOCKS:
-        images = await load_images(tx, workspace=workspace, source=source, library=library)
-    html = await asyncio.to_thread(compile_source, kind, source, inline=inline, images=images)
-    return {"html_content": html, "source_type": kind, "source": source, "inline_css": inline}
-
-
 def _check_name(name: str) -> None:
     if not name.strip() or len(name) > 255:
         raise Invalid.at("name", "must have between 1 and 255 characters")
-
-
-def _check(
-    subject: str, html: str, text: str, preheader: str, variables: Sequence[str], shared: Mapping[str, Shared]
-) -> list[str]:
-    """The variables of content that is in order. Raises TemplateInvalid with every field that is not."""
-    problems: list[FieldProblem] = []
-    if not html.strip():
-        problems.append(FieldProblem("html_content", "must not be empty"))
-    problems += [
-        FieldProblem(field, f"must have at most {MAX_CONTENT:,} characters")
-        for field, value in (("html_content", html), ("text_content", text))
-        if len(value) > MAX_CONTENT
-    ]
-    problems += [
-        *_line_problems("subject", subject, MAX_SUBJECT),
-        *_line_problems("preheader", preheader, MAX_PREHEADER),
-    ]
-    problems += [
-        FieldProblem(
-            f"variables[{index}]", f"{name[:60]!r} is no name of a variable, such as first_name or contact.plan"
-        )
-        for index, name in enumerate(variables)
-        if not _VARIABLE.fullmatch(name)
-    ]
-    if not problems:
-        found: dict[str, None] = dict.fromkeys(variables)
-        for field, source, is_html in (
-            ("subject", subject, False),
-            ("html_content", html, True),
-            ("text_content", text, False),
-            ("preheader", preheader, True),
-        ):
-            wanted, wrong = _read(source, shared, html=is_html, field=field)
-            found |= dict.fromkeys(wanted)
-            problems += wrong
-        if not problems:
-            if not text:
-                _check_derived(with_preheader(html, preheader))
-            return list(found)
-    raise TemplateInvalid("; ".join(f"{one.field}: {one.message}" for one in problems), fields=tuple(problems))
-
-
-def _line_problems(field: str, value: str, longest: int) -> list[FieldProblem]:
-    problems: list[FieldProblem] = []
-    if len(value) > longest:
-        problems.append(FieldProblem(field, f"must have at most {longest:,} characters"))
-    if re.search(r"[\x00-\x1f\x7f]", value):
-        problems.append(FieldProblem(field, "must be one line without control characters"))
-    return problems
-
-
-def _read(
-    source: str, shared: Mapping[str, Shared], *, html: bool, field: str
-) -> tuple[list[str], tuple[FieldProblem, ...]]:
-    """The variables that a source wants, or what is wrong with it."""
-    try:
-        parts = with_shared(source, shared, html=html, strict=False, field=field)
-        return wanted_variables(parse(parts, html=html, field=field)), ()
-    except TemplateInvalid as error:
-        return [], error.fields
-
-
-def _check_derived(html: str) -> None:
-    try:
-        parse(Parts(plain_text(html)), html=False)
-    except TemplateInvalid:
-        problem = FieldProblem("text_content", "cannot be derived from this HTML: write it")
-        raise TemplateInvalid(f"{problem.field}: {problem.message}", fields=(problem,)) from None
