@@ -4,14 +4,12 @@ A node that is not known is rendered by python-liquid, in a context that the gen
 cannot see our variables, though: within a loop, or a block that `render` has called, the whole of that is its affair.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
-from itertools import islice
 from typing import Any, cast
 
 from liquid.ast import BlockNode, Node
 from liquid.builtin.content import ContentNode
-from liquid.builtin.drops import IterableDrop
 from liquid.builtin.expressions import FilteredExpression
 from liquid.builtin.expressions.path import Path
 from liquid.builtin.expressions.primitive import StringLiteral
@@ -22,24 +20,22 @@ from liquid.builtin.tags.case_tag import CaseNode, MultiExpressionBlockNode
 from liquid.builtin.tags.comment_tag import CommentNode
 from liquid.builtin.tags.doc_tag import DocNode
 from liquid.builtin.tags.echo_tag import EchoNode
-from liquid.builtin.tags.for_tag import BreakNode, ContinueNode, ForLoop, ForNode
+from liquid.builtin.tags.for_tag import BreakNode, ContinueNode, ForNode
 from liquid.builtin.tags.if_tag import IfNode
 from liquid.builtin.tags.inline_comment_tag import InlineCommentNode
 from liquid.builtin.tags.liquid_tag import LiquidNode
 from liquid.builtin.tags.render_tag import RenderNode
 from liquid.builtin.tags.unless_tag import UnlessNode
-from liquid.exceptions import LiquidError, LiquidInterrupt, LoopIterationLimitError
+from liquid.exceptions import LiquidError
 from liquid.expression import Expression
-from liquid.limits import to_int
 from liquid.template import BoundTemplate
-from markupsafe import Markup
 
 from tidings.content._emitter import Emitter
-from tidings.content._environment import BoundedContext, LinkNode, TickNode, UrlNode, signed_link
+from tidings.content._environment import LinkNode, TickNode, UrlNode
 from tidings.content._expressions import Code, Expressions, Names, Unsupported
-from tidings.content._limits import CLOCK, MAX_TURNS, check_value
-from tidings.content._missing import Watched, marked, note_blank
+from tidings.content._missing import Watched
 from tidings.content._parts import MAX_DEPTH
+from tidings.content._runtime import RUNTIME
 from tidings.content._survey import Survey, survey
 
 _MOST_NODES = 20_000
@@ -66,11 +62,7 @@ class Nodes:
         self._parents: list[str] = []
         self._breakable: list[bool] = []
         self.needs_context = False
-        names.globals |= {
-            "ForLoop": ForLoop, "Markup": Markup, "check_value": check_value, "tick": CLOCK.check, "fallback": _fallback,
-            "items_of": _items_of, "is_array": _is_array, "signed_link": signed_link,
-            "note_blank": note_blank, "marked": marked, "urls": names.occasion.urls,
-        }  # fmt: skip
+        names.globals |= {**RUNTIME, "urls": names.occasion.urls}
 
     def all(self) -> None:
         """The whole template."""
@@ -375,37 +367,3 @@ class Nodes:
             names.assigned, names.loops, names.local, names.block, names.arguments = saved
             self._survey, self._parents, self._breakable = outer, parents, breakable
             self._rendering.pop()
-
-
-def _fallback(node: Node, context: BoundedContext) -> str:
-    """One node by python-liquid."""
-    buffer = context.get_buffer()
-    try:
-        node.render(context, buffer)
-    except LiquidInterrupt as error:
-        raise LiquidError(f"unexpected '{error}'", token=node.token) from error
-    return buffer.getvalue()
-
-
-def _items_of(value: object, limit: object, offset: object, backwards: bool) -> list[Any]:
-    """The items a loop goes over: LoopExpression.evaluate without its account of where loops stopped."""
-    iterator: Iterator[Any] = iter(())
-    length = 0
-    if isinstance(value, Mapping):
-        iterator, length = iter(cast("Mapping[Any, Any]", value).items()), len(value)
-    elif isinstance(value, str):
-        iterator, length = iter([value] if value else []), bool(value)
-    elif isinstance(value, Sequence):
-        iterator, length = iter(cast("Sequence[Any]", value)), len(value)
-    start = 0 if offset is None else to_int(offset)
-    stop = None if limit is None else to_int(limit) + start
-    first, last = min(max(start, 0), length), min(stop or length, length)
-    if last - first > MAX_TURNS:
-        raise LoopIterationLimitError(f"more than {MAX_TURNS:,} loop iterations", token=None)
-    items = list(islice(iterator, first, last))
-    return items[::-1] if backwards else items
-
-
-def _is_array(value: object) -> bool:
-    """What `render … for` goes over one by one."""
-    return isinstance(value, list | tuple | IterableDrop)
