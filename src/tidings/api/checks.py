@@ -227,6 +227,7 @@ async def check_content(body: Unsaved, call: OfTemplate) -> Checked:
                 source_type=body.source_type,
                 source=_told(body.source),
                 inline_css=body.inline_css,
+                library=call.app.media,
             )
         except content.TemplateInvalid as error:
             found = [content.invalid_liquid(one.field, one.message) for one in error.fields]

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from tidings.accounts import Principal, audit
+from tidings.content._aside import aside
 from tidings.content._block_graph import too_deep
 from tidings.content._parse import TemplateInvalid, parse
 from tidings.content._parts import NAME
-from tidings.content._shared import load_shared, names_in, with_shared
+from tidings.content._shared import Shared, load_shared, names_in, with_shared
 from tidings.core.db import Tx
 from tidings.core.errors import Conflict, FieldProblem, Invalid, NotFound
 from tidings.core.ids import BlockId, WorkspaceId, public_id
@@ -247,7 +248,7 @@ async def _check(tx: Tx, workspace: WorkspaceId, name: str, html: str, text: str
     ]
     if not html.strip():
         problems.append(FieldProblem("html_content", "must not be empty"))
-    uses = [] if problems else names_in(html, text)
+    uses = [] if problems else await aside(names_in, html, text)
     rows = await tx.fetch("SELECT name, uses FROM blocks WHERE workspace_id = $1", workspace)
     graph: Mapping[str, Sequence[str]] = {row["name"]: row["uses"] for row in rows} | {name: uses}
     if trouble := too_deep(graph, name):
@@ -256,9 +257,13 @@ async def _check(tx: Tx, workspace: WorkspaceId, name: str, html: str, text: str
         shared = await load_shared(tx, workspace=workspace, names=uses)
         for field, source, is_html in (("html_content", html, True), ("text_content", text, False)):
             try:
-                parse(with_shared(source, shared, html=is_html, strict=False, field=field), html=is_html, field=field)
+                await aside(_read, source, shared, html=is_html, field=field)
             except TemplateInvalid as error:
                 problems += error.fields
     if problems:
         raise TemplateInvalid("; ".join(f"{one.field}: {one.message}" for one in problems), fields=tuple(problems))
     return uses
+
+
+def _read(source: str, shared: Mapping[str, Shared], *, html: bool, field: str) -> None:
+    parse(with_shared(source, shared, html=html, strict=False, field=field), html=html, field=field)

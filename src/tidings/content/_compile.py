@@ -80,7 +80,8 @@ def compile_liquid(
     template = parse(source, html=html, wire=wire, field=field, undefined=undefined)
     try:
         return _Compiler(template, html=html, encoding=encoding, occasion=occasion).compile()
-    except Unsupported:
+    except (Unsupported, SyntaxError, RecursionError, MemoryError):
+        # Python takes neither 200 filters in a row nor what is nested a hundred deep: python-liquid walks it.
         return _whole(template, encoding, occasion)
 
 

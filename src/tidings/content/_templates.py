@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tidings.accounts import Principal, audit
+from tidings.content._aside import aside
 from tidings.content._attachments import Attached, attachments_of
 from tidings.content._media_library import MediaLibrary
 from tidings.content._plaintext import plain_text
@@ -132,9 +133,9 @@ async def create_template(
     written = await compiled(tx, workspace, given | ({"source": source} if source else {}), None, library)
     html_content = written["html_content"]
     preheader = preheader.strip()
-    blocks = names_in(subject, html_content, text_content, preheader)
+    blocks = await aside(names_in, subject, html_content, text_content, preheader)
     shared = await load_shared(tx, workspace=workspace, names=blocks)
-    used = check_content(subject, html_content, text_content, preheader, variables, shared)
+    used = await aside(check_content, subject, html_content, text_content, preheader, variables, shared)
     await attachments_of(tx, workspace=workspace, ids=attachment_ids, field="attachment_ids")
     number = await tx.fetchval(
         "INSERT INTO templates (workspace_id, name, version, created_at, updated_at) VALUES ($1, $2, 0, $3, $3) RETURNING id",
@@ -206,16 +207,16 @@ async def update_template(
         await attachments_of(tx, workspace=workspace, ids=changes["attachment_ids"], field="attachment_ids")
     content["preheader"] = content["preheader"].strip()
     subject, html, text, preheader = (content[field] for field in _LIQUID_FIELDS)
-    blocks = names_in(subject, html, text, preheader)
+    blocks = await aside(names_in, subject, html, text, preheader)
     old_texts = before.subject, before.html_content, before.text_content, before.preheader
-    old_blocks = names_in(*old_texts)
+    old_blocks = await aside(names_in, *old_texts)
     shared = await load_shared(tx, workspace=workspace, names=[*blocks, *old_blocks])
     # Variables of the old Liquid go with it; those that only its author named stay until named anew.
     named = changes.get("variables")
     if named is None:
-        old = check_content(*old_texts, (), shared)
+        old = await aside(check_content, *old_texts, (), shared)
         named = [variable for variable in before.variables if variable not in old]
-    content["variables"] = check_content(subject, html, text, preheader, named, shared)
+    content["variables"] = await aside(check_content, subject, html, text, preheader, named, shared)
     changed = any(content[field] != getattr(before, field) for field in _CONTENT_FIELDS)
     if changed:
         await _add_version(tx, workspace, template, content | {"blocks": blocks}, by, now)
@@ -300,11 +301,20 @@ async def freeze(
     """
     now = await get_template(tx, workspace=workspace, template=template, version=version)
     subject, preheader = subject or now.subject, preheader.strip() or now.preheader
-    html = with_preheader(now.html_content, preheader)
-    text = now.text_content or plain_text(html)
-    shared = await load_shared(tx, workspace=workspace, names=names_in(subject, html, text))
-    packed = [
-        with_shared(source, shared, html=is_html, strict=now.strict, field=field).pack()
+    html = await aside(with_preheader, now.html_content, preheader)
+    text = now.text_content or await aside(plain_text, html)
+    shared = await load_shared(tx, workspace=workspace, names=await aside(names_in, subject, html, text))
+    packed = await aside(_packed, subject, html, text, preheader, shared, now.strict)
+    attached = await attachments_of(tx, workspace=workspace, ids=now.attachment_ids, field="attachment_ids")
+    subject, html, text, preheader = packed
+    return FrozenTemplate(now.id, now.version, subject, html, text, tuple(one.attached for one in attached), preheader)
+
+
+def _packed(
+    subject: str, html: str, text: str, preheader: str, shared: Mapping[str, Shared], strict: bool
+) -> list[str]:
+    return [
+        with_shared(source, shared, html=is_html, strict=strict, field=field).pack()
         for source, is_html, field in (
             (subject, False, "subject"),
             (html, True, "html_content"),
@@ -312,9 +322,6 @@ async def freeze(
             (preheader, False, "preheader"),
         )
     ]
-    attached = await attachments_of(tx, workspace=workspace, ids=now.attachment_ids, field="attachment_ids")
-    subject, html, text, preheader = packed
-    return FrozenTemplate(now.id, now.version, subject, html, text, tuple(one.attached for one in attached), preheader)
 
 
 async def _add_version(

@@ -65,7 +65,8 @@ class Contents:
                         content, links=row["links"], workspace=workspace, send=send, tokens=self._tokens, files=files
                     )
 
-                self._kept[key] = await asyncio.to_thread(compiled) if files else compiled()
+                quick = len(row["content"]) < _QUICK and not files
+                self._kept[key] = compiled() if quick else await asyncio.to_thread(compiled)
             _trim(self._kept)
         self._kept.move_to_end(key)
         return self._kept[key]

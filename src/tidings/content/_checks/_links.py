@@ -149,10 +149,9 @@ def static_links(page: Page) -> Iterator[tuple[str, Element]]:
 
 
 def _text(page: Page, element: Element, index: int) -> Iterator[Finding]:
-    content = page.text[element.end : min(element.close, element.end + 20_000)]
     words = page.words(element.end, element.close)
     if not words:
-        has_words = page.atom in content or element.get("aria-label") or element.get("title")
+        has_words = page.has_liquid(element.end, element.close) or element.get("aria-label") or element.get("title")
         if not has_words and not _image_text(page, element, index):
             yield NO_TEXT.at(page.tag(element))
         return

@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import Mapping
 
+from tidings.content._aside import aside
 from tidings.content._checks._run import Checkable
+from tidings.content._media_library import MediaLibrary
+from tidings.content._media_shown import NO_IMAGES, Shown, load_images
 from tidings.content._parse import TemplateInvalid
 from tidings.content._plaintext import plain_text
 from tidings.content._shared import Shared, load_shared, names_in, with_shared
@@ -50,31 +53,39 @@ async def load_unsaved(
     source_type: SourceType = SourceType.HTML,
     source: str = "",
     inline_css: bool = False,
+    library: MediaLibrary | None = None,
 ) -> Checkable:
     """Content as the editor has it: fields of `create_template`. Raises TemplateInvalid for what cannot be read, and Invalid."""
     if bool(html_content) == bool(source):
         raise Invalid.at("html_content", "give html_content, or a source, one of them")
-    html = await _html(html_content, source, source_type, inline=inline_css)
-    text = text_content or plain_text(html)
-    shared = await load_shared(tx, workspace=workspace, names=names_in(subject, html, text))
+    images = NO_IMAGES
+    if source_type is SourceType.BLOCKS:
+        images = await load_images(tx, workspace=workspace, source=source, library=library)
+    html = await _html(html_content, source, source_type, inline=inline_css, images=images)
+    text = text_content or await aside(plain_text, html)
+    shared = await load_shared(tx, workspace=workspace, names=await aside(names_in, subject, html, text))
     kept = source if source_type is not SourceType.HTML or inline_css else ""
-    return _packed(subject, html, text_content, shared, strict=strict, source_type=source_type, source=kept)
+    return await aside(
+        _packed, subject, html, text_content, shared, strict=strict, source_type=source_type, source=kept
+    )
 
 
 async def read_unsaved(
     *, subject: str, source: str, source_type: SourceType, shared: Mapping[str, Shared]
 ) -> Checkable:
     """Content of a file: no database is asked, `shared` are all blocks there are. Raises as load_unsaved."""
-    html = await _html("", source, source_type, inline=False)
+    html = await _html("", source, source_type, inline=False, images=NO_IMAGES)
     kept = source if source_type is not SourceType.HTML else ""
-    return _packed(subject, html, "", shared, strict=False, source_type=source_type, source=kept)
+    return await aside(_packed, subject, html, "", shared, strict=False, source_type=source_type, source=kept)
 
 
-async def _html(html_content: str, source: str, source_type: SourceType, *, inline: bool) -> str:
+async def _html(
+    html_content: str, source: str, source_type: SourceType, *, inline: bool, images: Mapping[str, Shown]
+) -> str:
     if not source:
         return html_content
     # In a thread: a big source takes its time, and others are waiting on the loop.
-    return await asyncio.to_thread(compile_source, source_type, source, inline=inline)
+    return await asyncio.to_thread(compile_source, source_type, source, inline=inline, images=images)
 
 
 def _packed(

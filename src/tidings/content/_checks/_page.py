@@ -5,7 +5,7 @@ may paste anything.
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,6 +26,8 @@ _DECLARED = re.compile(
 _COMMENT = re.compile(r"\{%-?\s*comment\b")
 _END_COMMENT = re.compile(r"\{%-?\s*endcomment\b")
 _MOST_RUNS = 40
+MOST_ELEMENTS = 30_000
+"""That are read of a page: ten times those of a long newsletter. A page of nothing but tags would take seconds."""
 _ALONE = """
 area base basefont br col embed frame hr img input keygen link meta param source track wbr v:fill v:stroke
 """
@@ -87,6 +89,8 @@ class Page:
     runs: list[tuple[int, int, int]] = field(default_factory=list)
     """Stretches of text that are shown: (start, end, index of the element they stand in)."""
     scripts: list[int] = field(default_factory=list)
+    cut: bool = False
+    """It has more than MOST_ELEMENTS: what follows was not read."""
     _atoms: list[int] = field(default_factory=list)
     _shifts: list[int] = field(default_factory=list)
     _lines: list[int] = field(default_factory=list)
@@ -110,6 +114,11 @@ class Page:
     def tag(self, element: Element) -> Place:
         """Where an element begins."""
         return self.place(element.start, element.end)
+
+    def has_liquid(self, start: int, end: int) -> bool:
+        """Does Liquid stand between two positions of the masked text?"""
+        index = bisect_left(self._atoms, start)
+        return index < len(self._atoms) and self._atoms[index] < end
 
     def words(self, start: int, end: int) -> str:
         """The text that is shown between two positions, the beginning of it, without Liquid, white space as one space."""
@@ -161,8 +170,11 @@ class _Reader:
                 self._hidden(token)
             elif token["close"]:
                 self._close(self._name(token), token.start())
-            else:
+            elif len(page.elements) < MOST_ELEMENTS:
                 self._element(token)
+            else:
+                page.cut = True
+                break
         self._text(done, len(text))
         for index in self._open:
             page.elements[index].close = len(text)

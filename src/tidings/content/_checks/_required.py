@@ -25,7 +25,8 @@ NO_ADDRESS = rule(
 )
 _T = TypeVar("_T")
 _TAG = re.compile(r"<[^<>]{0,100}>")
-_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0", re.IGNORECASE)
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_FONT_SIZE = re.compile(r"font-size\s*:\s*([\d.]++)", re.IGNORECASE)
 
 
 def check_required(rendered: Rendered, *, public_url: str, postal_address: str) -> Iterator[Finding]:
@@ -34,11 +35,14 @@ def check_required(rendered: Rendered, *, public_url: str, postal_address: str) 
     yield from _each(
         Part.HTML,
         [(contact, read_page(html)) for contact, html in rendered.html if html],
-        lambda page: any(
-            one.name in {"a", "area"} and one.get("href").strip() == way_out and not _unseen(page, index)
-            for index, one in page.shown()
+        lambda page: (
+            page.cut
+            or any(
+                one.name in {"a", "area"} and one.get("href").strip() == way_out and not _unseen(page, index)
+                for index, one in page.shown()
+            )
         ),
-        lambda page: _bare(postal_address) in _bare(_seen(page)),
+        lambda page: page.cut or _bare(postal_address) in _bare(_seen(page)),
     )
     yield from _each(
         Part.TEXT,
@@ -64,12 +68,19 @@ def _seen(page: Page) -> str:
 
 
 def _unseen(page: Page, index: int) -> bool:
+    sized = False
     for _ in range(50):
         if index < 0:
             return False
         element: Element = page.elements[index]
-        if _HIDDEN.search(element.get("style")) or element.name in {"head", "noscript", "template"}:
+        style = element.get("style")
+        if _HIDDEN.search(style) or element.name in {"head", "noscript", "template"}:
             return True
+        # The nearest size counts: MJML's cells have none, what is in them has one.
+        if not sized and (sizes := _FONT_SIZE.findall(style)):
+            if not sizes[-1].strip("0."):
+                return True
+            sized = True
         index = element.parent
     return False
 

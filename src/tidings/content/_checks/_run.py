@@ -11,7 +11,7 @@ from tidings.content._checks._contrast import check_contrast
 from tidings.content._checks._findings import Finding, Part, Place, Severity, rule
 from tidings.content._checks._images import check_images
 from tidings.content._checks._links import check_links, check_text_links, static_links
-from tidings.content._checks._page import Page, read_page
+from tidings.content._checks._page import MOST_ELEMENTS, Page, read_page
 from tidings.content._checks._places import in_source
 from tidings.content._checks._required import check_required
 from tidings.content._checks._sampled import Rendered, render_for
@@ -117,6 +117,8 @@ def _check(content: Checkable, rows: Sequence[Row], real: bool, occasion: Occasi
         for found in (check_links(page), check_images(page), check_clients(page)):
             findings += islice(found, _MOST_FINDINGS)
         findings += check_structure(page, whole=not page.block)
+        if page.cut:
+            not_run.append((f"the HTML after its first {MOST_ELEMENTS:,} elements", "there are too many"))
         if _too_much(page):
             not_run.append(("contrast", "there are too many style rules for so many elements"))
         elif (styled := _styled(page)) is None:

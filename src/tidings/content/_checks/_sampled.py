@@ -24,7 +24,8 @@ _KEPT = 20
 _ROOM = 1_000_000
 """Characters of all that are kept; the first is in any case."""
 _MARK, _END = "\ue6a1", "\ue6a2"
-_MARKED = re.compile(rf"{_MARK}(\d+){_END}([^\"'<>{_MARK}]{{0,2000}})")
+_MARKED = re.compile(rf"{_MARK}([0-9]{{1,7}}){_END}([^\"'<>{_MARK}]{{0,2000}})")
+_LIQUID_ENDS = re.compile(r"[%}]\}|$", re.MULTILINE)
 
 MISSING = rule(
     "variable_missing",
@@ -150,9 +151,10 @@ def _missing(
     blocks = {text: block for block, text in parts.blocks.items()}
     for (source, variable, at), count in missing.items():
         line, column = line_and_column(source, at)
-        end = source.find("\n", at)
+        # No further than its piece of Liquid: what stands behind it in compiled HTML stands nowhere in the source.
+        end = _LIQUID_ENDS.search(source, at)
         place = Place(
-            _PARTS[name], line, column, excerpt(source[at : end if end >= 0 else None]), blocks.get(source, "")
+            _PARTS[name], line, column, excerpt(source[at : end.end() if end else None]), blocks.get(source, "")
         )
         share = count.times / contacts
         yield MISSING.at(
@@ -192,7 +194,8 @@ def _addresses(
         seen: set[tuple[int, str]] = set()
         for number, value in _MARKED.findall(_render(compiled, row, subject, Part.HTML, {})):
             found = next((one for one in troubles(value) if one in _BREAKS), None)
-            if found is not None and value[:5].lower() != "data:":
+            # What an author or a contact brings along may look like a mark.
+            if found is not None and int(number) < len(marks) and value[:5].lower() != "data:":
                 seen.add((int(number), "empty" if found is Trouble.EMPTY else f"'{value[:100]}'"))
         for one in seen:
             broken.setdefault(one, _Count()).add(row[CONTACT_ID])
