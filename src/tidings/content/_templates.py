@@ -11,7 +11,7 @@ from tidings.content._attachments import Attached, attachments_of
 from tidings.content._media_library import MediaLibrary
 from tidings.content._plaintext import plain_text
 from tidings.content._preheader import with_preheader
-from tidings.content._shared import load_shared, names_in, with_shared
+from tidings.content._shared import Shared, load_shared, names_in, with_shared
 from tidings.content._sources import SourceType
 from tidings.content._template_content import check_content, compiled
 from tidings.core.db import Tx, sql
