@@ -1,5 +1,6 @@
 """Anything may arrive: nothing raises, line ends do not matter, and no message costs more than its size."""
 
+import random
 import time
 from collections.abc import Callable
 
@@ -128,3 +129,37 @@ def test_a_defect_does_not_stop_the_mail_behind_it(
     monkeypatch.setattr(_classify, "read_message", broken)
     assert _classify.classify(b"x").kind is Kind.OTHER
     assert "no reader copes with this message of 1 bytes" in caplog.text
+
+
+def test_thousands_of_mutations_raise_nothing_and_none_takes_long() -> None:
+    _mutate(2_000)
+
+
+@pytest.mark.soak
+def test_twenty_thousand_mutations() -> None:
+    _mutate(20_000)
+
+
+def _mutate(many: int) -> None:
+    """Each is a real message with bytes changed, lost, doubled and moved; the slowest may take a fiftieth of a second."""
+    dice = random.Random(2026)
+    slowest = total = 0.0
+    for _ in range(many):
+        message = bytearray(dice.choice(REAL))
+        for _ in range(dice.randint(1, 12)):
+            at, other = dice.randrange(len(message) + 1), dice.randrange(len(message) + 1)
+            match dice.randrange(4):
+                case 0:
+                    message[at : at + 1] = bytes([dice.randrange(256)])
+                case 1:
+                    del message[at : at + dice.randint(1, 60)]
+                case 2:
+                    message[at:at] = message[other : other + dice.randint(1, 200)]
+                case _:
+                    message[at:at] = dice.choice(PIECES)
+        began = time.process_time()
+        check(classify(bytes(message)))
+        took = time.process_time() - began
+        slowest, total = max(slowest, took), total + took
+    assert slowest < 0.05
+    assert total / many < 0.001, "a thousand messages a second"
