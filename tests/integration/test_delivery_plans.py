@@ -130,6 +130,7 @@ async def test_plans(db: Database, workspace: int) -> None:
             30.0,
             [0],
             [1],
+            [False],
         )
         assert "Seq Scan on deliveries" not in other
         finish = await _plan(tx, _statement("_finish"), [workspace], [1], now)
