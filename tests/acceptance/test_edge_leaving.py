@@ -157,6 +157,21 @@ async def test_a_body_larger_than_any_form_is_refused(base: str, db: Database, s
     assert (await ask(base, path, "POST", data=b"reason=" + b"x" * 60_000)).status == 200
 
 
+async def test_a_body_that_breaks_off_harms_nobody_else(
+    base: str, sent: Campaign, capfd: pytest.CaptureFixture[str]
+) -> None:
+    host, _, port = base.removeprefix("http://").partition(":")
+    head = f"POST /u/{sent.token(1)} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: 260\r\n\r\nreason="
+    for _ in range(5):
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(head.encode())
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.transport.abort()
+    assert (await ask(base, f"/u/{sent.token(2)}", "POST", data=ONE_CLICK)).status == 200
+    assert "Traceback" not in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "POST"])
 async def test_wrong_methods(base: str, db: Database, sent: Campaign, method: str) -> None:
     before = await consent(db)
