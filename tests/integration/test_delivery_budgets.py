@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from delivery_world import World, world
+from delivery_world import World, eventually, world
+from tidings.core.clock import utc_now
 from tidings.core.db import Database
 from tidings.core.ids import ProviderId, WorkspaceId
-from tidings.delivery._budgets import Ask, Return, take
+from tidings.delivery import provider_limits
+from tidings.delivery._budgets import Ask, Return, slow_down, take
 from tidings.delivery._limits import Limit
 
 
@@ -114,3 +116,50 @@ async def test_what_is_told_to_slow_down_gets_its_part(db: Database, tmp_path: P
             await tx.execute("UPDATE budgets SET factor = 0.25 WHERE provider_id = $1", w.provider)
             (got,) = await take(tx, **of, asks=[ask])
         assert got.many == 24
+
+
+async def test_a_provider_that_asks_for_less_gets_less_and_slowly_more_again(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False, rate_per_minute=100, limits={"google": {"per_day": 40}}) as w:
+        of: dict[str, Any] = {"workspace": WorkspaceId(w.workspace), "provider": ProviderId(w.provider)}
+
+        async def factor() -> float:
+            async with db.connection() as connection:
+                seen = {use.scope: use for use in await provider_limits(connection, **of, now=utc_now())}
+            assert (seen["google"].used_day, seen["google"].used_minute) == (8, None)
+            assert seen[""].reason == ("421 4.7.28 slow down" if seen[""].factor < 1 else "")
+            return seen[""].factor
+
+        async with db.transaction() as tx:
+            await take(tx, **of, asks=[Ask("", Limit(per_minute=100), 1), Ask("google", Limit(per_day=40), 8)])
+        assert await factor() == 1
+        for _ in range(3):  # once in ten seconds, however many say it
+            async with db.transaction() as tx:
+                await slow_down(tx, **of, scope="", reason="421 4.7.28 slow down")
+        assert await factor() == 0.5
+        for grown in (0.6, 0.7, 0.8, 0.9, 1):
+            async with db.transaction() as tx:
+                await tx.execute(
+                    "UPDATE budgets SET slowed_at = slowed_at - interval '61 s', grown_at = grown_at - interval '61 s'"
+                )
+                await take(tx, **of, asks=[Ask("", Limit(per_minute=100), 1)])
+            async with db.transaction() as tx:
+                await take(tx, **of, asks=[Ask("", Limit(per_minute=100), 1)])  # not before another minute
+            assert await factor() == pytest.approx(grown, abs=0.001)
+
+
+async def test_a_throttled_message_slows_its_mailbox_provider_down(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, rate_per_second=1000, limits={"google": {"per_second": 1000}}) as w:
+        w.server.verdict = lambda address: "421 4.7.28 unusual rate" if address == "a@gmail.com" else "ok"
+        await w.contacts("a@gmail.com", "b@example.com")
+        await w.launch(await w.campaign())
+
+        async def slowed() -> dict[str, tuple[float, str]]:
+            async with db.connection() as connection:
+                uses = await provider_limits(
+                    connection, workspace=WorkspaceId(w.workspace), provider=ProviderId(w.provider), now=utc_now()
+                )
+            return {use.scope: (use.factor, use.reason) for use in uses}
+
+        seen = await eventually(slowed, lambda seen: seen["google"][0] < 1)
+        assert "4.7.28 unusual rate" in seen["google"][1]
+        assert seen[""] == (1, "")

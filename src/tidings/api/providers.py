@@ -150,6 +150,58 @@ async def get_provider(provider_id: ProviderRef, call: Reading) -> ProviderOut:
     return ProviderOut.of(provider, call)
 
 
+class LimitOut(BaseModel):
+    """One limit. `scope` is null for the whole provider, else a mailbox provider or a domain."""
+
+    scope: str | None
+    per_second: float | None
+    per_minute: int | None
+    per_hour: int | None
+    per_day: int | None
+    used_minute: Annotated[
+        int | None, Field(description="in the last minute; null without such a limit, like the others")
+    ]
+    used_hour: int | None
+    used_day: int | None
+    factor: Annotated[
+        float, Field(description="of the limits at present: below 1 after the receiving side asked for less")
+    ]
+    slowed_at: datetime | None
+    reason: Annotated[str, Field(description="why it is slowed down, in the receiving side's words")]
+
+    @classmethod
+    def of(cls, use: delivery.LimitUse) -> "LimitOut":
+        """As JSON shows it."""
+        return cls(
+            scope=use.scope or None,
+            per_second=use.limit.per_second,
+            per_minute=use.limit.per_minute,
+            per_hour=use.limit.per_hour,
+            per_day=use.limit.per_day,
+            used_minute=use.used_minute,
+            used_hour=use.used_hour,
+            used_day=use.used_day,
+            factor=use.factor,
+            slowed_at=use.slowed_at,
+            reason=use.reason,
+        )
+
+
+class LimitsOut(BaseModel):
+    """All limits of a provider."""
+
+    items: list[LimitOut]
+
+
+@router.get("/{provider_id}/limits")
+async def get_provider_limits(provider_id: ProviderRef, call: Reading) -> LimitsOut:
+    """What may go through it, what of that is used, and what is slowed down."""
+    found = await delivery.provider_limits(
+        call.tx, workspace=call.workspace, provider=ProviderId(provider_id), now=call.now
+    )
+    return LimitsOut(items=[LimitOut.of(use) for use in found])
+
+
 @router.patch("/{provider_id}")
 async def update_provider(provider_id: ProviderRef, body: ProviderChanges, call: Writing) -> ProviderOut:
     """Change settings; running sends go on with the new ones within a second."""

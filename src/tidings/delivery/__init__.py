@@ -48,6 +48,7 @@ from tidings.delivery._inbound import (
     tidy_inbound,
 )
 from tidings.delivery._inbound_take import Leaver, leaving_by_mail, settle_leaver, take_inbound
+from tidings.delivery._limit_uses import LimitUse, provider_limits
 from tidings.delivery._mailboxes import (
     BounceMailbox,
     BounceMailboxNotFound,
@@ -163,6 +164,7 @@ __all__ = [
     "InboundNotFound",
     "InboundState",
     "Leaver",
+    "LimitUse",
     "Message",
     "MessageEvent",
     "MessageIds",
@@ -253,6 +255,7 @@ __all__ = [
     "pause_send",
     "poll_mailbox",
     "prepare_next",
+    "provider_limits",
     "provider_shares",
     "public_content",
     "queue_message",

@@ -31,13 +31,28 @@ _MANY_DOMAINS = 50_000
 _PERIODS = {MINUTE: "minute", HOUR: "hour", DAY: "day"}
 
 _LOCK = """
-SELECT scope FROM budgets WHERE workspace_id = $1 AND provider_id = $2 AND scope = ANY ($3::text[]) ORDER BY scope FOR UPDATE
+SELECT scope, factor FROM budgets
+WHERE workspace_id = $1 AND provider_id = $2 AND scope = ANY ($3::text[]) ORDER BY scope FOR UPDATE
 """
 _BEGIN = """
 INSERT INTO budgets (workspace_id, provider_id, scope, free_at)
 SELECT $1, $2, scope, clock_timestamp() FROM unnest($3::text[]) AS s (scope) ORDER BY scope
 ON CONFLICT DO NOTHING
 """
+
+_SLOW = """
+UPDATE budgets SET factor = greatest($4, factor / 2), reason = $5, slowed_at = clock_timestamp(), grown_at = NULL
+WHERE workspace_id = $1 AND provider_id = $2 AND scope = $3
+  AND (slowed_at IS NULL OR slowed_at < clock_timestamp() - make_interval(secs => $6))
+"""
+_GROW = """
+UPDATE budgets SET factor = least(1, factor + $4), grown_at = clock_timestamp()
+WHERE workspace_id = $1 AND provider_id = $2 AND scope = ANY ($3::text[]) AND factor < 1
+  AND greatest(slowed_at, grown_at) < clock_timestamp() - interval '1 minute'
+"""
+_LEAST_FACTOR = 0.05
+_GROWS_BY = 0.1
+_SLOWS_ONCE_IN_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +96,8 @@ async def take(
     if len(found) < len(scopes):
         await tx.execute(_BEGIN, workspace, provider, scopes)
         await tx.fetch(_LOCK, workspace, provider, scopes)
+    if any(row["factor"] < 1 for row in found):
+        await tx.execute(_GROW, workspace, provider, scopes, _GROWS_BY)
     if returns:
         columns = ([getattr(back, name) for back in returns] for name in ("scope", "taken_at", "many"))
         await tx.execute(sql(__package__, "_return_budgets"), workspace, provider, *columns)
@@ -102,6 +119,15 @@ async def take(
         PACE_USED,
     )
     return [Grant(**row) for row in rows]
+
+
+async def slow_down(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, scope: str, reason: str) -> None:
+    """The receiving side asks for less: half of the limits from now on, and a tenth more with every quiet minute.
+
+    (Additive increase, multiplicative decrease; Chiu and Jain 1989.) Once in ten seconds, whoever of the workers hears of it.
+    """
+    words = reason[:500].replace("\0", "").encode("utf-8", "replace").decode()
+    await tx.execute(_SLOW, workspace, provider, scope, _LEAST_FACTOR, words, _SLOWS_ONCE_IN_SECONDS)
 
 
 class Share:
@@ -201,6 +227,8 @@ class Budget:
         self._shares: dict[str, Share] = {}
         self._asking: list[Share] = []
         self._returns: list[Return] = []
+        self._slower: dict[str, str] = {}
+        """Scopes that the receiving side wants less of, and its words."""
         self._something = asyncio.Event()
 
     @property
@@ -249,6 +277,13 @@ class Budget:
         if share is not None:
             self._spend(share)
 
+    def slow(self, domain: str, reason: str) -> None:
+        """The receiving side asks for less: of what goes to this domain's mailbox provider if that has a limit, else of all."""
+        share = self.share_of(domain) or self.whole
+        if share is not None:
+            self._slower[share.scope] = reason
+            self._something.set()
+
     async def keep(self) -> None:
         """Fetch whatever is asked for, and give back what is not used. Runs for as long as the provider is open."""
         while True:
@@ -256,11 +291,17 @@ class Budget:
             asked_at = steady()
             shares, returns = list(self._asking), list(self._returns)
             asks = [Ask(share.scope, share.limit, share.want) for share in shares]
+            slower = dict(self._slower)
             async with self._db.transaction() as tx:
                 grants = await take(tx, workspace=self._workspace, provider=self._provider, asks=asks, returns=returns)
+                for scope, reason in slower.items():
+                    await slow_down(tx, workspace=self._workspace, provider=self._provider, scope=scope, reason=reason)
             # Only now: should the database be lost before, nobody would ask again.
             del self._asking[: len(shares)], self._returns[: len(returns)]
-            if not self._asking and not self._returns:
+            for scope, reason in slower.items():
+                if self._slower.get(scope) == reason:
+                    del self._slower[scope]
+            if not self._asking and not self._returns and not self._slower:
                 self._something.clear()
             by_scope = {share.scope: share for share in shares}
             for grant in grants:

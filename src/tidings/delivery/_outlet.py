@@ -183,6 +183,8 @@ class Outlet:
     def _was_ours(self, job: Job, outcome: Outcome) -> bool:
         """What is no outcome of this recipient: the message goes to another provider, or here again. Burns no attempt."""
         if isinstance(outcome, Throttled):
+            if self.budget is not None:
+                self.budget.slow(job.recipient.rpartition(b"@")[2].decode().lower(), outcome.reply)
             self._return(job)
             return True
         if not isinstance(outcome, Rejected | Deferred) or outcome.fault is not Fault.SENDER:
