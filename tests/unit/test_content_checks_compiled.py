@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tidings.content import Checkable, Finding, SourceType, check_content, compile_source, plain_text
+from tidings.content import Attached, Checkable, Finding, SourceType, check_content, compile_source, plain_text
 
 MJML = """<mjml lang="en"><mj-body><mj-section><mj-column>
 <mj-text>Hello {{ first_name }}, here is what happened in the last month at our shop.</mj-text>
@@ -74,3 +74,31 @@ async def test_a_page_of_too_many_elements_is_read_in_part_and_may_be_sent() -> 
     )
     assert report.not_run[0] == ("the HTML after its first 30,000 elements", "there are too many")
     assert not {one.code for one in report.findings} & {"unsubscribe_missing", "postal_address_missing"}
+
+
+async def test_images_and_files_that_go_along() -> None:
+    html = '<img src="cid:Logo@shop.de" alt="L"><img src="cid:none@shop.de" alt="N">'
+    files = [
+        Attached("00", "a.png", "image/png", 10, "logo@shop.de"),
+        Attached("01", "b.png", "image/png", 10, "other@shop.de"),
+        Attached("02", "c.pdf", "application/pdf", 8_000_000, ""),
+    ]
+    told: list[set[str]] = []
+    for attached in (None, files[:1], files):
+        report = await check_content(
+            Checkable("News", html, plain_text(html), text_written=False, attached=attached),
+            rows=[contact()],
+            real=True,
+            workspace_name="Acme",
+            postal_address="1 Main Street",
+            public_url="https://t.example.org",
+        )
+        told.append({one.code for one in report.findings if "attach" in one.code or "heavy" in one.code})
+        assert [one.place.excerpt for one in report.findings if one.code == "image_not_attached"] == (
+            [] if attached is None else ["cid:none@shop.de"]
+        )
+    assert told == [
+        set(),
+        {"image_not_attached"},
+        {"image_not_attached", "attachment_not_shown", "message_heavy"},
+    ]

@@ -56,6 +56,15 @@ async def campaign_matter(
             subject=found.subject,
             preheader=found.preheader,
         )
+        theirs = checked.attached or ()
+        own = await content.attachments_of(
+            tx, workspace=workspace, ids=found.attachment_ids, beside=theirs, field="attachment_ids"
+        )
+        checked = replace(checked, attached=(*theirs, *(one.attached for one in own)))
+    except content.AttachmentInvalid as error:
+        findings.append(
+            NOT_READY.at(Place(Part.CAMPAIGN, path="attachment_ids"), error.message, mend="name other attachments")
+        )
     except content.TemplateNotFound:
         pass  # told by what is missing
     except content.TemplateInvalid as error:

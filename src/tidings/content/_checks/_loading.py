@@ -38,6 +38,7 @@ async def load_template(
         text_written=bool(written.text_content),
         source_type=written.source_type,
         source=written.source,
+        attached=frozen.attached,
         written=written.html_content,
     )
 

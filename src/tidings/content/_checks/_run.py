@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from tidings.content._attachments import Attached
 from tidings.content._checks._clients import check_clients
 from tidings.content._checks._contrast import check_contrast
+from tidings.content._checks._enclosed import check_enclosed
 from tidings.content._checks._findings import Finding, Part, Place, Severity, rule
 from tidings.content._checks._images import check_images
 from tidings.content._checks._links import check_links, check_text_links, static_links
@@ -52,6 +54,8 @@ class Checkable:
     source_type: SourceType = SourceType.HTML
     source: str = ""
     """What the HTML was compiled from; '' where it is the source itself."""
+    attached: Sequence[Attached] | None = None
+    """Files that go along; None: nobody knows yet."""
     written: str = ""
     """The HTML without what was put into it since, such as a preheader; '' where nothing was."""
 
@@ -125,6 +129,8 @@ def _check(content: Checkable, rows: Sequence[Row], real: bool, occasion: Occasi
             not_run.append(("contrast", "the CSS cannot be read"))
         else:
             findings += check_contrast(page, styled)
+    if content.attached is not None:
+        findings += islice(check_enclosed(pages, content.attached), _MOST_FINDINGS)
     findings += _text(content, findings)
     made, rendered = _rendered(content, rows, occasion, pages, real=real)
     findings += made
