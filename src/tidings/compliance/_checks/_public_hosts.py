@@ -1,12 +1,14 @@
 """Only what the public can reach: a link in a template must not make this server look into its own network."""
 
 import socket
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
 _NAT64 = IPv6Network("64:ff9b::/96")
+_SPECIAL = (IPv4Network("192.0.0.0/24"), IPv6Network("fec0::/10"))
+"""Not public, though not every Python knows: of protocols (RFC 6890), where a cloud has its metadata; site-local (RFC 3879)."""
 
 
 class NotPublic(OSError):
@@ -21,6 +23,8 @@ def is_public(address: str) -> bool:
         return False
     if isinstance(number, IPv6Address) and (inner := _wrapped(number)) is not None:
         return is_public(str(inner))
+    if any(number in network for network in _SPECIAL):
+        return False
     return number.is_global and not number.is_multicast and not number.is_reserved
 
 
