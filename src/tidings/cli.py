@@ -1,12 +1,13 @@
 """`tidings`: the command line. Each command reads settings, makes one call, prints what came of it."""
 
 import contextlib
+import json as json_module
 import logging
 import os
 import sys
 from collections.abc import Coroutine, Generator
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import typer
 
@@ -15,10 +16,12 @@ from tidings.core.settings import Settings, read_settings
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=(__doc__ or "").split("\n", 1)[0])
 keys = typer.Typer(no_args_is_help=True, help="API keys.")
 providers = typer.Typer(no_args_is_help=True, help="Ways out: SMTP servers and other providers.")
+routes = typer.Typer(no_args_is_help=True, help="Several providers behind one name.")
 bench = typer.Typer(no_args_is_help=True, help="Measure this installation.")
 doctor = typer.Typer(no_args_is_help=True, help="Look whether everything is in order.")
 app.add_typer(keys, name="key")
 app.add_typer(providers, name="provider")
+app.add_typer(routes, name="route")
 app.add_typer(bench, name="bench")
 app.add_typer(doctor, name="doctor")
 
@@ -165,29 +168,107 @@ def key_create(
 @providers.command("add")
 def provider_add(
     name: Annotated[str, typer.Argument(help="what you call it")],
-    host: Annotated[str, typer.Option(help="the SMTP server")],
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 587,
-    tls: Annotated[str, typer.Option(help="starttls, tls or none")] = "starttls",
-    username: Annotated[str, typer.Option()] = "",
+    host: Annotated[str, typer.Option(help="smtp: the server")] = "",
+    kind: Annotated[str, typer.Option(help="smtp, ses, sendgrid, mailgun or sandbox")] = "smtp",
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE: a setting of its kind, such as region=eu-west-1")
+    ] = None,
+    secret: Annotated[
+        str,
+        typer.Option(envvar="TIDINGS_PROVIDER_SECRET", help="JSON of its credentials; better through the environment"),
+    ] = "",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="smtp")] = 587,
+    tls: Annotated[str, typer.Option(help="smtp: starttls, tls or none")] = "starttls",
+    username: Annotated[str, typer.Option(help="smtp")] = "",
     password: Annotated[str, typer.Option(envvar="TIDINGS_SMTP_PASSWORD", help="better through the environment")] = "",
-    connections: Annotated[int, typer.Option(min=1, max=1000, help="open at once, at most")] = 10,
+    connections: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="open at once, at most; smtp: 10, if not given")
+    ] = None,
     rate: Annotated[float | None, typer.Option(min=0.001, help="messages a second, at most")] = None,
     workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "",
     default: Annotated[bool, typer.Option(help="use it for campaigns that name no provider")] = True,
 ) -> None:
-    """Add an SMTP server to send through."""
-    from tidings.manage import add_smtp
+    """Add an SMTP server or another provider to send through."""
+    from tidings.manage import add_provider
 
-    config: dict[str, object] = {"host": host, "port": port, "tls": tls, "connections": connections}
-    if rate is not None:
-        config["rate_per_second"] = rate
-    if username:
-        config["username"] = username
-    typer.echo(
-        _run(
-            add_smtp(_settings(), workspace=workspace, name=name, config=config, password=password, is_default=default)
-        )
+    config: dict[str, object] = {"host": host, "port": port, "tls": tls} if kind == "smtp" else {}
+    config |= {"username": username} if username else {}
+    config |= {} if connections is None else {"connections": connections}
+    config |= {} if rate is None else {"rate_per_second": rate}
+    config |= _pairs(setting or [])
+    if kind == "smtp" and not host:
+        raise typer.BadParameter("give the SMTP server", param_hint="--host")
+    secrets = _json_object(secret, "--secret") if secret else {}
+    secrets |= {"password": password} if password and kind == "smtp" else {}
+    making = add_provider(
+        _settings(), workspace=workspace, name=name, kind=kind, config=config, secret=secrets, is_default=default
     )
+    typer.echo(_run(making))
+
+
+@routes.command("add")
+def route_add(
+    name: Annotated[str, typer.Argument(help="what you call it")],
+    provider: Annotated[
+        list[str],
+        typer.Option(help="name or id, repeatable; NAME:3 gives it weight 3, or priority 3 of a priority route"),
+    ],
+    strategy: Annotated[str, typer.Option(help="priority, round_robin, weighted or least_loaded")] = "priority",
+    workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "",
+    default: Annotated[bool, typer.Option(help="use it for campaigns that name no provider")] = True,
+) -> None:
+    """Send through several providers: fail over in the order that they are named, or share."""
+    from tidings.manage import add_route
+
+    adding = add_route(
+        _settings(), workspace=workspace, name=name, strategy=strategy, providers=provider, is_default=default
+    )
+    typer.echo(_run(adding))
+
+
+@routes.command("list")
+def route_list(workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "") -> None:
+    """Show the routes, and what is wrong with their providers."""
+    from tidings.manage import show_routes
+
+    for line in _run(show_routes(_settings(), workspace=workspace)):
+        typer.echo(line)
+
+
+@routes.command("delete")
+def route_delete(
+    name: Annotated[str, typer.Argument(help="its name or id")],
+    workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "",
+) -> None:
+    """Send nothing new through a route; what is on its way goes on."""
+    from tidings.manage import delete_route
+
+    typer.echo(_run(delete_route(_settings(), workspace=workspace, name=name)))
+
+
+def _pairs(given: list[str]) -> dict[str, object]:
+    """NAME=VALUE; a value that is JSON is read as such."""
+    found: dict[str, object] = {}
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise typer.BadParameter(f"{text!r}: give NAME=VALUE", param_hint="--set")
+        try:
+            found[name] = json_module.loads(value)
+        except json_module.JSONDecodeError:
+            found[name] = value
+    return found
+
+
+def _json_object(text: str, name: str) -> dict[str, str]:
+    try:
+        found = json_module.loads(text)
+    except json_module.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        # Not the text itself: it is a secret.
+        raise typer.BadParameter('give a JSON object, such as {"api_key": "…"}', param_hint=name)
+    return cast("dict[str, str]", found)
 
 
 @doctor.command("domain")

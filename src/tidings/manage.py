@@ -8,7 +8,7 @@ from tidings.bootstrap import App, open_app
 from tidings.core.clock import utc_now
 from tidings.core.db import Tx
 from tidings.core.errors import Invalid
-from tidings.core.ids import public_id
+from tidings.core.ids import ProviderId, public_id
 from tidings.core.postgres import EmbeddedPostgres
 from tidings.core.settings import Settings
 
@@ -25,28 +25,42 @@ async def create_key(settings: Settings, *, workspace: str, name: str, scopes: l
         return await accounts.create_api_key(tx, workspace=chosen.id, name=name, scopes=scopes, now=utc_now())
 
 
-async def add_smtp(
-    settings: Settings, *, workspace: str, name: str, config: dict[str, Any], password: str, is_default: bool
+async def add_provider(
+    settings: Settings,
+    *,
+    workspace: str,
+    name: str,
+    kind: str,
+    config: dict[str, Any],
+    secret: dict[str, str],
+    is_default: bool,
 ) -> str:
-    """An SMTP server for the workspace; returns what to tell the person."""
+    """A provider for the workspace; returns what to tell the person."""
     async with (
         open_app(reachable(settings), pool_size=1, wait_seconds=_PATIENCE_SECONDS) as app,
         app.db.transaction() as tx,
     ):
-        return await _add_smtp(app, tx, workspace, name, config, password, is_default)
+        return await _add_provider(app, tx, workspace, name, kind, config, secret, is_default)
 
 
-async def _add_smtp(
-    app: App, tx: Tx, workspace: str, name: str, config: dict[str, Any], password: str, is_default: bool
+async def _add_provider(
+    app: App,
+    tx: Tx,
+    workspace: str,
+    name: str,
+    kind: str,
+    config: dict[str, Any],
+    secret: dict[str, str],
+    is_default: bool,
 ) -> str:
     chosen = await find_workspace(tx, workspace)
     provider = await delivery.add_provider(
         tx,
         workspace=chosen.id,
         name=name,
-        kind="smtp",
+        kind=kind,
         config=config,
-        secret={"password": password} if password else {},
+        secret=secret,
         is_default=is_default,
         keys=app.keys,
         by=SYSTEM(chosen.id),
@@ -54,6 +68,79 @@ async def _add_smtp(
     )
     role = "the default" if provider.is_default else "not the default"
     return f"{public_id('provider', provider.id)} {provider.name}: {role} of {chosen.name}"
+
+
+async def add_route(
+    settings: Settings, *, workspace: str, name: str, strategy: str, providers: list[str], is_default: bool
+) -> str:
+    """A route for the workspace; `providers` are `NAME[:NUMBER]`, the number a priority or a weight. Returns what to tell."""
+    async with (
+        open_app(reachable(settings), pool_size=1, wait_seconds=_PATIENCE_SECONDS) as app,
+        app.db.transaction() as tx,
+    ):
+        chosen = await find_workspace(tx, workspace)
+        known = await delivery.list_providers(tx, workspace=chosen.id)
+        ids = {name: one.id for one in known for name in (one.name, public_id("provider", one.id))}
+        route = await delivery.add_route(
+            tx,
+            workspace=chosen.id,
+            name=name,
+            strategy=strategy,
+            members=[_member(text, place, ids, strategy) for place, text in enumerate(providers, 1)],
+            is_default=is_default,
+            by=SYSTEM(chosen.id),
+            now=utc_now(),
+        )
+    role = "the default" if route.is_default else "not the default"
+    return f"{public_id('route', route.id)} {route.name}: {role} of {chosen.name}"
+
+
+def _member(text: str, place: int, ids: dict[str, ProviderId], strategy: str) -> delivery.RouteMember:
+    """Without a number, those of a priority route go in the order in which they are named."""
+    name, number = (text, "") if text in ids else text.rpartition(":")[::2]
+    if name not in ids:
+        raise Invalid.at("--provider", f"there is no provider {text!r}; there are: {', '.join(ids) or 'none'}")
+    if number and not number.isdecimal():
+        raise Invalid.at("--provider", f"{text!r}: give a whole number behind the colon")
+    if strategy == delivery.Strategy.PRIORITY:
+        return delivery.RouteMember(ids[name], priority=int(number or place))
+    return delivery.RouteMember(ids[name], weight=int(number or 1))
+
+
+async def show_routes(settings: Settings, *, workspace: str) -> list[str]:
+    """The routes of the workspace, a line each, with what is wrong with their providers."""
+    async with (
+        open_app(reachable(settings), pool_size=1, wait_seconds=_PATIENCE_SECONDS) as app,
+        app.db.transaction() as tx,
+    ):
+        chosen = await find_workspace(tx, workspace)
+        names = {one.id: one for one in await delivery.list_providers(tx, workspace=chosen.id)}
+        routes = await delivery.list_routes(tx, workspace=chosen.id)
+    lines: list[str] = []
+    for route in routes:
+        lines.append(f"{public_id('route', route.id)} {route.name}: {route.strategy}{' (default)' * route.is_default}")
+        lines += [
+            f"  {names[one.provider].name}: priority {one.priority}, weight {one.weight}"
+            f"{': ' + names[one.provider].health if names[one.provider].health else ''}"
+            for one in route.members
+        ]
+    return lines or ["no routes"]
+
+
+async def delete_route(settings: Settings, *, workspace: str, name: str) -> str:
+    """Take a route, by name or id, out of use; returns what to tell the person."""
+    async with (
+        open_app(reachable(settings), pool_size=1, wait_seconds=_PATIENCE_SECONDS) as app,
+        app.db.transaction() as tx,
+    ):
+        chosen = await find_workspace(tx, workspace)
+        for route in await delivery.list_routes(tx, workspace=chosen.id):
+            if name in {route.name, public_id("route", route.id)}:
+                await delivery.delete_route(
+                    tx, workspace=chosen.id, route=route.id, by=SYSTEM(chosen.id), now=utc_now()
+                )
+                return f"{public_id('route', route.id)} {route.name}: nothing new goes through it"
+    raise Invalid.at("route", f"there is no route {name!r}")
 
 
 async def find_workspace(tx: Tx, wanted: str) -> Workspace:

@@ -12,10 +12,12 @@ import aiohttp
 import pytest
 
 from running_system import RunningSystem, running_system
-from tidings import accounts
+from tidings import accounts, delivery
+from tidings.accounts import SYSTEM
 from tidings.bench._campaign import prepare
 from tidings.core.clock import utc_now
-from tidings.core.ids import public_id
+from tidings.core.db import Tx
+from tidings.core.ids import ProviderId, WorkspaceId, public_id
 
 CONNECTIONS = 10
 
@@ -38,6 +40,10 @@ async def test_killed_at_random_moments_loses_nobody(tmp_path: Path, sink: tuple
     await _survives(tmp_path, sink, recipients=15_000, kills=6, per_second=2000, seed=1)
 
 
+async def test_killed_with_three_providers_in_turn_loses_nobody(tmp_path: Path, sink: tuple[int, Path]) -> None:
+    await _survives(tmp_path, sink, recipients=9_000, kills=4, per_second=700, seed=2, providers=3)
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_hundred_thousand_and_twenty_kills(tmp_path: Path, sink: tuple[int, Path], seed: int) -> None:
@@ -45,7 +51,14 @@ async def test_a_hundred_thousand_and_twenty_kills(tmp_path: Path, sink: tuple[i
 
 
 async def _survives(
-    folder: Path, sink: tuple[int, Path], *, recipients: int, kills: int, per_second: int, seed: int
+    folder: Path,
+    sink: tuple[int, Path],
+    *,
+    recipients: int,
+    kills: int,
+    per_second: int,
+    seed: int,
+    providers: int = 1,
 ) -> None:
     port, accepted = sink
     data = folder / "data"
@@ -66,6 +79,8 @@ async def _survives(
                 },
             )
             async with db.transaction() as tx:
+                if providers > 1:
+                    await _behind_a_route(tx, workspace, providers)
                 key = await accounts.create_api_key(tx, workspace=workspace, name="test", scopes=["*"], now=utc_now())
         await _post(system, key, f"/campaigns/{public_id('campaign', campaign)}/send")
         await _hurt(system, kills, accepted, recipients, random.Random(seed))
@@ -83,10 +98,41 @@ async def _survives(
     assert len(by_recipient) == recipients
     assert all(len(set(ids)) == 1 for ids in twice.values()), "a second copy has another Message-ID"
     assert set(twice) <= flagged, f"not flagged: {sorted(set(twice) - flagged)[:5]}"
-    assert len(twice) <= CONNECTIONS * kills
+    assert len(twice) <= CONNECTIONS * kills * providers
+    carried = Counter(row["provider_id"] for row in rows if row["state"] == "delivered")
+    assert None not in carried, "it is not known who took some of them"
+    assert len(carried) == providers
+    assert min(carried.values()) > recipients / providers / 2, carried
     assert len({ids[0] for ids in by_recipient.values()}) == recipients, "a Message-ID was used for two people"
     assert counts == Counter(row["state"] for row in rows), "the counters and the deliveries disagree"
     print(f"{recipients:,} recipients, {kills} kills: 0 lost, {len(twice)} twice, {len(flagged)} flagged as unknown")
+
+
+async def _behind_a_route(tx: Tx, workspace: WorkspaceId, providers: int) -> None:
+    """The campaign goes through copies of its provider by turns."""
+    await tx.execute(
+        """
+        INSERT INTO providers (workspace_id, name, kind, config, created_at, updated_at)
+        SELECT p.workspace_id, p.name || k, p.kind, p.config, now(), now()
+        FROM providers AS p, generate_series(2, $1) AS k
+        WHERE p.workspace_id = $2 AND p.is_default
+        """,
+        providers,
+        workspace,
+    )
+    found = await tx.fetch("SELECT id FROM providers WHERE workspace_id = $1 ORDER BY id", workspace)
+    ids = [ProviderId(row["id"]) for row in found]
+    await delivery.add_route(
+        tx,
+        workspace=workspace,
+        name="all",
+        strategy=delivery.Strategy.ROUND_ROBIN,
+        members=[delivery.RouteMember(one) for one in ids],
+        is_default=True,
+        by=SYSTEM(workspace),
+        now=utc_now(),
+    )
+    await tx.execute("UPDATE campaigns SET provider_id = NULL")
 
 
 async def _hurt(system: RunningSystem, kills: int, accepted: Path, recipients: int, dice: random.Random) -> None:
@@ -131,7 +177,7 @@ async def _end(system: RunningSystem, workspace: int) -> tuple[Counter[str], lis
     async with system.database() as db, db.connection() as connection:
         rows = await connection.fetch(
             """
-            SELECT c.email, d.state::text AS state, d.possible_duplicate, d.unknowns FROM deliveries AS d
+            SELECT c.email, d.state::text AS state, d.possible_duplicate, d.unknowns, d.provider_id FROM deliveries AS d
             JOIN contacts AS c ON c.workspace_id = d.workspace_id AND c.id = d.contact_id WHERE d.workspace_id = $1
             """,
             workspace,

@@ -231,7 +231,8 @@ class Lane:
                 run.flying += 1
                 if run.cursor == len(rows):
                     self._progress()  # room for the next chunk
-                return Job(sender, recipient, message, utf8, run, index, row[N], row[CONTACT], run.part(via))
+                part = run.parts.get(via) or run.part(via)
+                return Job(sender, recipient, message, utf8, run, index, row[N], row[CONTACT], part)
             _tell_failed(run, failed)
             if run.through:
                 self._progress()

@@ -162,9 +162,17 @@ class Outlet:
         if isinstance(outcome, Accepted):
             if self._breaker.troubled:
                 self._worked()
-        elif self._was_ours(job, outcome):
+            # As `_settled` does: the call would be felt.
+            run = job.run
+            run.settle(job, outcome)
+            self._unflushed += 1
+            if self._unflushed >= _FLUSH_AT or run.through:
+                self._unflushed = 0
+                self._progress()
             return
-        elif isinstance(outcome, Unknown):
+        if self._was_ours(job, outcome):
+            return
+        if isinstance(outcome, Unknown):
             self._failed(outcome.reason)
         elif isinstance(outcome, Deferred) and not outcome.code:  # the connection was lost in the middle of it
             self._failed(outcome.reply)

@@ -9,16 +9,20 @@ WITH accepted AS (
     WHERE d.workspace_id = a.workspace_id AND d.send_id = a.send_id AND d.n = a.n AND d.state = $7
     RETURNING d.workspace_id, d.send_id, d.possible_duplicate, d.provider_id
 ),
+sums AS (
+    SELECT workspace_id, send_id, provider_id, count(*) AS n, count(*) FILTER (WHERE possible_duplicate) AS duplicates
+    FROM accepted GROUP BY workspace_id, send_id, provider_id
+),
 counted AS (
     INSERT INTO send_counters AS k
         (workspace_id, send_id, writer, pending, unknown, sent, delivered, accepted, possible_duplicates)
     SELECT workspace_id, send_id, $6,
-           CASE WHEN $7 = 'pending'::delivery_state THEN -count(*) ELSE 0 END,
-           CASE WHEN $7 = 'unknown'::delivery_state THEN -count(*) ELSE 0 END,
-           CASE WHEN $4 = 'sent'::delivery_state THEN count(*) ELSE 0 END,
-           CASE WHEN $4 = 'delivered'::delivery_state THEN count(*) ELSE 0 END,
-           count(*), count(*) FILTER (WHERE possible_duplicate)
-    FROM accepted GROUP BY workspace_id, send_id
+           CASE WHEN $7 = 'pending'::delivery_state THEN -sum(n) ELSE 0 END,
+           CASE WHEN $7 = 'unknown'::delivery_state THEN -sum(n) ELSE 0 END,
+           CASE WHEN $4 = 'sent'::delivery_state THEN sum(n) ELSE 0 END,
+           CASE WHEN $4 = 'delivered'::delivery_state THEN sum(n) ELSE 0 END,
+           sum(n), sum(duplicates)
+    FROM sums GROUP BY workspace_id, send_id
     ON CONFLICT (workspace_id, send_id, writer) DO UPDATE SET
         pending = k.pending + excluded.pending,
         unknown = k.unknown + excluded.unknown,
@@ -30,8 +34,7 @@ counted AS (
 ),
 counted_by_provider AS (
     INSERT INTO provider_counters AS k (workspace_id, send_id, provider_id, writer, accepted)
-    SELECT workspace_id, send_id, provider_id, $6, count(*) FROM accepted WHERE provider_id IS NOT NULL
-    GROUP BY workspace_id, send_id, provider_id
+    SELECT workspace_id, send_id, provider_id, $6, n FROM sums WHERE provider_id IS NOT NULL
     ON CONFLICT (workspace_id, send_id, provider_id, writer) DO UPDATE SET accepted = k.accepted + excluded.accepted
 )
-SELECT count(*)::integer FROM accepted
+SELECT coalesce(sum(n), 0)::integer FROM sums

@@ -1,0 +1,58 @@
+"""`tidings provider add` and `tidings route`, as processes against a database without any role running."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from tidings import delivery
+from tidings.core.db import Database
+from tidings.core.ids import WorkspaceId
+
+
+async def _tidings(database_url: str, folder: Path, *words: str, **environment: str) -> tuple[int | None, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
+    told = {"TIDINGS_DATABASE_URL": database_url, "TIDINGS_DATA_DIR": str(folder)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "tidings.cli", *words),
+        env=clean | told | environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    return process.returncode, " ".join((out + err).decode().split())
+
+
+async def test_a_relay_and_ses_behind_a_route(
+    db: Database, database_url: str, workspace: WorkspaceId, tmp_path: Path
+) -> None:
+    async def run(*words: str, **environment: str) -> tuple[int | None, str]:
+        return await _tidings(database_url, tmp_path, *words, **environment)
+
+    secret = '{"access_key_id": "AKIDEXAMPLE", "secret_access_key": "very-secret"}'
+    assert (await run("provider", "add", "relay", "--host", "smtp.example.com"))[0] == 0
+    ses = ("provider", "add", "ses", "--kind", "ses", "--set", "region=eu-west-1", "--no-default")
+    assert (await run(*ses, TIDINGS_PROVIDER_SECRET=secret))[0] == 0
+    status, said = await run("route", "add", "Both", "--provider", "relay", "--provider", "ses")
+    assert status == 0
+    assert "Both: the default" in said
+    async with db.connection() as connection:
+        way = await delivery.default_way(connection, workspace=workspace)
+        (route,) = await delivery.list_routes(connection, workspace=workspace)
+        found = await delivery.list_providers(connection, workspace=workspace)
+    assert way == delivery.Way(route=route.id)
+    assert [one.priority for one in route.members] == [1, 2]
+    assert [one.kind for one in found] == ["smtp", "ses"]
+    status, said = await run("route", "list")
+    assert "relay: priority 1" in said
+    status, said = await run("route", "add", "More", "--provider", "nobody")
+    assert status
+    assert "there is no provider 'nobody'" in said
+    status, said = await run(*ses, TIDINGS_PROVIDER_SECRET="very-secret")
+    assert status
+    assert "very-secret" not in said
+    assert (await run("route", "delete", "Both"))[0] == 0
+    async with db.connection() as connection:
+        assert await delivery.default_way(connection, workspace=workspace) == delivery.Way(provider=found[0].id)
