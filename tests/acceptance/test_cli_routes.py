@@ -34,7 +34,8 @@ async def test_a_relay_and_ses_behind_a_route(
     secret = '{"access_key_id": "AKIDEXAMPLE", "secret_access_key": "very-secret"}'
     assert (await run("provider", "add", "relay", "--host", "smtp.example.com"))[0] == 0
     ses = ("provider", "add", "ses", "--kind", "ses", "--set", "region=eu-west-1", "--no-default")
-    assert (await run(*ses, TIDINGS_PROVIDER_SECRET=secret))[0] == 0
+    status, said = await run(*ses, TIDINGS_PROVIDER_SECRET=secret)
+    assert status == 0, said
     status, said = await run("route", "add", "Both", "--provider", "relay", "--provider", "ses")
     assert status == 0
     assert "Both: the default" in said
