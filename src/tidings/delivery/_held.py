@@ -35,8 +35,12 @@ class Held:
         if wait >= _MEMORY_SECONDS and share is not None:
             _defer(run, index, share, wait)
         else:
-            run.aside.setdefault(domain, deque()).append(index)
-            self._many[domain] = self._many.get(domain, 0) + 1
+            self.keep(run, index, domain)
+
+    def keep(self, run: ChunkRun, index: int, domain: str) -> None:
+        """Keep one in memory."""
+        run.aside.setdefault(domain, deque()).append(index)
+        self._many[domain] = self._many.get(domain, 0) + 1
 
     def next(self, run: ChunkRun, budget: Budget | None) -> int | None:
         """The place in a run's rows of one that may go now; it is kept no longer."""
@@ -58,7 +62,7 @@ class Held:
         some = False
         for run in runs:
             for domain in list(run.aside):
-                wait, share = _wait(outlets, domain, 0 if run.urgent else self._many[domain])
+                wait, share = _wait(outlets, domain, 0 if run.urgent else self._many.get(domain, 0))
                 if wait < memory or share is None:
                     continue
                 indices = run.aside.pop(domain)
@@ -69,17 +73,17 @@ class Held:
         return some
 
     def forget(self, run: ChunkRun) -> None:
-        """It is stopped or over: whoever of it waited is pending, as before."""
+        """It is stopped: whoever of it waited is pending, as before."""
         for domain, indices in run.aside.items():
             self._less(domain, len(indices))
         run.aside = {}
 
     def _less(self, domain: str, many: int) -> None:
-        left = self._many[domain] - many
-        if left:
+        left = self._many.get(domain, 0) - many
+        if left > 0:
             self._many[domain] = left
         else:
-            del self._many[domain]
+            self._many.pop(domain, None)
 
 
 def _wait(outlets: Sequence[Outlet], domain: str, ahead: int) -> tuple[float, Share | None]:

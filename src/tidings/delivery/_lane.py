@@ -65,7 +65,6 @@ class Lane:
 
     def remove(self, run: ChunkRun) -> None:
         """A run that is over, or that will be added again with other rows."""
-        self._held.forget(run)
         if run in self.runs:
             self.runs.remove(run)
         self.idle_since = steady()
@@ -264,7 +263,11 @@ class Lane:
             try:
                 message = wire.build(row, date=_date_header())
                 sender, recipient, utf8 = wire.envelope(row)
-            except (TemplateTooDear, RenderError) as error:
+            except TemplateTooDear as error:
+                self._held.keep(run, index, _domain_of(row))  # it is no fault of theirs: all of them stay pending
+                self._set_aside(wire, str(error))
+                return None
+            except RenderError as error:
                 run.tell(row[N], DeliveryState.FAILED, f"could not be rendered: {error}")
                 continue
             if budget is not None and budget.by_domain:
