@@ -200,6 +200,7 @@ class Conductor:
         """Make the events' partitions ahead of time, and forget what nobody will ask for again."""
         async with self._db.transaction() as tx:
             await accounts.forget_answers(tx, now=utc_now())
+            await delivery.forget_troubles(tx, now=utc_now())
         some = True
         while some:
             async with self._db.transaction() as tx:

@@ -124,7 +124,7 @@ from tidings.delivery._sends import (
 )
 from tidings.delivery._shares import ProviderShare, provider_shares
 from tidings.delivery._states import ChunkState, DeliveryState, SendStatus
-from tidings.delivery._troubles import Trouble
+from tidings.delivery._troubles import Trouble, forget_troubles
 from tidings.delivery._upkeep import cancel_some, close_cancelled, expire_leases, finish_all, requeue_due
 from tidings.delivery._web import (
     PageNotFound,
@@ -227,6 +227,7 @@ __all__ = [
     "find_inbound",
     "find_way",
     "finish_all",
+    "forget_troubles",
     "forgive",
     "gather_messages",
     "gather_receipts",
