@@ -86,7 +86,7 @@ async def troubles_of(
 
 async def forget_troubles(tx: Tx, *, now: datetime) -> None:
     """Drop what workers said that are gone."""
-    await tx.execute("DELETE FROM provider_troubles WHERE seen_at < $1 - interval '1 day'", now)
+    await tx.execute("DELETE FROM provider_troubles WHERE seen_at < $1::timestamptz - interval '1 day'", now)
 
 
 def in_words(troubles: Sequence[Trouble]) -> str:
