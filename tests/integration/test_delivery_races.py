@@ -11,7 +11,7 @@ from typing import Any
 from delivery_world import World, eventually, world
 from tidings import delivery
 from tidings.core.clock import utc_now
-from tidings.core.db import Database
+from tidings.core.db import Database, sql
 from tidings.delivery._record import Accepted, record_accepted, release_chunks
 
 
@@ -112,6 +112,46 @@ async def test_retries_do_not_slip_past_a_cancellation(db: Database, tmp_path: P
             await _waiting(db)
         await cancelling
         assert {state for state, _ in (await w.states()).values()} == {"cancelled"}
+        await w.check_counters()
+
+
+async def test_who_is_tried_again_belongs_to_the_retry_chunk_alone(db: Database, tmp_path: Path) -> None:
+    """A retry may be due while the first chunk is still open: slow, paused, or given to another worker."""
+    async with prepared(db, tmp_path, 10) as w:
+        async with db.transaction() as tx:
+            await tx.execute("UPDATE chunks SET state = 'leased', owner = 'w', lease_until = now() + interval '1 min'")
+            await tx.execute("UPDATE deliveries SET state = 'deferred', attempts = 1 WHERE n = 4")
+            await tx.execute("UPDATE send_counters SET deferred = 1, pending = 9")
+            await tx.execute(
+                "INSERT INTO retries SELECT workspace_id, send_id, n, now(), now() FROM deliveries WHERE n = 4"
+            )
+            send = await tx.fetchval("SELECT id FROM sends")
+        async with db.transaction() as tx:
+            assert await delivery.requeue_due(tx, now=utc_now() + timedelta(seconds=1)) == 1
+        async with db.transaction() as tx:
+            await release_chunks(tx, chunks=[(w.workspace, send, 0)], owner="w")
+
+        async def fetched(ns: list[int] | None) -> list[int]:
+            async with db.connection() as connection:
+                rows = await connection.fetch(sql("tidings.delivery", "_fetch"), w.workspace, send, 1, 10, ns)
+            return [row["n"] for row in rows]
+
+        assert await fetched(None) == [1, 2, 3, 5, 6, 7, 8, 9, 10]
+        assert await fetched([4]) == [4]
+        # The first chunk is through when the others are; and a worker that vanishes with it takes only its own along.
+        lease = "UPDATE chunks SET state = 'leased', owner = 'w', lease_until = now() + $1::interval WHERE chunk_no = 0"
+        async with db.transaction() as tx:
+            await tx.execute("UPDATE deliveries SET state = 'delivered' WHERE n NOT IN (4, 9)")
+            await tx.execute("UPDATE send_counters SET delivered = 8, pending = 2")
+            await tx.execute(lease, timedelta(seconds=-1))
+        async with db.transaction() as tx:
+            assert await delivery.expire_leases(tx, now=utc_now()) == 1
+            states = await tx.fetch("SELECT n, state::text FROM deliveries WHERE n IN (4, 9) ORDER BY n")
+            assert [tuple(row) for row in states] == [(4, "pending"), (9, "unknown")]
+            await tx.execute(lease, timedelta(minutes=1))
+        async with db.transaction() as tx:
+            await release_chunks(tx, chunks=[(w.workspace, send, 0)], owner="w")
+            assert await tx.fetchval("SELECT state::text FROM chunks WHERE chunk_no = 0") == "done"
         await w.check_counters()
 
 

@@ -14,6 +14,9 @@ cancelled AS (
     WHERE d.workspace_id = h.workspace_id AND d.send_id = h.send_id AND d.n BETWEEN h.first_n AND h.last_n
       -- A retry chunk spans others that may be in a worker's hands: only its own.
       AND (h.ns IS NULL OR d.n = ANY (h.ns)) AND d.state = 'pending'
+      AND (h.ns IS NOT NULL OR NOT EXISTS (
+          SELECT FROM retries AS r WHERE r.workspace_id = d.workspace_id AND r.send_id = d.send_id AND r.n = d.n
+      )) -- who has a retry belongs to its chunk
     RETURNING d.workspace_id, d.send_id
 ),
 counted AS (

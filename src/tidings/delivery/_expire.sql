@@ -14,6 +14,9 @@ doubtful AS (
     FROM expired AS e
     WHERE d.workspace_id = e.workspace_id AND d.send_id = e.send_id AND d.n BETWEEN e.first_n AND e.last_n
       AND (e.ns IS NULL OR d.n = ANY (e.ns)) AND d.state = 'pending'
+      AND (e.ns IS NOT NULL OR NOT EXISTS (
+          SELECT FROM retries AS r WHERE r.workspace_id = d.workspace_id AND r.send_id = d.send_id AND r.n = d.n
+      )) -- who has a retry belongs to its chunk
     RETURNING d.workspace_id, d.send_id, d.n, d.unknowns
 ),
 again AS (

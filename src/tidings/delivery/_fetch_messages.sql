@@ -26,4 +26,9 @@ LEFT JOIN contacts AS c ON c.workspace_id = m.workspace_id AND c.id = m.contact_
 LEFT JOIN suppressions AS s ON s.workspace_id = m.workspace_id AND s.address_hash = m.address_hash
 WHERE d.workspace_id = $1 AND d.send_id = $2 AND d.n BETWEEN $3 AND $4 AND d.state = 'pending'
   AND ($5::integer[] IS NULL OR d.n = ANY ($5)) AND o.status IN ('running', 'done')
+  -- Who has a retry belongs to its chunk from then on, even while the first one is still open, or is given to another worker.
+  AND d.n <> ALL (ARRAY(
+      SELECT r.n FROM retries AS r
+      WHERE $5::integer[] IS NULL AND r.workspace_id = $1 AND r.send_id = $2 AND r.n BETWEEN $3 AND $4
+  ))
 ORDER BY d.n

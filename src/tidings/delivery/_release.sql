@@ -7,6 +7,10 @@ WITH given AS (
                SELECT FROM deliveries AS d
                WHERE d.workspace_id = c.workspace_id AND d.send_id = c.send_id AND d.n BETWEEN c.first_n AND c.last_n
                  AND d.state = 'pending' AND (c.ns IS NULL OR d.n = ANY (c.ns))
+                 -- Who has a retry belongs to its chunk (_fetch.sql).
+                 AND (c.ns IS NOT NULL OR NOT EXISTS (
+                     SELECT FROM retries AS r WHERE r.workspace_id = d.workspace_id AND r.send_id = d.send_id AND r.n = d.n
+                 ))
            ) AS open
     FROM unnest($1::bigint[], $2::bigint[], $3::integer[]) AS g (workspace_id, send_id, chunk_no)
     JOIN chunks AS c ON c.workspace_id = g.workspace_id AND c.send_id = g.send_id AND c.chunk_no = g.chunk_no

@@ -22,6 +22,11 @@ previous AS (
     )
     FOR UPDATE OF d
 ),
+-- As _requeue.sql has it, a retry row stands for the new chunk: its recipients belong to that one alone.
+owned AS (
+    INSERT INTO retries (workspace_id, send_id, n, due_at, first_at)
+    SELECT workspace_id, send_id, n, 'infinity', now() FROM previous
+),
 queued AS (
     UPDATE deliveries AS d SET state = 'pending'
     FROM previous AS p WHERE (d.workspace_id, d.send_id, d.n) = (p.workspace_id, p.send_id, p.n)
