@@ -1,8 +1,8 @@
 """A provider that fails, throttles, stalls and lies at random: `python chaotic_provider.py smtp|ses FILE SEED`.
 
 A process of its own and code of its own, so that it can judge ours. What it takes responsibility for is a line
-`recipient<TAB>message-id<TAB>fate<TAB>seconds` in FILE, written with one system call before anything is answered, or is not. Addresses that
-begin with `gone` are unknown to it, always: that is the only refusal for which anybody may be suppressed.
+`recipient<TAB>message-id<TAB>fate<TAB>seconds` in FILE, written with one system call before anything is answered, or is
+not. Addresses that begin with `gone` are unknown to it, always: that is the only refusal for which anybody may be suppressed.
 """
 
 import asyncio

@@ -12,7 +12,7 @@ from tidings.api._fields import Body, Name, Prose, SegmentRef
 from tidings.api._paging import Page, Paged
 from tidings.api._route import Route
 from tidings.api.contacts import ContactOut
-from tidings.audience import Fragment, Segment
+from tidings.audience import Membership, Segment
 from tidings.core.ids import SegmentId, public_id
 
 router = APIRouter(prefix="/segments", tags=["segments"], route_class=Route)
@@ -179,12 +179,12 @@ async def list_segment_contacts(segment_id: SegmentRef, call: SeesContacts, pagi
     return paging.of([ContactOut.of(c) for c in found], last_id=found[-1].id if found else None, total=total)
 
 
-async def _members(call: Call, segment: SegmentId) -> Fragment:
+async def _members(call: Call, segment: SegmentId) -> Membership:
     await audience.get_segment(call.tx, workspace=call.workspace, segment=segment)
     return await audience.segment_members(call.tx, workspace=call.workspace, segments=[segment], first=2, now=call.now)
 
 
-async def _preview(call: Call, members: Fragment, *, exact: bool, sample_size: int) -> SegmentPreview:
+async def _preview(call: Call, members: Membership, *, exact: bool, sample_size: int) -> SegmentPreview:
     count = await audience.count_segment(call.tx, workspace=call.workspace, members=members, quick=not exact)
     some = (
         await audience.sample_segment(call.tx, workspace=call.workspace, members=members, limit=sample_size)

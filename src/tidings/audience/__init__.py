@@ -166,6 +166,7 @@ from tidings.audience._search import Found, search_contacts
 from tidings.audience._segments import (
     CONDITIONS_SCHEMA,
     Fragment,
+    Membership,
     Segment,
     SegmentCount,
     SegmentExists,
@@ -272,6 +273,7 @@ __all__ = [
     "ListNotFound",
     "ListSettings",
     "ListTerms",
+    "Membership",
     "Merged",
     "OnList",
     "OptIn",

@@ -120,7 +120,9 @@ async def _watch(system: System, due: object, console: Console) -> dict[str, obj
     async with system.app.db.connection() as connection:
         times = await connection.fetchrow(_TIMES, due)
     assert times is not None
-    told = {name: round(value, 2) if isinstance(value, float) else value for name, value in times.items()}
+    told: dict[str, object] = {
+        name: round(value, 2) if isinstance(value, float) else value for name, value in times.items()
+    }
     return told | {
         "seconds": round(seconds, 2),
         "messages_per_second": round(times["delivered"] / seconds),

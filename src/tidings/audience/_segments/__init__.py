@@ -1,7 +1,13 @@
 """Segments: contacts by conditions, live. The language is described in docs/reference/segments.md."""
 
 from tidings.audience._segments._fragment import Fragment
-from tidings.audience._segments._members import conditions_members, missing_segments, segment_members, settle_plans
+from tidings.audience._segments._members import (
+    Membership,
+    conditions_members,
+    missing_segments,
+    segment_members,
+    settle_plans,
+)
 from tidings.audience._segments._preview import SegmentCount, SegmentTooSlow, count_segment, sample_segment
 from tidings.audience._segments._problems import SegmentInvalid
 from tidings.audience._segments._schema import ROOT as CONDITIONS_SCHEMA
@@ -22,6 +28,7 @@ from tidings.audience._segments._store import (
 __all__ = [
     "CONDITIONS_SCHEMA",
     "Fragment",
+    "Membership",
     "Segment",
     "SegmentCount",
     "SegmentExists",
