@@ -222,6 +222,30 @@ async def test_a_chunk_whose_claim_was_never_answered_is_not_kept(db: Database, 
         assert w.server.recipients == ["a@example.com"]
 
 
+async def test_strays_are_given_back_though_another_claim_is_answered_meanwhile(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with at_work(db, tmp_path) as (w, worker):
+        await eventually(lambda: asyncio.sleep(0, worker._ears.listening), bool)
+        await w.contacts("a@example.com")
+        campaign = await w.campaign()
+        begin, gate = worker._begin, _Gate(db)
+
+        def lose(*_: Any, **__: Any) -> None:
+            worker._begin = begin  # type: ignore[method-assign]
+            monkeypatch.setattr(worker, "_db", gate)  # the next claim waits
+
+        worker._begin = lose  # type: ignore[method-assign]
+        await w.launch(campaign)
+        async with asyncio.timeout(20):
+            await gate.waiting.wait()
+        monkeypatch.setattr(worker, "_db", db)
+        await worker._renew()
+        gate.open.set()
+        await w.until(campaign, CampaignStatus.SENT, 10)  # the next renewal is 15 seconds away
+        assert w.server.recipients == ["a@example.com"]
+
+
 class _Flaky:
     """A database that is lost at the first try."""
 

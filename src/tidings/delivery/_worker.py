@@ -170,13 +170,16 @@ class SendWorker:
         wanted = min(max(1, turns.free // 2), max(1, int(_AHEAD * self._chunk_size / usual_size)))
         # Both from before we ask: should we go deaf meanwhile, the runs belong to a stretch that is over.
         epoch, leased_until = self._ears.epoch, steady() + _FENCE_SECONDS
-        self._claiming = self._astray = True
+        self._claiming = True
         try:
             async with self._db.connection() as connection:
                 rows = await connection.fetch(
                     sql(__package__, "_claim"), self._owner, LEASE_SECONDS, wanted, enough, *_priorities(turns)
                 )
-            self._astray = False
+        except BaseException:
+            # Never cleared by an answer: that one came says nothing of another that did not.
+            self._astray = True
+            raise
         finally:
             self._claiming = False
         for row in rows:
