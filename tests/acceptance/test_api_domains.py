@@ -1,6 +1,12 @@
 """Sending domains over HTTP."""
 
+from collections.abc import Sequence
+
+import pytest
+
 from api_client import Client
+from tidings import delivery
+from tidings.core.db import Database
 
 
 async def test_keys_are_shown_activated_rotated_and_never_told(api: Client) -> None:
@@ -19,3 +25,26 @@ async def test_keys_are_shown_activated_rotated_and_never_told(api: Client) -> N
     assert (await api("GET", f"{path}/check?ip=nonsense")).status == 422
     assert (await api("DELETE", path)).status == 204
     assert (await api("GET", path)).status == 404
+
+
+async def test_keys_are_made_while_no_transaction_is_open(
+    api: Client, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_then: list[int] = []
+    generate = delivery.new_keys
+
+    async def watched(algorithms: Sequence[delivery.DkimAlgorithm]) -> list[delivery.PrivateKey]:
+        async with db.connection() as connection:
+            open_then.append(
+                await connection.fetchval(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state ^@ 'idle in'"
+                )
+            )
+        return await generate(algorithms)
+
+    monkeypatch.setattr(delivery, "new_keys", watched)
+    body = {"domain": "example.org", "algorithms": ["ed25519"]}
+    path = f"/domains/{(await api('POST', '/domains', body)).json['id']}"
+    assert (await api("POST", f"{path}/rotate", {"algorithms": ["ed25519"]})).status == 200
+    assert (await api.with_key(None)("POST", "/domains", body)).status == 401
+    assert open_then == [0, 0]

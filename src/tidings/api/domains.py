@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from tidings import delivery
@@ -11,7 +11,7 @@ from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, DomainRef, Name
 from tidings.api._route import Route
 from tidings.core.ids import DomainId, public_id
-from tidings.delivery import DkimAlgorithm, SendingDomain
+from tidings.delivery import DkimAlgorithm, PrivateKey, SendingDomain
 
 router = APIRouter(prefix="/domains", tags=["domains"], route_class=Route)
 
@@ -119,14 +119,27 @@ class DomainReport(BaseModel):
     checks: list[CheckOut]
 
 
+async def _keys_of_new(body: NewDomain) -> list[PrivateKey]:
+    return await delivery.new_keys(body.algorithms)
+
+
+async def _keys_of_rotation(body: Rotation) -> list[PrivateKey]:
+    return await delivery.new_keys(body.algorithms)
+
+
+# Dependencies come before the frame opens the request's transaction, and after `call`, so for nobody without a key of ours.
+KeysOfNew = Annotated[list[PrivateKey], Depends(_keys_of_new)]
+KeysOfRotation = Annotated[list[PrivateKey], Depends(_keys_of_rotation)]
+
+
 @router.post("", status_code=201)
-async def add_domain(body: NewDomain, call: Writing) -> DomainOut:
+async def add_domain(body: NewDomain, call: Writing, made: KeysOfNew) -> DomainOut:
     """Add a domain. Its keys are pending: publish their records, then activate them."""
     domain = await delivery.add_domain(
         call.tx,
         workspace=call.workspace,
         domain=body.domain,
-        made=await delivery.new_keys(body.algorithms),
+        made=made,
         keys=call.app.keys,
         by=call.principal,
         now=call.now,
@@ -187,14 +200,13 @@ async def check_domain(
 
 
 @router.post("/{domain_id}/rotate")
-async def rotate_domain_keys(domain_id: DomainRef, body: Rotation, call: Writing) -> DomainOut:
+async def rotate_domain_keys(domain_id: DomainRef, call: Writing, made: KeysOfRotation) -> DomainOut:
     """New pending keys with new selectors. Those that sign go on signing until these are activated."""
-    await delivery.get_domain(call.tx, workspace=call.workspace, domain=DomainId(domain_id))
     domain = await delivery.rotate_keys(
         call.tx,
         workspace=call.workspace,
         domain=DomainId(domain_id),
-        made=await delivery.new_keys(body.algorithms),
+        made=made,
         keys=call.app.keys,
         by=call.principal,
         now=call.now,

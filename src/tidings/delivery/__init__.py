@@ -9,7 +9,7 @@ The path of a message: _sends → _worker → _lane → _outlet → providers �
 """
 
 from tidings.delivery._content import SendContent
-from tidings.delivery._dkim_keys import DkimAlgorithm
+from tidings.delivery._dkim_keys import DkimAlgorithm, PrivateKey
 from tidings.delivery._domains import (
     DkimKey,
     DomainConflict,
@@ -176,6 +176,7 @@ __all__ = [
     "NotificationTokens",
     "PageNotFound",
     "PageTooDear",
+    "PrivateKey",
     "ProviderInUse",
     "ProviderNotFound",
     "ProviderSettings",
