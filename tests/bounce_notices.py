@@ -1,10 +1,11 @@
 """Notices of failure in prose, in the forms that mail systems give them, and whom each names."""
 
+import bounce_notices_field
 import bounce_notices_more
 from bounce_mails import ORIGINAL
 from bounce_notice_table import NOTICES, delayed, failed, notice
 
-__all__ = ["NOTICES", "bounce_notices_more"]
+__all__ = ["NOTICES", "bounce_notices_field", "bounce_notices_more"]
 
 # fmt: off - a message a call, its name and what is expected on the line above
 notice(

@@ -44,6 +44,17 @@ EXAMPLES = [
     ("5.7.1", "550 5.7.1 <a@b.test>: Recipient address rejected: User unknown", "policy", True),
     ("5.3.4", "552 5.3.4 Message size exceeds fixed limit", "policy", True),
     ("", "552 Message exceeds maximum message size", "policy", True),
+    ("5.1.1", "550 RCPT TO:<a@b.test> max message size exceeded", "policy", True),
+    ("5.7.0", "The recipient mailbox has exceeded its disk space limit.", "mailbox_full", False),
+    ("5.0.0", "550 <a@b.test>... Relaying denied", "policy", True),
+    ("5.0.0", "host mx.b.test[192.0.2.1] said: 554 <a@b.test>: Relay access denied", "policy", True),
+    ("5.7.1", "550 5.7.1 Rejected - bulk email", "block", True),
+    ("5.7.1", "550 5.7.1 Your email breaches local URIBL policy.", "block", True),
+    ("", "Connection was dropped by remote host (SENT_HELO)", "soft", False),
+    ("5.3.0", "554 5.3.0 Service currently unavailable", "soft", True),
+    ("5.4.1", "connect to mx.b.test[192.0.2.1]: no answer from host", "soft", False),
+    ("", 'Unrouteable mail domain "b.test"', "hard", True),
+    ("5.0.0", "Name service error for name=b.test type=MX: Malformed name server reply", "soft", True),
     ("5.0.0", "", "unknown", True),
     ("", "it did not work", "unknown", True),
 ]  # fmt: skip
@@ -86,7 +97,14 @@ def test_anything_has_a_class(status: str, text: str) -> None:
     kind, told, permanent = judge(status, text)
     assert isinstance(kind, FailureClass)
     assert told == "" or told[0] in "245"
-    assert not permanent or kind not in {FailureClass.SOFT, FailureClass.MAILBOX_FULL}
+    assert not permanent or (kind is not FailureClass.MAILBOX_FULL and told[:1] != "4")
+
+
+@pytest.mark.parametrize("detail", ["2.2", "4.1", "4.2", "4.3", "4.5", "4.6", "4.7"])
+def test_what_the_standard_calls_useful_only_as_transient(detail: str) -> None:
+    assert not judge(f"5.{detail}", "")[2]
+    assert judge("5.4.4", "")[2]
+    assert judge("5.3.2", "")[2]
 
 
 def test_one_table_serves_sessions_and_bounces() -> None:

@@ -118,6 +118,13 @@ def test_a_number_alone_gets_the_words_of_the_notice() -> None:
     assert (recipient.kind.value, recipient.reason) == ("hard", "550 user unknown (in reply to RCPT TO command)")
 
 
+def test_a_report_without_words_shows_those_of_the_notice_and_is_not_judged_by_them() -> None:
+    text = "Delivery to the following recipients failed. Your mailbox is full of news.\n\n   ada@reader.example"
+    recipient = only(dsn("Final-Recipient: rfc822; ada@reader.example\nAction: failed\nStatus: 5.1.1", text=text))
+    assert (recipient.kind.value, recipient.status) == ("hard", "5.1.1")
+    assert recipient.reason.startswith("Delivery to the following recipients failed.")
+
+
 def test_groups_that_run_together_and_fields_that_a_gateway_put_into_the_text() -> None:
     second = GROUP.replace("ada@", "bob@").strip("\n")
     together = dsn(GROUP.strip("\n") + "\n" + second)

@@ -59,6 +59,12 @@ def test_vacation_notices_by_header(header: str) -> None:
     assert classify(undeliverable).kind is Kind.AUTO_REPLY
 
 
+def test_challenges_are_replies_of_programs() -> None:
+    text = "This account is protected. Follow the link to have your address added to the recipient's allowed list."
+    assert classify(message("Subject: RE: November", body=text)).kind is Kind.AUTO_REPLY
+    assert classify(message("Subject: RE: November", "List-Unsubscribe: <u:u>", body=text)).kind is Kind.OTHER
+
+
 @pytest.mark.parametrize(
     "headers",
     [

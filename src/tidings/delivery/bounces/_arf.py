@@ -69,7 +69,7 @@ def _report(kind: Kind, action: str, words: str, fields: Headers, root: Part) ->
             break
     if not found:
         ours = [a for name in ("to", "delivered-to") for v in root.headers.get(name, ()) for a in addresses(v)]
-        found = _original.drop(_original.recipients(original), _original.senders(original) + ours)
+        found = _original.recipients(original, _original.senders(original) + ours)
     permanent = kind is Kind.COMPLAINT
     cls = FailureClass.COMPLAINT if permanent else FailureClass.UNKNOWN
     return Report(

@@ -20,13 +20,15 @@ SUBJECTS = (
     "vacation message", "on vacation", "on holiday", "on annual leave", "on leave", "i am away", "i'm away",
     "i am out of", "i'm out of", "maternity leave", "parental leave", "auto:", "[auto-reply]", "ooo:",
     "we received your", "we have received your", "ticket received", "your request has been received",
-    "thank you for your email", "thank you for contacting", "thanks for contacting", "thank you for your message",
+    "thank you for your email", "thank you for your e-mail", "thanks for your e-mail", "thanks for your email",
+    "thank you for contacting", "thanks for contacting", "thank you for your message",
     "no longer with", "has left the company", "is no longer employed", "vacation response", "absence",
     # challenge and response
     "please confirm your message", "confirm your email to", "spamarrest", "your email requires verification",
     "verify your email to", "boxbe", "click to verify", "action required to deliver your mail",
     "earthlink spamblocker", "please confirm (conf#", "message awaiting your confirmation", "challenge-response",
-    "waiting list: action required",
+    "waiting list: action required", "bluebottle", "verification required", "sender verification", "qurb",
+    "message held pending", "mail held pending", "confirm your mail to", "confirmation required for",
     # German, Dutch, Scandinavian, Finnish
     "abwesenheit", "automatische antwort", "außer haus", "ausser haus", "nicht im büro", "im urlaub",
     "urlaubsvertretung", "automatisch antwoord", "automatisch beantwoord", "afwezig", "afwezigheid",
@@ -100,10 +102,36 @@ def _vacation(headers: Headers) -> bool:
     )
 
 
+def challenge(root: Part, text: str) -> Report | None:
+    """A program that lets mail through only once a person has answered it; None if this is none."""
+    low = text[:3000].lower()
+    if "list-unsubscribe" in root.headers or not any(p in low for p in CHALLENGES):
+        return None
+    return _reply(root)
+
+
+CHALLENGES = (
+    "added to the recipient's allowed list", "have your address added to the recipient's", "protected by spamarrest",
+    "protected by spam arrest", "i'm protecting myself from receiving junk mail", "complete the verification process",
+    "your message is being held until", "your message has been held until", "your email is being held until",
+    "before your message can be delivered", "before your email can be delivered", "confirm that you are a real person",
+    "verify that you are human", "verify you are human", "prove that you are human", "confirm that you are human",
+    "reply to this message to confirm", "reply to this email to confirm", "you only need to do this once",
+    "you only have to do this once", "add you to my list of approved senders", "to my approved senders",
+    "this mailbox uses an e-mail whitelist", "has been placed in a pending queue", "um ihre nachricht zuzustellen",
+    "bestätigen sie bitte ihre absenderadresse", "pour que votre message soit remis",
+)  # fmt: skip
+"""In lower case, in the text."""
+
+
 def read(root: Part) -> Report | None:
     """The automatic reply that this is; None if it is none. It never says anything against the recipient."""
     if not says_so(root.headers) or "list-unsubscribe" in root.headers:
         return None
+    return _reply(root)
+
+
+def _reply(root: Part) -> Report:
     sender = addresses(root.get("from"))[:1]
     reason = root.get("subject")[:_REASON]
     return Report(

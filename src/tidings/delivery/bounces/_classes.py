@@ -12,6 +12,8 @@ _BRACKETED = re.compile(r"(?:#|\()([45]\.\d{1,3}\.\d{1,3})\b")
 # Printable ASCII only: Chinese and Japanese put no space around an address.
 _NOISE = re.compile(r"<[^>]*>|[!-~]{1,128}@[!-~]+|https?:[!-~]*|www\.[!-~]*|[!-~]{1,80}/[\w./?=&%-]+", re.IGNORECASE)
 _GENERIC = frozenset({"", "5.0.0", "4.0.0", "5.1.0", "4.1.0", "5.3.0", "5.5.0", "5.4.0", "4.4.0"})
+_TRANSIENT = frozenset({".2.2", ".4.1", ".4.2", ".4.3", ".4.5", ".4.6", ".4.7"})
+"""RFC 3463: mailbox full (§3.3); no answer, a bad connection, the directory, congestion, loops, too old (§3.5)."""
 _STATUS = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})")
 _READ = 600
 
@@ -19,8 +21,8 @@ _READ = 600
 def judge(status: str, reason: str, *, action: str = "failed") -> tuple[FailureClass, str, bool]:
     """The class, the status and whether it is permanent, of a failure told with this status and these words.
 
-    The status is the more telling of the field's and the one in the reason; "" if there is none. Transient by RFC 3463,
-    whatever digit comes first: X.2.2 (mailbox full), X.3 and X.4 (the system and the way there).
+    The status is the more telling of the field's and the one in the reason; "" if there is none. Transient, whatever digit
+    comes first, are full mailboxes and what RFC 3463 §3.5 calls useful only as transient.
     """
     text = reason[:_READ]
     found = _CODE.search(text)
@@ -41,20 +43,33 @@ def judge(status: str, reason: str, *, action: str = "failed") -> tuple[FailureC
     kind = _class(code if code[:1] == digit else digit, status if status[:1] == digit else "", text)
     if action == "delayed" and kind in {_K.HARD, _K.UNKNOWN}:
         kind = _K.SOFT
-    permanent = action == "failed" and (kind is _K.HARD or (digit == "5" and kind not in {_K.SOFT, _K.MAILBOX_FULL}))
-    return kind, status, permanent
+    return kind, status, action == "failed" and digit == "5" and not _passes(kind, status, code, text)
+
+
+def _passes(kind: FailureClass, status: str, code: str, text: str) -> bool:
+    """Whether it may well be over later, although a server said 5 or said nothing."""
+    if kind is _K.MAILBOX_FULL or (status[1:] in _TRANSIENT and kind is not _K.HARD):
+        return True
+    if kind is not _K.SOFT:
+        return False
+    low = text.lower()
+    return not (status or code) or any(w in low for w in words.LOOPS)
 
 
 def _class(code: str, status: str, text: str) -> FailureClass:
     low = _NOISE.sub(" ", text).lower()
     ours = status[1:3] == ".7" and status not in {"5.7.17", "5.7.18"}
-    if not ours and any(w in low for w in words.MAILBOX_FULL) and "daily" not in low and "hourly" not in low:
+    # Some say it as "denied" (5.7.0); then it must be the mailbox in so many words.
+    says_full = not ours or (status in {"5.7.0", "5.7.1"} and "mailbox has exceeded" in low)
+    if says_full and any(w in low for w in words.MAILBOX_FULL) and "daily" not in low and "hourly" not in low:
         return _K.MAILBOX_FULL
+    if any(w in low for w in words.TOO_LARGE) and not _nobody_there(low):
+        return _K.POLICY
     if not ours and any(w in low for w in words.LOOPS):
         return _K.SOFT
     rule = match(_stage(low), code, status, text)
     if _says_enough(rule):
-        if rule.kind in {_K.POLICY, _K.BLOCK} and not rule.words:
+        if rule.kind in {_K.POLICY, _K.BLOCK} and (not rule.words or "relay" in low):
             return _ours(low) or rule.kind
         return rule.kind
     if _nobody_there(low) and code[0] == "5" and not ours:
@@ -88,6 +103,6 @@ def _nobody_there(low: str) -> bool:
 
 
 def _ours(low: str) -> FailureClass | None:
-    if any(w in low for w in words.BLOCK):
+    if any(w in low for w in words.BLOCK) and "relay access denied" not in low:
         return _K.BLOCK
     return _K.POLICY if any(w in low for w in words.POLICY) else None

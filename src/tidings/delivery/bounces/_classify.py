@@ -5,7 +5,7 @@ import logging
 from tidings.delivery.bounces import _arf, _autoreply, _dsn, _html, _notice, _original, _receipts, _ses
 from tidings.delivery.bounces._addresses import addresses, is_daemon, same
 from tidings.delivery.bounces._classes import judge
-from tidings.delivery.bounces._parts import MAX_TEXT, Headers, Part, read
+from tidings.delivery.bounces._parts import MAX_TEXT, Headers, Part, get, read
 from tidings.delivery.bounces._report import OTHER, Kind, Recipient, Report
 from tidings.delivery.providers import FailureClass
 
@@ -58,6 +58,7 @@ def _read(root: Part, leaves: list[Part]) -> Report:
             or _inner(root, leaves)
             or _receipts.read(root, leaves)
             or _autoreply.read(root)
+            or _autoreply.challenge(root, _text(root, leaves))
             or OTHER
         )
     return report
@@ -90,7 +91,7 @@ def _notification(root: Part, leaves: list[Part]) -> Report | None:
     if any(not r.reason or r.kind is FailureClass.UNKNOWN for r in found if r.action in {"failed", "delayed"}):
         notice, _ = _original.split(text or _text(root, leaves))
         told = _notice.read(root.headers, notice, [])
-        found = _dsn.with_words(found, told.reasons, told.said)
+        found = _dsn.with_words(found, told.reasons, told.said, told.overall)
     actions = {r.action for r in found}
     kind = Kind.BOUNCE if "failed" in actions else Kind.DELAYED if "delayed" in actions else Kind.DELIVERED
     return Report(kind, tuple(found), _original.message_id(original))
@@ -118,7 +119,11 @@ def _prose(root: Part, leaves: list[Part]) -> Report | None:
         report = _notification(inner, inner.walk()) if inner else None
         if report:
             return report
-        reasons = dict.fromkeys(_not_ours(_original.drop(_original.recipients(original), ours), root.headers), "")
+        # Not of the domains that the notice went to: those are lists of the sender's own.
+        lists = {a.rpartition("@")[2].lower() for a in _addressed_to(root.headers)}
+        reasons = dict.fromkeys(_original.recipients(original, ours, but_of=lists), "")
+        if not reasons and (domain := _own_domain(root.headers)):
+            reasons = {f"{name}@{domain}": words for name, words in _notice.names(notice).items()}
     action = "delayed" if told.delayed else "failed"
     found: list[Recipient] = []
     for address, own in reasons.items():
@@ -135,10 +140,14 @@ def _prose(root: Part, leaves: list[Part]) -> Report | None:
     return Report(Kind.DELAYED if told.delayed else Kind.BOUNCE, tuple(found), _original.message_id(original))
 
 
-def _not_ours(found: list[str], headers: Headers) -> list[str]:
-    """Without addresses of the domain that the notice went to: those are lists of the sender's own."""
-    domains = {a.rpartition("@")[2].lower() for a in _addressed_to(headers)}
-    return [a for a in found if a.rpartition("@")[2].lower() not in domains]
+def _own_domain(headers: Headers) -> str:
+    """The domain of the mail system that speaks, without its host's name."""
+    sender = addresses(get(headers, "from"))[:1]
+    if not sender or not is_daemon(sender[0]):
+        return ""
+    labels = sender[0].rpartition("@")[2].lower().split(".")
+    second_level = len(labels) > 2 and len(labels[-1]) == 2 and len(labels[-2]) < 4  # such as co.uk
+    return ".".join(labels[-3 if second_level else -2 :])
 
 
 def _text(root: Part, leaves: list[Part]) -> str:

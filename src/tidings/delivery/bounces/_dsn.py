@@ -1,6 +1,7 @@
 """Delivery status notifications: RFC 3464, with international addresses (RFC 6533), and as loosely as they are written."""
 
 import re
+from dataclasses import replace
 
 from tidings.delivery.bounces._addresses import field_address, is_daemon, redacted, same
 from tidings.delivery.bounces._classes import judge
@@ -111,9 +112,13 @@ def reason_of(diagnostic: str) -> str:
     return text[:_REASON].strip()
 
 
-def with_words(found: list[Recipient], reasons: dict[str, str], overall: str) -> list[Recipient]:
-    """Recipients whose report says nothing but a number, with the words of the notice beside it."""
-    return [_worded(r, reasons, overall) for r in found]
+def with_words(found: list[Recipient], reasons: dict[str, str], said: str, overall: str) -> list[Recipient]:
+    """Recipients whose report says nothing but a number, with the words of the notice beside it.
+
+    Those about a recipient and what a server `said` may decide the class; what the notice says `overall` is only shown.
+    """
+    worded = [_worded(r, reasons, said) for r in found]
+    return [r if r.reason or r.action not in {"failed", "delayed"} else replace(r, reason=overall) for r in worded]
 
 
 def _worded(recipient: Recipient, reasons: dict[str, str], overall: str) -> Recipient:

@@ -59,11 +59,13 @@ def own_lines(lines: list[str], others: set[str]) -> dict[str, str]:
         if "@" not in line:
             continue
         if ("expanded from" in line or "generated from" in line) and (origin := _EXPANDED.search(line)):
-            # The address that was mailed, not what it was expanded to on this line or on the one above.
-            for inner in (*addresses(line)[:1], *(addresses(lines[at - 1])[:1] if at else ())):
+            # The address that was mailed, not what it was expanded to on this line or on one above.
+            told = ""
+            above = next((found for before in lines[max(0, at - 4) : at][::-1] if (found := addresses(before))), [])
+            for inner in (*addresses(line)[:1], *above[:1]):
                 if inner != origin[1]:
-                    strong.pop(inner, None)
-            add(strong, origin[1], line.partition("):")[2].strip() or following(lines, at, origin[1]))
+                    told = strong.pop(inner, "") or told
+            add(strong, origin[1], line.partition("):")[2].strip() or told or following(lines, at, origin[1]))
         elif (match := _SMTP_EQUALS.search(line)) and "mailto" not in line:
             add(strong, match[1], following(lines, at, match[1]))
         elif (match := _RCPT.search(line)) and not _REPLY_LINE.match(line):

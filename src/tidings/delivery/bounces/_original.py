@@ -1,6 +1,7 @@
 """The message that a report is about: found as a part, or behind a line that announces it, and its headers read."""
 
 import re
+from collections.abc import Collection, Iterator
 
 from tidings.delivery.bounces._addresses import addresses, is_daemon, redacted, same
 from tidings.delivery.bounces._parts import Headers, Part, decode, get, headers_of
@@ -114,21 +115,31 @@ _ENVELOPE = (
 _RECEIVED_FOR = re.compile(r"\bfor[ \t]{1,10}<?([^\s<>;@]{1,128}@[^\s<>;]{1,255}?)>?(?=[ \t;]|$)", re.IGNORECASE)
 
 
-def recipients(headers: Headers) -> list[str]:
-    """Whom it was sent to: the headers that mail systems note the envelope in, then To if it names one address."""
+def recipients(headers: Headers, but: Collection[str] = (), *, but_of: Collection[str] = ()) -> list[str]:
+    """Whom it was sent to, none of `but` and of the domains `but_of`; at most one.
+
+    By the headers that mail systems note the envelope in; else To, if there is one address and no Cc; else Received and VERP.
+    """
+    for found in _candidates(headers):
+        left = [a for a in drop(found, but) if a.rpartition("@")[2].lower() not in but_of]
+        if left:
+            return left[:1]
+    return []
+
+
+def _candidates(headers: Headers) -> Iterator[list[str]]:
     for name in _ENVELOPE:
-        found = _usable(addresses(" ".join(headers.get(name, ())[:3])))
-        if found:
-            return found[:1]
+        yield _usable(addresses(" ".join(headers.get(name, ())[:3])))
     found = _usable(addresses(" ".join(headers.get("to", ())[:2])))
-    if len(found) == 1:
-        return found
+    if len(found) == 1 and "cc" not in headers:
+        yield found
     for value in headers.get("received", ())[:30]:
         match = _RECEIVED_FOR.search(value)
-        if match and _usable([match[1]]):
-            return [match[1]]
+        if match:
+            yield _usable([match[1]])
     verp = _from_return_path(headers)
-    return [verp] if verp else []
+    if verp:
+        yield [verp]
 
 
 def message_id(headers: Headers) -> str:
@@ -154,6 +165,6 @@ def _from_return_path(headers: Headers) -> str:
     return ""
 
 
-def drop(found: list[str], others: list[str]) -> list[str]:
+def drop(found: list[str], others: Collection[str]) -> list[str]:
     """`found` without `others` and without mail systems."""
     return [a for a in found if not is_daemon(a) and not any(same(a, other) for other in others)]

@@ -206,9 +206,13 @@ def _codec(charset: str) -> str:
     """The codec of a character set; "" for none, ASCII (whose senders often mean more) and what is no character set."""
     if charset in {"", "us-ascii", "ascii", "unknown", "unknown-8bit"}:
         return ""
-    charset = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-8-i": "iso-8859-8", "ks_c_5601-1987": "cp949"}.get(
-        charset, charset
-    )
+    charset = {
+        "gb2312": "gb18030",
+        "gbk": "gb18030",
+        "iso-8859-8-i": "iso-8859-8",
+        "ks_c_5601-1987": "cp949",
+        "unicode-1-1-utf-7": "utf-7",
+    }.get(charset, charset)
     try:
         info = codecs.lookup(charset)
     except (LookupError, ValueError):

@@ -90,7 +90,7 @@ FAILED = (
     "message has been rejected", "has been blocked", "refused by", "your mail to", "mail could not",
     "couldn't deliver", "could not be found", "was not found", "an error occurred while", "error while sending",
     "mail server responded", "message was not delivered", "your email was not delivered",
-    "recipient address rejected", "has exceeded", "rcpt to", "smtp error",
+    "recipient address rejected", "has exceeded", "rcpt to", "smtp error", "not a valid user",
     # German
     "nicht zugestellt", "nicht zustellbar", "nicht ausgeliefert", "konnte nicht", "konnten nicht", "unzustellbar",
     "zustellung der nachricht",

@@ -36,7 +36,9 @@ BLOCK = (
     "low reputation", "senderscore", "senderbase", "talos", "proofpoint", "cloudmark", "trend micro",
     "mimecast.com/docs", "connection refused by policy", "your ip", "your host", "your server", "ip address is",
     "client host", "dynamic ip", "residential", "greylist", "graylist", "reverse dns", "ptr record", "ptr resource",
-    "rdns", "no ptr", "helo", "ehlo", "not accepting mail from", "dul.", "uceprotect", "hostkarma", "invaluement",
+    "rdns", "no ptr", "helo command", "helo name", "helo host", "ehlo command", "invalid helo", "your helo",
+    "helo/ehlo", "bad helo", "helo rejected", "ehlo name", "bulk email", "bulk e-mail", "mass mail", "uribl", "surbl",
+    "requires confirmation", "not accepting mail from", "dul.", "uceprotect", "hostkarma", "invaluement",
     "message content rejected", "content reject", "message rejected due to content", "looks like", "phish", "fraud",
     "daily limit", "hourly limit", "max defers", "exceeds limit", "exceeded the max emails", "rate limit exceeded",
     "sending limit exceeded", "message limit exceeded", "maximum sending rate", "daily message quota",
@@ -57,10 +59,18 @@ POLICY = (
     "domain of sender", "invalid sender", "sender domain", "mail from", "8bit", "smtputf8", "rfc 5322", "rfc5322",
     "rfc 2822", "non-rfc", "from: header", "list only", "moderat", "transport rules", "filter",
     "too many recipients", "executable", "unacceptable", "rejected by recipient", "delivery restrictions",
-    "not accept messages", "sender id", "bannedsubject", "message refused",
+    "not accept messages", "not accepted here", "sender id", "bannedsubject", "message refused",
 )  # fmt: skip
 
+TOO_LARGE = (
+    "message size exceed", "max message size", "maximum message size", "message too large", "message is too large",
+    "message too big", "message is too big", "exceeds size limit", "message size limit", "message length exceeds",
+    "exceeds the maximum size", "exceeds the size limit", "larger than the current system limit",
+)  # fmt: skip
+"""The message is too large for them: that outweighs a status about the mailbox."""
+
 NOBODY = (
+    "not a valid user", "no matches to nameserver query",
     "user unknown", "unknown user", "unknown recipient", "recipient unknown", "unknown address", "address unknown",
     "unknown mailbox", "no such user", "no such recipient", "no such mailbox", "no such address", "no such account",
     "no such person", "nosuchuser", "no mailbox here", "unknown local", "unrouteable address", "unroutable address",
@@ -68,7 +78,7 @@ NOBODY = (
     "account not found", "mailbox not found", "invalid mailbox", "unknown or illegal", "user doesn't exist",
     "user does not exist", "recipient does not exist", "mailbox does not exist", "account does not exist",
     "address does not exist", "doesn't have a", "account has been disabled", "is not a known user",
-    "not a valid user", "no longer valid", "empfaenger unbekannt", "empfänger unbekannt", "utilisateur inconnu",
+    "no longer valid", "empfaenger unbekannt", "empfänger unbekannt", "utilisateur inconnu",
     "usuario desconocido",
 )  # fmt: skip
 """The plainest words for it, which outweigh a mention of policy further on."""
@@ -77,7 +87,8 @@ HARD = (
     *NOBODY, "user unknown", "unknown user", "unknown recipient", "recipient unknown", "unknown address",
     "address unknown", "unknown mailbox", "no such user", "no such recipient", "no such mailbox", "no such address",
     "no such account", "no such person", "nosuchuser", "no user", "no mailbox", "unknown local",
-    "unrouteable address", "unroutable address", "user not found", "recipient not found", "recipientnotfound",
+    "unrouteable address", "unroutable address", "unrouteable mail domain", "unroutable mail domain",
+    "user not found", "recipient not found", "recipientnotfound",
     "address not found", "account not found", "mailbox not found", "not found", "does not exist", "doesn't exist",
     "doesn t exist", "not exist", "doesnt exist", "doesn't have a", "doesn't have an account", "is not a known user",
     "not a known user", "not a valid user", "not a valid recipient", "not a valid mailbox", "not a valid address",
@@ -120,7 +131,8 @@ SOFT = (
     "cannot connect", "unable to connect", "no route to host", "network is unreachable", "network unreachable",
     "unreachable", "not responding", "no answer from host", "service unavailable", "unavailable",
     "system not accepting", "queue", "retry time", "retry timeout", "delivery expired", "expired", "message expired",
-    "too old", "delivery time", "could not be reached", "lookup failure", "servfail", "dns", "resolve", "busy",
+    "too old", "delivery time", "could not be reached", "lookup failure", "servfail", "dns", "name service error", "name server", "nameserver",
+    "have been failing for a long time", "resolve", "busy",
     "overload", "resources", "congest", "deferred", "hop count", "too many hops", "loops back", "mail loop",
     "closed connection", "broken pipe", "i/o error", "internal error", "local error", "system error",
     "configuration error", "not been collected", "connection", "later", "host name lookup",
