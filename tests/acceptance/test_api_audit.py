@@ -22,6 +22,7 @@ async def test_deeds_of_people_are_kept(api: Client, app: App) -> None:
     await api("POST", f"/lists/{list_id}/contacts", {"contact_ids": [ann]})  # changes nothing
     await api("POST", f"/lists/{list_id}/contacts/remove", {"contact_ids": [ann]})
     await api("POST", f"/contacts/{ann}/unsubscribe")
+    await api("POST", f"/contacts/{ann}/unsubscribe")  # changes nothing
     assert (await api("GET", f"/contacts/export?fields=email&list_id={list_id}")).status == 200
     assert (await api("GET", "/suppressions/export")).status == 200
     assert (await api("GET", "/contacts/export?fields=nonsense")).status == 422
@@ -34,6 +35,19 @@ async def test_deeds_of_people_are_kept(api: Client, app: App) -> None:
     ]
     detail = (await api("GET", f"/contacts/{ann}/timeline")).json
     assert "taken_out" in [item["kind"] for item in detail["items"]]
+
+
+async def test_nobody_is_taken_out_without_a_trace(api: Client, app: App) -> None:
+    ann = (await api("POST", "/contacts", {"email": "ann@example.com"})).json["id"]
+    async with app.db.connection() as connection:
+        await connection.execute(
+            """CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$;
+               CREATE TRIGGER full_disk BEFORE INSERT ON audit_entries FOR EACH ROW EXECUTE FUNCTION full_disk()"""
+        )
+    assert (await api("POST", f"/contacts/{ann}/unsubscribe")).status >= 500
+    async with app.db.connection() as connection:
+        await connection.execute("DROP TRIGGER full_disk ON audit_entries; DROP FUNCTION full_disk")
+    assert (await api("GET", f"/contacts/{ann}")).json["status"] == "active"
 
 
 async def test_nobody_sends_confirmations_of_their_own(api: Client) -> None:

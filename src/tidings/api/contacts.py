@@ -7,7 +7,6 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from tidings import audience, campaigns, compliance, events
-from tidings.accounts import audit
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, ContactRef, ListRef, Prose
 from tidings.api._paging import Page, Paged
@@ -271,16 +270,10 @@ async def unsubscribe_contact(
         contact=contact,
         reason=body.reason if body else "",
         source="api",
+        by=call.principal,
         now=call.now,
     )
     async with call.app.db.connection() as connection:
-        await audit(
-            connection,
-            by=call.principal,
-            action="contact.taken_out",
-            subject=public_id("contact", contact),
-            now=call.now,
-        )
         return ContactOut.of(await audience.get_contact(connection, workspace=call.workspace, contact=contact))
 
 
