@@ -22,7 +22,7 @@ MESSAGE = b"From: A <news@mail.acme.example>\r\nTo: b@c.example\r\nSubject: S\r\
 
 
 class _Wire:
-    def build(self, row: Any, *, date: bytes) -> bytes:
+    def build(self, row: Any, *, date: bytes, leave_at: Any = None) -> bytes:
         return MESSAGE
 
     def envelope(self, row: Any) -> tuple[bytes, bytes, bool]:

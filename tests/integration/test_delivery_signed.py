@@ -18,10 +18,11 @@ async def _domain(w: World) -> SendingDomain:
     told = {"workspace": w.workspace, "by": SYSTEM(w.workspace), "now": utc_now()}
     async with w.app.db.transaction() as tx:
         added = await delivery.add_domain(tx, domain="example.org", made=made, keys=w.app.keys, **told)
+        await delivery.set_return_path(tx, domain=added.id, return_path="bounces.example.org", **told)
         return await delivery.activate_keys(tx, domain=added.id, **told)
 
 
-def _check(wire: bytes, domain: SendingDomain) -> None:
+def _check(wire: bytes, domain: SendingDomain, *, good: bool = True) -> None:
     """`wire` as it came, with its line with the dot (RFC 5321 §4.5.2)."""
     lines = wire.removesuffix(b".\r\n").split(b"\r\n")
     received = b"\r\n".join(line.removeprefix(b".") for line in lines)
@@ -29,7 +30,7 @@ def _check(wire: bytes, domain: SendingDomain) -> None:
     verifier = dkim.DKIM(received)
     assert received.count(b"DKIM-Signature: ") == 2
     for index in range(2):
-        assert verifier.verify(idx=index, dnsfunc=lambda name, timeout=5: records.get(name.decode()))
+        assert verifier.verify(idx=index, dnsfunc=lambda name, timeout=5: records.get(name.decode())) is good
 
 
 async def test_campaigns_and_messages_arrive_signed(db: Database, tmp_path: Path) -> None:
@@ -58,6 +59,13 @@ async def test_campaigns_and_messages_arrive_signed(db: Database, tmp_path: Path
         await eventually(_count(w), lambda count: count == 6)
         for one in w.server.accepted:
             _check(one.message, domain)
+        # RFC 8058 §4: the signature covers both ways to leave.
+        for one in w.server.accepted[:5]:
+            elsewhere = one.message.replace(
+                b">, <mailto:b+unsubscribe@bounces.example.org?", b">, <mailto:b@evil.example?"
+            )
+            assert elsewhere != one.message
+            _check(elsewhere, domain, good=False)
 
 
 def _count(w: World):

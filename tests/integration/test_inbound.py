@@ -1,6 +1,7 @@
 """Reports that come in by SMTP and LMTP, over real sockets, with clients that are not ours (smtplib), and what they do."""
 
 import asyncio
+import re
 import smtplib
 import ssl
 from collections.abc import AsyncIterator
@@ -49,12 +50,12 @@ def _known(inbound: Inbound) -> Any:
     return look
 
 
-async def post(port: int, recipients: list[str], message: str, *, lmtp: bool = False) -> Any:
+async def post(port: int, recipients: list[str], message: str, *, lmtp: bool = False, sender: str = "") -> Any:
     """Hand a message over, and return who was refused."""
 
     def talk() -> Any:
         with (smtplib.LMTP if lmtp else smtplib.SMTP)("127.0.0.1", port, timeout=10) as client:
-            return client.sendmail("", recipients, message.encode())
+            return client.sendmail(sender, recipients, message.encode())
 
     return await asyncio.to_thread(talk)
 
@@ -204,9 +205,43 @@ async def test_who_leaves_by_mail_is_out(db: Database, tmp_path: Path) -> None:
         token = Tokens(w.app.keys).for_send(w.workspace, SendId(7))(1, ada)
         forged = Tokens(Keyring("another")).for_send(w.workspace, SendId(7))(1, bob)
         for word in (f"unsubscribe {token}", f"unsubscribe {forged}"):
-            await post(inbound.ports[0], [f"b+unsubscribe@{DOMAIN}"], f"Subject: {word}\n\n")
+            mail = f"Subject: {word}\n\n"
+            await post(inbound.ports[0], [f"b+unsubscribe@{DOMAIN}"], mail, sender="ada@example.com")
         assert [one.state for one in await settled(w, 2)] == ["applied", "unmatched"]
         assert await statuses(w) == {"ada@example.com": "unsubscribed", "bob@example.com": "active"}
+
+
+_PAIR = re.compile(rb"List-Unsubscribe: <https?://[^<>]+/u/([\w-]+)>, <mailto:([^<>?]+)\?subject=([\w-]+)>\r\n")
+
+
+async def test_what_list_unsubscribe_says_takes_its_reader_out_and_nobody_else(db: Database, tmp_path: Path) -> None:
+    """From the header of a message that went out, by the reader's mail program, to the contact; programs ask for nothing."""
+    async with world(db, tmp_path) as w, listening(w) as inbound:
+        await w.contacts(*(f"{name}@example.com" for name in ("ada", "bob", "cy")))
+        campaign = await w.campaign()
+        await w.launch(campaign)
+        await w.until(campaign, CampaignStatus.SENT)
+        pairs = {one.recipient.partition("@")[0]: _PAIR.search(one.message) for one in w.server.accepted}
+        tokens: dict[str, str] = {}
+        for name, pair in pairs.items():
+            assert pair is not None
+            assert (pair[1], pair[2]) == (pair[3], f"b+unsubscribe@{DOMAIN}".encode())
+            tokens[name] = pair[1].decode()
+        assert len(set(tokens.values())) == 3
+        to = f"b+unsubscribe@{DOMAIN}"
+        await post(inbound.ports[0], [to], f"Subject: {tokens['ada']}\n\n", sender="ada@example.com")
+        # A vacation notice and a report of failure with the token in their subjects, and a token with one letter changed.
+        away = f"From: bob@example.com\nAuto-Submitted: auto-replied\nSubject: Re: {tokens['bob']}\n\nAway.\n"
+        await post(inbound.ports[0], [to], away, sender="bob@example.com")
+        await post(inbound.ports[0], [to], f"From: x@example.com\nSubject: {tokens['bob']}\n\n", sender="")
+        changed = ("A" if tokens["cy"][0] != "A" else "B") + tokens["cy"][1:]
+        await post(inbound.ports[0], [to], f"Subject: {changed}\n\n", sender="cy@example.com")
+        assert sorted(one.state for one in await settled(w, 4)) == ["applied", "ignored", "ignored", "unmatched"]
+        assert await statuses(w) == {
+            "ada@example.com": "unsubscribed",
+            "bob@example.com": "active",
+            "cy@example.com": "active",
+        }
 
 
 async def _raw(port: int, *steps: bytes) -> bytes:

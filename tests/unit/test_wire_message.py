@@ -53,6 +53,21 @@ def test_headers_of_rfc_8058_are_raw_and_whole() -> None:
     assert b"Reply-To" not in names
 
 
+def test_leaving_by_mail_stands_behind_leaving_by_https() -> None:
+    plain = built(CONTENT)
+    asked: list[bytes] = []
+
+    def leave_at(sender: bytes) -> bytes:
+        asked.append(sender)
+        return b">, <mailto:b+unsubscribe@r.example?subject="
+
+    message = compiled(CONTENT).build(ROW, date=DATE, leave_at=leave_at)
+    both = b"<https://t.example/u/%b>, <mailto:b+unsubscribe@r.example?subject=%b>" % (TOKEN.encode(), TOKEN.encode())
+    assert unfolded(message, "List-Unsubscribe") == both
+    assert message.replace(both, b"<https://t.example/u/%b>" % TOKEN.encode()) == plain
+    assert asked == [b"news@acme.example"]
+
+
 @pytest.mark.parametrize("length", [20, 300, 900])
 def test_a_long_unsubscribe_url_is_not_touched(length: int) -> None:
     class Long:

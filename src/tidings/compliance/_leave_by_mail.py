@@ -22,7 +22,8 @@ async def leave_by_mail(db: Database, withdrawals: Withdrawals, *, keys: Keyring
         leavers = await leaving_by_mail(connection)
     tokens = Tokens(keys)
     for one in leavers:
-        subject = _whose(one, tokens)
+        # RFC 3834: a program that answers for somebody wants nothing, whatever it quotes in its subject.
+        subject = None if one.automatic else _whose(one, tokens)
         if subject is not None:
             await leave(
                 db,

@@ -12,7 +12,7 @@ from tidings.core.db import Database
 from tidings.core.ids import WorkspaceId
 from tidings.delivery._dkim import Signer, SigningKey
 from tidings.delivery._dkim_keys import read_key
-from tidings.delivery._wire import Wire
+from tidings.delivery._wire import LeaveAt, Wire, no_mailbox
 
 PURPOSE = "dkim keys"
 """Under which private keys are sealed."""
@@ -60,9 +60,9 @@ class SignedWire:
     wire: Wire
     signers: DomainSigners = field(compare=False)
 
-    def build(self, row: Row, *, date: bytes) -> bytes:
+    def build(self, row: Row, *, date: bytes, leave_at: LeaveAt = no_mailbox) -> bytes:
         """The whole message for a recipient, signatures before it. Raises RenderError."""
-        message = self.wire.build(row, date=date)
+        message = self.wire.build(row, date=date, leave_at=leave_at)
         signer = self.signers.of(message)
         return signer.sign(message, now=int(time.time())) if signer is not None else message
 

@@ -49,7 +49,7 @@ FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::
 WHERE i.workspace_id = $1 AND i.id = t.id
 """
 _LEAVING = """
-SELECT workspace_id, id, content FROM inbound_messages
+SELECT workspace_id, id, CASE WHEN source IN ('smtp', 'lmtp') THEN sender ELSE '?' END AS sender, content FROM inbound_messages
 WHERE state = 'waiting' AND recipient LIKE '%+unsubscribe@%' ORDER BY id LIMIT $1
 """
 
@@ -78,6 +78,8 @@ class Leaver:
     workspace: WorkspaceId
     id: int
     words: str
+    automatic: bool
+    """A program wrote it for a person, such as a vacation notice or a report of failure: nobody asked for anything."""
 
 
 async def take_inbound(tx: Tx, *, ids: MessageIds, paths: ReturnPaths, now: datetime) -> bool:
@@ -112,13 +114,20 @@ async def take_inbound(tx: Tx, *, ids: MessageIds, paths: ReturnPaths, now: date
 async def leaving_by_mail(tx: Tx, *, most: int = 100) -> list[Leaver]:
     """Who asked by mail to be taken out and waits for it. Tell `settle_leaver` when it is done."""
     rows = await tx.fetch(_LEAVING, most)
-    return [Leaver(WorkspaceId(row["workspace_id"]), row["id"], _subject(row["content"])) for row in rows]
+    return await asyncio.to_thread(lambda: [_leaver(row) for row in rows])
+
+
+def _leaver(row: Any) -> Leaver:
+    automatic = not row["sender"] or classify(row["content"]).kind is not Kind.OTHER
+    return Leaver(WorkspaceId(row["workspace_id"]), row["id"], _subject(row["content"]), automatic)
 
 
 async def settle_leaver(tx: Tx, *, leaver: Leaver, send: SendId | None, n: int | None, left: bool) -> None:
-    """They are out; or (not `left`) the message names nobody, and is kept for people to see."""
+    """They are out; or (not `left`) the message names nobody, and is kept for people to see, or a program wrote it."""
     state = InboundState.APPLIED if left else InboundState.UNMATCHED
     detail = "" if left else "asks to be taken out, without a token of ours in the subject"
+    if leaver.automatic:
+        state, detail = InboundState.IGNORED, "a program wrote this, not a person who asks to be taken out"
     await _settle(tx, leaver.workspace, [(leaver.id, state, "unsubscribe", detail, send, n)])
 
 

@@ -26,7 +26,7 @@ from tidings.delivery import _wire_headers as headers
 from tidings.delivery._message_content import MessageContent, MessageKind
 from tidings.delivery._message_parts import NO_FILES, Enclosure, attached_parts, header_lines, joined
 from tidings.delivery._mime import QUOTED_PRINTABLE, SOFT, part, single_spaced
-from tidings.delivery._wire import TokenMaker, Wire, id_mac
+from tidings.delivery._wire import LeaveAt, TokenMaker, Wire, id_mac, no_mailbox
 from tidings.delivery._wire_links import message_html, message_text
 
 # Positions in a row of _fetch_messages.sql.
@@ -97,21 +97,21 @@ class MessageWire:
             fixed.append(b"Reply-To: %b\r\n" % headers.address(headers.ascii_domain(content.reply_to)))
         feedback_id = f"w{workspace}:{content.label}:{content.kind}:tidings-w{workspace}"
         url = headers.token_text(content.public_url)
-        self._leaving = b""
+        self._leave_url = url if marketing or content.as_campaign else b""
+        self._leave_token = b""
         if campaign := content.as_campaign:
             feedback_id = campaign.feedback_id
-            fixed += [headers.list_id(campaign.list_name, campaign.list_id), _leaving(url, campaign.token.encode())]
-        elif marketing:
-            self._leaving = _leaving(url.replace(b"%", b"%%"), b"%b")
+            fixed.append(headers.list_id(campaign.list_name, campaign.list_id))
+            self._leave_token = campaign.token.encode()
         fixed += [b"MIME-Version: 1.0\r\n", b"Feedback-ID: %b\r\n" % headers.token_text(feedback_id)]
         self._fixed = b"".join(fixed)
         # RFC 3834 §5: so that nobody's holiday answers a receipt. What people are to read and answer says nothing.
         self._automatic = b"" if marketing or campaign else b"Auto-Submitted: auto-generated\r\n"
 
-    def build(self, row: Row, *, date: bytes) -> bytes:
+    def build(self, row: Row, *, date: bytes, leave_at: LeaveAt = no_mailbox) -> bytes:
         """The whole message for a row of _fetch_messages.sql, like WireMessage.build. Raises RenderError."""
         try:
-            return self._build(row, date)
+            return self._build(row, date, leave_at(self.sender))
         except RenderError:
             raise
         except Exception as error:  # a template meets values that nobody foresaw; one message must not stop the others
@@ -127,7 +127,7 @@ class MessageWire:
         token = self._token_of(row[_N], row[_CONTACT])
         return one_line("".join(self._subject.render(row, b"", token, self._attributes(row), "")))
 
-    def _build(self, row: Row, date: bytes) -> bytes:
+    def _build(self, row: Row, date: bytes, by_mail: bytes) -> bytes:
         n = row[_N]
         token = self._token_of(n, row[_CONTACT])
         attributes = self._attributes(row)
@@ -149,7 +149,7 @@ class MessageWire:
                 self._id % (n, id_mac(self._token_of(n, 0))),
                 self._fixed,
                 automatic,
-                self._leaving % token.encode() if self._leaving else b"",
+                _leaving(self._leave_url, self._leave_token or token.encode(), by_mail) if self._leave_url else b"",
                 header_lines(own),
                 enclosure.opening,
                 *self._body(row, token, attributes, subject),
@@ -180,9 +180,14 @@ class MessageWire:
         return read_attributes(row[_ATTRIBUTES]) if self._needs_attributes else {}
 
 
-def _leaving(public_url: bytes, token: bytes) -> bytes:
+def _leaving(public_url: bytes, token: bytes, by_mail: bytes) -> bytes:
     """RFC 2369 and RFC 8058."""
-    return b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nList-Unsubscribe: <%b/u/%b>\r\n" % (public_url, token)
+    return b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nList-Unsubscribe: <%b/u/%b%b%b>\r\n" % (
+        public_url,
+        token,
+        by_mail,
+        token if by_mail else b"",
+    )
 
 
 class MessageWires:
@@ -191,9 +196,9 @@ class MessageWires:
     def __init__(self, wires: Mapping[bytes, MessageWire | str]) -> None:
         self._wires = wires
 
-    def build(self, row: Row, *, date: bytes) -> bytes:
+    def build(self, row: Row, *, date: bytes, leave_at: LeaveAt = no_mailbox) -> bytes:
         """The whole message for a row. Raises RenderError."""
-        return self._of(row).build(row, date=date)
+        return self._of(row).build(row, date=date, leave_at=leave_at)
 
     def envelope(self, row: Row) -> tuple[bytes, bytes, bool]:
         """Sender, recipient, and whether the message needs SMTPUTF8. Raises RenderError."""

@@ -14,7 +14,8 @@ from tidings.core.clock import steady, utc_now
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database
 from tidings.core.ids import SendId, WorkspaceId
-from tidings.delivery._wire import Wire
+from tidings.delivery._inbound import UNSUBSCRIBE
+from tidings.delivery._wire import LeaveAt, Wire, no_mailbox
 from tidings.delivery.bounces import ReturnPathInvalid, ReturnPaths
 
 _N, _CONTACT = 0, 1
@@ -30,10 +31,11 @@ class ReturningWire:
 
     wire: Wire
     makers: Callable[[bytes], _Maker | None] = field(compare=False)
+    mailboxes: LeaveAt = field(compare=False)
 
-    def build(self, row: Row, *, date: bytes) -> bytes:
-        """The whole message for a recipient. Raises RenderError."""
-        return self.wire.build(row, date=date)
+    def build(self, row: Row, *, date: bytes, leave_at: LeaveAt = no_mailbox) -> bytes:
+        """The whole message for a recipient, which can be left by mail, too. Raises RenderError."""
+        return self.wire.build(row, date=date, leave_at=self.mailboxes if leave_at is no_mailbox else leave_at)
 
     def envelope(self, row: Row) -> tuple[bytes, bytes, bool]:
         """Sender, recipient, and whether the message needs SMTPUTF8. Raises RenderError."""
@@ -53,7 +55,10 @@ class Returning:
     async def address(self, wire: Wire, *, workspace: WorkspaceId, send: SendId) -> Wire:
         """The wire message with return paths, if one of the workspace's domains names where they lead."""
         bases = await self._bases(workspace)
-        return ReturningWire(wire, _Makers(self._paths, bases, workspace, send, utc_now()).of) if bases else wire
+        if not bases:
+            return wire
+        makers = _Makers(self._paths, bases, workspace, send, utc_now())
+        return ReturningWire(wire, makers.of, makers.leave_at)
 
     async def _bases(self, workspace: WorkspaceId) -> dict[str, str]:
         kept = self._kept.get(workspace)
@@ -78,6 +83,7 @@ class _Makers:
         self._paths, self._bases = paths, bases
         self._workspace, self._send, self._now = workspace, send, now
         self._found: dict[bytes, _Maker | None] = {}
+        self._mailboxes: dict[bytes, bytes] = {}
 
     def of(self, sender: bytes) -> _Maker | None:
         """None for a sender whose domain names none."""
@@ -88,11 +94,26 @@ class _Makers:
             maker = self._found[sender] = None if base is None else self._maker(base)
             return maker
 
+    def leave_at(self, sender: bytes) -> bytes:
+        """How a message of this sender goes on in List-Unsubscribe after its https address (RFC 2369 §3.2)."""
+        try:
+            return self._mailboxes[sender]
+        except KeyError:
+            base = nearest(self._bases, sender.rpartition(b"@")[2].decode("ascii", "replace"))
+            found = self._mailboxes[sender] = b"" if base is None else _mailbox(base)
+            return found
+
     def _maker(self, base: str) -> _Maker:
         try:
             return self._paths.for_send(base, workspace=self._workspace, send=self._send, now=self._now)
         except ReturnPathInvalid as error:
             raise RenderError(error.message) from error
+
+
+def _mailbox(base: str) -> bytes:
+    """Up to the token. Nothing to escape in it: `clean_return_path` sees to the address, and tokens are base64url."""
+    local, _, domain = base.rpartition("@")
+    return f">, <mailto:{local}{UNSUBSCRIBE}@{domain}?subject=".encode()
 
 
 def nearest(bases: dict[str, str], domain: str) -> str | None:

@@ -55,10 +55,19 @@ class TokenMaker(Protocol):
         ...
 
 
+LeaveAt = Callable[[bytes], bytes]
+"""An envelope's sender to what follows the https address in List-Unsubscribe: `>, <mailto:…?subject=`; empty for nothing."""
+
+
+def no_mailbox(_: bytes) -> bytes:
+    """Nobody reads what people write to leave: the https address is the only one."""
+    return b""
+
+
 class Wire(Protocol):
     """What a lane fills in: the message of a campaign's send, or those of a rolling one."""
 
-    def build(self, row: Row, *, date: bytes) -> bytes:
+    def build(self, row: Row, *, date: bytes, leave_at: LeaveAt = no_mailbox) -> bytes:
         """The whole message for a recipient. Raises RenderError."""
         ...
 
@@ -137,7 +146,7 @@ class WireMessage:
             derived=content.text == plain_text(content.html),
         )
 
-    def build(self, row: Row, *, date: bytes) -> bytes:
+    def build(self, row: Row, *, date: bytes, leave_at: LeaveAt = no_mailbox) -> bytes:
         """The whole message for a recipient: CRLF, dot-stuffed, a CRLF at the end, without the line with the dot.
 
         `row` as _fetch.sql has it; `date` as RFC 5322 wants it. Raises RenderError when this recipient's values cannot
@@ -158,6 +167,7 @@ class WireMessage:
             if self._derived:
                 text = [single_spaced(b"".join(text))]
             frame = self._frame
+            by_mail = leave_at(self.sender)
             message = b"".join(
                 [
                     frame.sender,
@@ -168,6 +178,8 @@ class WireMessage:
                     date,
                     frame.message_id(n, self._token_of(n, 0)),
                     token_bytes,
+                    by_mail,
+                    token_bytes if by_mail else b"",
                     frame.to_text,
                     *text,
                     frame.to_html,

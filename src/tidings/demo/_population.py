@@ -89,7 +89,7 @@ class Population:
                 self.truth.clicked.add(who.number)
                 self.truth.human_clicked.add(who.number)
             if who.unsubscribes:
-                await self._leave(str(message["List-Unsubscribe"]).strip("<> "))
+                await self._leave(str(message["List-Unsubscribe"]).partition(",")[0].strip("<> "))
                 self.truth.unsubscribed.add(who.number)
         finally:
             self.done += 1
