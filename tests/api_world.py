@@ -251,6 +251,7 @@ class World:
                 "move_to": "Done",
                 "every_seconds": 300,
             },
+            "update_bounce_mailbox": {"host": "imap.other.example", "password": "q", "every_seconds": 600},
             "update_domain": {"return_path": "bounces.example.com"},
             "rotate_domain_keys": {"algorithms": ["ed25519"]},
             "create_workspace": {"name": "W", "postal_address": "1 Road"},

@@ -1,7 +1,9 @@
 """An IMAP server over a real socket, with as much of RFC 3501, UIDPLUS and MOVE as a poller speaks; it keeps what is done to it."""
 
 import asyncio
+import base64
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -16,6 +18,9 @@ class ImapStub:
     flags: dict[int, set[str]] = field(default_factory=dict)
     commands: list[str] = field(default_factory=list)
     fail_on: str = ""
+    selected: str = "INBOX"
+    before: dict[str, Callable[[], Awaitable[Any]]] = field(default_factory=dict)
+    """Done once, before this command is answered."""
     port: int = 0
     _server: Any = None
 
@@ -37,6 +42,11 @@ class ImapStub:
                 if self.fail_on and name == self.fail_on:
                     self.fail_on = ""
                     break
+                if meanwhile := self.before.pop(name, None):
+                    await meanwhile()
+                if name == "AUTHENTICATE":
+                    writer.write(f"{tag} {await self._bearer(reader, writer)}\r\n".encode())
+                    continue
                 lines, answer = self._answer(name, rest)
                 for one in lines:
                     writer.write(one + b"\r\n")
@@ -46,8 +56,18 @@ class ImapStub:
         finally:
             writer.close()
 
+    async def _bearer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+        """XOAUTH2 as Google describes it: a refusal is a challenge first, which the client answers with nothing."""
+        writer.write(b"+ \r\n")
+        said = base64.b64decode(await reader.readline())
+        if said == b"user=bounces@example.org\x01auth=Bearer ya29.token\x01\x01":
+            return "OK in"
+        writer.write(b"+ " + base64.b64encode(b'{"status":"401"}') + b"\r\n")
+        assert (await reader.readline()).strip() == b""
+        return "NO [AUTHENTICATIONFAILED] Invalid credentials"
+
     def _answer(self, name: str, rest: str) -> tuple[list[bytes], str]:
-        inbox = self.folders["INBOX"]
+        inbox = self.folders[self.selected]
         match name:
             case "CAPABILITY":
                 return [f"* CAPABILITY IMAP4rev1 {self.features}".encode()], "OK done"
@@ -55,8 +75,11 @@ class ImapStub:
                 good = '"bounces@example.org" "se\\"cret"' in rest
                 return [], "OK in" if good else "NO [AUTHENTICATIONFAILED] wrong password"
             case "SELECT":
-                if '"INBOX"' not in rest:
+                folder = rest.split('"')[1]
+                if folder not in self.folders:
                     return [], "NO no such folder"
+                self.selected = folder
+                inbox = self.folders[folder]
                 return [
                     b"* %d EXISTS" % len(inbox),
                     b"* OK [UIDVALIDITY %d] ok" % self.uid_validity,

@@ -17,11 +17,13 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=(__doc__ or "
 keys = typer.Typer(no_args_is_help=True, help="API keys.")
 providers = typer.Typer(no_args_is_help=True, help="Ways out: SMTP servers and other providers.")
 routes = typer.Typer(no_args_is_help=True, help="Several providers behind one name.")
+mailboxes = typer.Typer(no_args_is_help=True, help="Mailboxes that bounces come back to, read over IMAP.")
 bench = typer.Typer(no_args_is_help=True, help="Measure this installation.")
 doctor = typer.Typer(no_args_is_help=True, help="Look whether everything is in order.")
 app.add_typer(keys, name="key")
 app.add_typer(providers, name="provider")
 app.add_typer(routes, name="route")
+app.add_typer(mailboxes, name="mailbox")
 app.add_typer(bench, name="bench")
 app.add_typer(doctor, name="doctor")
 
@@ -244,6 +246,61 @@ def route_delete(
     from tidings.manage import delete_route
 
     typer.echo(_run(delete_route(_settings(), workspace=workspace, name=name)))
+
+
+@mailboxes.command("add")
+def mailbox_add(
+    host: Annotated[str, typer.Argument(help="the IMAP server")],
+    username: Annotated[str, typer.Option(help="whose mailbox")],
+    password: Annotated[str, typer.Option(envvar="TIDINGS_IMAP_PASSWORD", help="better through the environment")],
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 993,
+    tls: Annotated[str, typer.Option(help="implicit, starttls or none")] = "implicit",
+    auth: Annotated[str, typer.Option(help="password, or xoauth2: the password is an access token")] = "password",
+    folder: Annotated[str, typer.Option(help="what is read")] = "INBOX",
+    move_to: Annotated[str, typer.Option(help="a folder for reports that were read; empty: they are deleted")] = "",
+    every: Annotated[int, typer.Option(min=60, max=86_400, help="seconds between two looks")] = 300,
+    workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "",
+) -> None:
+    """Read reports out of a mailbox from now on; mail of people in it is left alone."""
+    from tidings.manage import add_mailbox
+
+    told = {"host": host, "port": port, "tls": tls, "username": username, "password": password, "auth": auth}
+    told |= {"folder": folder, "move_to": move_to, "every_seconds": every}
+    typer.echo(_run(add_mailbox(_settings(), workspace=workspace, settings_of_it=told)))
+
+
+@mailboxes.command("list")
+def mailbox_list(workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "") -> None:
+    """Show the mailboxes, when each was read last, and what is wrong with it."""
+    from tidings.manage import show_mailboxes
+
+    for line in _run(show_mailboxes(_settings(), workspace=workspace)):
+        typer.echo(line)
+
+
+@mailboxes.command("set")
+def mailbox_set(
+    mailbox: Annotated[str, typer.Argument(help="its id, such as mailbox_1")],
+    host: Annotated[str | None, typer.Option(help="the IMAP server")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
+    tls: Annotated[str | None, typer.Option(help="implicit, starttls or none")] = None,
+    username: Annotated[str | None, typer.Option(help="whose mailbox")] = None,
+    password: Annotated[
+        str | None, typer.Option(envvar="TIDINGS_IMAP_PASSWORD", help="better through the environment")
+    ] = None,
+    auth: Annotated[str | None, typer.Option(help="password or xoauth2")] = None,
+    folder: Annotated[str | None, typer.Option(help="what is read")] = None,
+    move_to: Annotated[str | None, typer.Option(help="a folder for reports that were read; empty: deleted")] = None,
+    every: Annotated[int | None, typer.Option(min=60, max=86_400, help="seconds between two looks")] = None,
+    workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "",
+) -> None:
+    """Change what is given, and read it at once. How far it was read stays, unless it is another folder now."""
+    from tidings.manage import change_mailbox
+
+    given = {"host": host, "port": port, "tls": tls, "username": username, "password": password, "auth": auth}
+    given |= {"folder": folder, "move_to": move_to, "every_seconds": every}
+    changes = {name: value for name, value in given.items() if value is not None}
+    typer.echo(_run(change_mailbox(_settings(), workspace=workspace, mailbox=mailbox, changes=changes)))
 
 
 def _pairs(given: list[str]) -> dict[str, object]:

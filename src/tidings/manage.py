@@ -143,6 +143,55 @@ async def delete_route(settings: Settings, *, workspace: str, name: str) -> str:
     raise Invalid.at("route", f"there is no route {name!r}")
 
 
+async def add_mailbox(settings: Settings, *, workspace: str, settings_of_it: dict[str, Any]) -> str:
+    """A mailbox to read reports from, by the names of `delivery.add_mailbox`; returns what to tell the person."""
+    async with (
+        open_app(reachable(settings), pool_size=1, wait_seconds=_PATIENCE_SECONDS) as app,
+        app.db.transaction() as tx,
+    ):
+        chosen = await find_workspace(tx, workspace)
+        told: dict[str, Any] = {"workspace": chosen.id, "keys": app.keys, "by": SYSTEM(chosen.id), "now": utc_now()}
+        return _mailbox_line(await delivery.add_mailbox(tx, **settings_of_it, **told))
+
+
+async def show_mailboxes(settings: Settings, *, workspace: str) -> list[str]:
+    """The mailboxes of the workspace, a line each."""
+    async with (
+        open_app(reachable(settings), pool_size=1, wait_seconds=_PATIENCE_SECONDS) as app,
+        app.db.transaction() as tx,
+    ):
+        chosen = await find_workspace(tx, workspace)
+        return [_mailbox_line(one) for one in await delivery.list_mailboxes(tx, workspace=chosen.id)]
+
+
+async def change_mailbox(settings: Settings, *, workspace: str, mailbox: str, changes: dict[str, Any]) -> str:
+    """Change what `changes` names; returns what to tell the person."""
+    async with (
+        open_app(reachable(settings), pool_size=1, wait_seconds=_PATIENCE_SECONDS) as app,
+        app.db.transaction() as tx,
+    ):
+        chosen = await find_workspace(tx, workspace)
+        for one in await delivery.list_mailboxes(tx, workspace=chosen.id):
+            if mailbox == public_id("mailbox", one.id):
+                told: dict[str, Any] = {
+                    "workspace": chosen.id,
+                    "keys": app.keys,
+                    "by": SYSTEM(chosen.id),
+                    "now": utc_now(),
+                }
+                return _mailbox_line(await delivery.update_mailbox(tx, mailbox=one.id, changes=changes, **told))
+    raise Invalid.at("mailbox", f"there is no mailbox {mailbox!r}; `tidings mailbox list` shows them")
+
+
+def _mailbox_line(one: delivery.BounceMailbox) -> str:
+    read = "not read yet" if one.checked_at is None else f"read at {one.checked_at:%Y-%m-%d %H:%M} UTC"
+    health = f": {one.health}" if one.health else ""
+    return (
+        f"{public_id('mailbox', one.id)} {one.username} at {one.host}:{one.port}, {one.folder}, "
+        f"every {one.every_seconds} seconds, {read}{health}"
+    )
+
+
 async def find_workspace(tx: Tx, wanted: str) -> Workspace:
     """The workspace with this name or id; '' means the only one. Raises Invalid, naming those that there are."""
     found = await accounts.all_workspaces(tx)

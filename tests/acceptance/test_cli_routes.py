@@ -57,3 +57,29 @@ async def test_a_relay_and_ses_behind_a_route(
     assert (await run("route", "delete", "Both"))[0] == 0
     async with db.connection() as connection:
         assert await delivery.default_way(connection, workspace=workspace) == delivery.Way(provider=found[0].id)
+
+
+async def test_a_mailbox_of_reports_and_its_changes(
+    db: Database, database_url: str, workspace: WorkspaceId, tmp_path: Path
+) -> None:
+    async def run(*words: str, **environment: str) -> tuple[int | None, str]:
+        return await _tidings(database_url, tmp_path, *words, **environment)
+
+    added = ("mailbox", "add", "imap.example.com", "--username", "bounces@example.com")
+    assert (await run(*added))[0] == 2, "no password"
+    status, said = await run(*added, TIDINGS_IMAP_PASSWORD="very-secret")
+    assert status == 0, said
+    assert "very-secret" not in said
+    status, said = await run(
+        "mailbox", "set", "mailbox_1", "--every", "600", "--folder", "Reports", "--auth", "xoauth2"
+    )
+    assert status == 0, said
+    assert said == "mailbox_1 bounces@example.com at imap.example.com:993, Reports, every 600 seconds, not read yet"
+    assert (await run("mailbox", "list"))[1] == said
+    async with db.connection() as connection:
+        (one,) = await delivery.list_mailboxes(connection, workspace=workspace)
+    assert (one.auth, one.move_to, one.tls) == ("xoauth2", "", "implicit")
+    status, said = await run("mailbox", "set", "mailbox_1", "--tls", "ssl")
+    assert (status, "implicit, starttls or none" in said) == (1, True)
+    status, said = await run("mailbox", "set", "mailbox_9", "--every", "600")
+    assert (status, "tidings mailbox list" in said) == (1, True)

@@ -115,6 +115,131 @@ async def test_numbered_anew_is_read_again_and_changes_nothing(db: Database, tmp
         assert await stored(w) == 2
 
 
+async def change(w: World, one: BounceMailbox, **changes: Any) -> BounceMailbox:
+    async with w.app.db.transaction() as tx:
+        return await delivery.update_mailbox(
+            tx,
+            workspace=w.workspace,
+            mailbox=one.id,
+            changes=changes,
+            keys=w.app.keys,
+            by=SYSTEM(w.workspace),
+            now=utc_now(),
+        )
+
+
+async def test_changed_settings_keep_the_place_and_another_folder_has_its_own(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w, ImapStub() as stub:
+        stub.folders["INBOX"] = {3: PERSON, 5: report(w, 1), 9: UNPROVEN}
+        stub.folders["Reports"] = {1: PERSON, 5: report(w, 2), 9: PERSON}
+        await add(w, stub)
+        one = await poll(w)
+        assert (await stored(w), set(stub.folders["INBOX"])) == (2, {3, 9})
+        one = await change(w, one, every_seconds=90, move_to="Done", password='se"cret')
+        assert (one.every_seconds, one.move_to) == (90, "Done")
+        stub.commands.clear()
+        assert (await poll(w)).health == ""
+        assert "UID FETCH" not in stub.commands, "what was read is not read again"
+        # The same UIDVALIDITY and UIDs that mean other messages: it is read from its beginning, and nothing else is touched.
+        async with w.app.db.transaction() as tx:
+            await tx.execute("UPDATE bounce_mailboxes SET to_clear = '{1,9}'")
+        await change(w, one, folder="Reports")
+        assert (await poll(w)).health == ""
+        assert set(stub.folders["Reports"]) == {1, 9}
+        assert set(stub.folders["Done"]) == {5}
+        assert await stored(w) == 3
+        for wrong in (
+            {"folder": ""},
+            {"move_to": "Reports"},
+            {"auth": "plain"},
+            {"host": "a b\n"},
+            {"created_at": "now"},
+        ):
+            with pytest.raises(Invalid):
+                await change(w, one, **wrong)
+
+
+async def test_a_change_while_it_is_read_is_not_overwritten(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w, ImapStub() as stub:
+        stub.folders["INBOX"] = {5: report(w, 1)}
+        stub.folders["Reports"] = {5: report(w, 2)}
+        await add(w, stub)
+        async with w.app.db.connection() as connection:
+            (one,) = await delivery.list_mailboxes(connection, workspace=w.workspace)
+        stub.before = {"UID FETCH": lambda: change(w, one, folder="Reports")}
+        assert await delivery.poll_mailbox(w.app.db, keys=w.app.keys, now=utc_now())
+        async with w.app.db.connection() as connection:
+            row = await connection.fetchrow("SELECT last_uid, due_at <= now() AS due FROM bounce_mailboxes")
+        assert row is not None
+        assert (row["last_uid"], row["due"]) == (0, True)
+        await poll(w)
+        assert await stored(w) == 2
+
+
+async def test_tokens_instead_of_passwords(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w, ImapStub() as stub:
+        stub.folders["INBOX"] = {5: report(w, 1)}
+        await add(w, stub, password="expired", auth="xoauth2")
+        one = await poll(w)
+        assert "Invalid credentials" in one.health
+        await change(w, one, password="ya29.token")
+        assert (await poll(w)).health == ""
+        assert await stored(w) == 1
+
+
+async def test_failures_wait_longer_and_longer(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w, ImapStub() as stub:
+        await add(w, stub, password="wrong", every_seconds=86_400)
+        waits: list[float] = []
+        for _ in range(13):
+            await poll(w)
+            async with w.app.db.connection() as connection:
+                waits.append(
+                    await connection.fetchval(
+                        "SELECT extract(epoch FROM due_at - checked_at)::float FROM bounce_mailboxes"
+                    )
+                )
+        assert waits[:3] == [60, 120, 240]
+        assert waits[-1] == 86_400
+        async with w.app.db.connection() as connection:
+            (one,) = await delivery.list_mailboxes(connection, workspace=w.workspace)
+        await change(w, one, password='se"cret', every_seconds=60)
+        assert (await poll(w)).health == ""
+        await change(w, one, password="wrong")
+        await poll(w)
+        async with w.app.db.connection() as connection:
+            assert await connection.fetchval("SELECT failed FROM bounce_mailboxes") == 1
+
+
+async def test_what_others_move_away_meanwhile_is_theirs(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w, ImapStub() as stub:
+        stub.folders["INBOX"] = {5: report(w, 1), 6: report(w, 2), 7: report(w, 3)}
+
+        async def takes() -> None:
+            stub.folders["INBOX"].pop(6)
+
+        async def deletes() -> None:
+            stub.folders["INBOX"].pop(7)
+
+        stub.before = {"UID FETCH": takes, "UID STORE": deletes}
+        await add(w, stub)
+        assert (await poll(w)).health == ""
+        assert (await stored(w), stub.folders["INBOX"]) == (2, {})
+
+
+async def test_a_huge_message_is_read_by_its_head(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w, ImapStub() as stub:
+        stub.folders["INBOX"] = {5: report(w, 1) + b"x" * 30_000_000, 6: report(w, 2)}
+        await add(w, stub)
+        assert (await poll(w)).health == ""
+        assert (await stored(w), stub.folders["INBOX"]) == (2, {})
+        async with w.app.db.connection() as connection:
+            assert (
+                await connection.fetchval("SELECT max(octet_length(content)) FROM inbound_messages")
+                == delivery.LARGEST_KEPT
+            )
+
+
 async def test_health_says_what_is_wrong(db: Database, tmp_path: Path) -> None:
     async with world(db, tmp_path, working=False) as w, ImapStub() as stub:
         await add(w, stub, password="wrong")

@@ -20,6 +20,16 @@ Writing = Annotated[Call, needs("providers:write")]
 Text = Annotated[str, Field(min_length=1, max_length=255)]
 
 
+Password = Annotated[
+    str,
+    Field(min_length=1, max_length=10_000, description="Or an access token. Kept encrypted, and never shown again."),
+]
+Auth = Annotated[
+    Literal["password", "xoauth2"],
+    Field(description="`xoauth2`: the password is an OAuth 2.0 access token, as Google and Microsoft 365 want it."),
+]
+
+
 class NewMailbox(Body):
     """A mailbox to read."""
 
@@ -27,12 +37,27 @@ class NewMailbox(Body):
     port: Annotated[int, Field(ge=1, le=65535)] = 993
     tls: Literal["implicit", "starttls", "none"] = "implicit"
     username: Text
-    password: Annotated[str, Field(min_length=1, max_length=1000, description="Kept encrypted, and never shown again.")]
+    password: Password
+    auth: Auth = "password"
     folder: Text = "INBOX"
     move_to: Annotated[
         str, Field(max_length=255, description="A folder for reports that were read; empty: they are deleted.")
     ] = ""
     every_seconds: Annotated[int, Field(ge=60, le=86_400, description="How often to look.")] = 300
+
+
+class MailboxChanges(Body):
+    """What is to be another."""
+
+    host: Text | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    tls: Literal["implicit", "starttls", "none"] | None = None
+    username: Text | None = None
+    password: Password | None = None
+    auth: Auth | None = None
+    folder: Text | None = None
+    move_to: Annotated[str, Field(max_length=255)] | None = None
+    every_seconds: Annotated[int, Field(ge=60, le=86_400)] | None = None
 
 
 class MailboxOut(BaseModel):
@@ -43,6 +68,7 @@ class MailboxOut(BaseModel):
     port: int
     tls: str
     username: str
+    auth: str
     folder: str
     move_to: str
     every_seconds: int
@@ -59,6 +85,7 @@ class MailboxOut(BaseModel):
             port=one.port,
             tls=one.tls,
             username=one.username,
+            auth=one.auth,
             folder=one.folder,
             move_to=one.move_to,
             every_seconds=one.every_seconds,
@@ -100,6 +127,21 @@ async def get_bounce_mailbox(mailbox_id: MailboxRef, call: Reading) -> MailboxOu
     """One of them."""
     found = await delivery.get_mailbox(call.tx, workspace=call.workspace, mailbox=BounceMailboxId(mailbox_id))
     return MailboxOut.of(found)
+
+
+@router.patch("/{mailbox_id}")
+async def update_bounce_mailbox(mailbox_id: MailboxRef, body: MailboxChanges, call: Writing) -> MailboxOut:
+    """Change settings; it is read at once. How far it was read stays, unless it is another folder now."""
+    changed = await delivery.update_mailbox(
+        call.tx,
+        workspace=call.workspace,
+        mailbox=BounceMailboxId(mailbox_id),
+        changes={name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None},
+        keys=call.app.keys,
+        by=call.principal,
+        now=call.now,
+    )
+    return MailboxOut.of(changed)
 
 
 @router.delete("/{mailbox_id}", status_code=204)

@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     )
 
 
-_OTHER_NAMES = {"TIDINGS_SMTP_PASSWORD", "TIDINGS_PROVIDER_SECRET"}
+_OTHER_NAMES = {"TIDINGS_SMTP_PASSWORD", "TIDINGS_PROVIDER_SECRET", "TIDINGS_IMAP_PASSWORD"}
 """Variables with our prefix that are options of commands, not settings."""
 
 

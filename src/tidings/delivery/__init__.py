@@ -57,6 +57,7 @@ from tidings.delivery._mailboxes import (
     get_mailbox,
     list_mailboxes,
     poll_mailbox,
+    update_mailbox,
 )
 from tidings.delivery._message_content import CampaignHeaders, MessageKind
 from tidings.delivery._message_ids import MessageIds, MessageRef
@@ -279,6 +280,7 @@ __all__ = [
     "tidy_feedback",
     "tidy_inbound",
     "tidy_messages",
+    "update_mailbox",
     "update_provider",
     "update_route",
     "web_content",

@@ -7,7 +7,7 @@ Should the server number everything anew (UIDVALIDITY), all is read again, and w
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,9 +25,14 @@ from tidings.delivery._message_ids import MessageIds
 from tidings.delivery.bounces import Kind, ReturnPaths, classify
 
 _PURPOSE = "bounce mailboxes"
-_COLUMNS = "id, host, port, tls, username, folder, move_to, every_seconds, checked_at, health, created_at"
+_COLUMNS = "id, host, port, tls, username, auth, folder, move_to, every_seconds, checked_at, health, created_at"
+_WHERE = ("host", "username", "folder")
+"""What says which folder it is: how far it was read is true of no other."""
+_CHANGEABLE = {*_WHERE, "port", "tls", "auth", "move_to", "every_seconds"}
 _AT_ONCE = 100
 _CLAIMED = timedelta(minutes=10)
+_FIRST_WAIT = 60
+_LONGEST_WAIT = 3600
 _REPORTS = {Kind.BOUNCE, Kind.DELAYED, Kind.DELIVERED, Kind.COMPLAINT}
 _CLAIM = """
 UPDATE bounce_mailboxes AS m SET due_at = $2 FROM (
@@ -52,6 +57,8 @@ class BounceMailbox:
     port: int
     tls: str
     username: str
+    auth: str
+    """password, or xoauth2: the password is an access token (Google, Microsoft)."""
     folder: str
     move_to: str
     every_seconds: int
@@ -69,6 +76,7 @@ async def add_mailbox(
     tls: str,
     username: str,
     password: str,
+    auth: str = "password",
     folder: str,
     move_to: str,
     every_seconds: int,
@@ -77,21 +85,13 @@ async def add_mailbox(
     now: datetime,
 ) -> BounceMailbox:
     """Read this mailbox from now on. Raises Invalid."""
-    fields = {"host": host, "username": username, "password": password, "folder": folder, "move_to": move_to}
-    for name, text in fields.items():
-        if not text.isascii() or any(ord(character) < 32 or ord(character) == 127 for character in text):
-            raise Invalid.at(
-                name, "must be printable ASCII; a folder with other letters goes by its name in modified UTF-7"
-            )
-        if not text.strip() and name != "move_to":
-            raise Invalid.at(name, "must not be empty")
-    if move_to == folder:
-        raise Invalid.at("move_to", "must be another folder than the one that is read")
+    told = {"host": host, "username": username, "password": password, "folder": folder, "move_to": move_to}
+    _check(told | {"auth": auth, "tls": tls})
     row = await tx.fetchrow(
         f"""
         INSERT INTO bounce_mailboxes
-            (workspace_id, host, port, tls, username, sealed_password, folder, move_to, every_seconds, due_at, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) RETURNING {_COLUMNS}
+            (workspace_id, host, port, tls, username, sealed_password, folder, move_to, every_seconds, due_at, created_at, auth)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11) RETURNING {_COLUMNS}
         """,  # noqa: S608 - our own column names
         workspace,
         host,
@@ -103,10 +103,69 @@ async def add_mailbox(
         move_to,
         every_seconds,
         now,
+        auth,
     )
     assert row is not None
     await audit(tx, by=by, action="bounce_mailbox.added", subject=public_id("mailbox", row["id"]), now=now)
     return BounceMailbox(**row)
+
+
+async def update_mailbox(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    mailbox: BounceMailboxId,
+    changes: Mapping[str, Any],
+    keys: Keyring,
+    by: Principal,
+    now: datetime,
+) -> BounceMailbox:
+    """Change settings, by the names that `add_mailbox` has for them, and read it at once. Raises BounceMailboxNotFound, Invalid.
+
+    How far it was read stays, unless it is another folder now: host, username or folder. That one is read from its
+    beginning, and nothing of the old one is moved or deleted there.
+    """
+    columns = dict(changes)
+    password = columns.pop("password", None)
+    if unknown := sorted(columns.keys() - _CHANGEABLE):
+        raise Invalid.at(unknown[0], "cannot be changed")
+    row = await tx.fetchrow(
+        "SELECT * FROM bounce_mailboxes WHERE workspace_id = $1 AND id = $2 FOR UPDATE", workspace, mailbox
+    )
+    if row is None:
+        raise BounceMailboxNotFound(f"there is no mailbox {public_id('mailbox', mailbox)}")
+    told = {name: columns.get(name, row[name]) for name in (*_WHERE, "move_to", "auth", "tls")}
+    _check(told if password is None else told | {"password": password})
+    if password is not None:
+        columns["sealed_password"] = keys.seal(_PURPOSE, password.encode())
+    if any(columns.get(name, row[name]) != row[name] for name in _WHERE):
+        columns |= {"uid_validity": 0, "last_uid": 0, "to_clear": []}
+    columns |= {"due_at": now, "failed": 0, "health": ""}
+    names = ", ".join(f"{name} = ${at}" for at, name in enumerate(columns, 3))
+    await tx.execute(
+        f"UPDATE bounce_mailboxes SET {names} WHERE workspace_id = $1 AND id = $2",  # noqa: S608 - names of columns of ours
+        workspace,
+        mailbox,
+        *columns.values(),
+    )
+    await audit(tx, by=by, action="bounce_mailbox.changed", subject=public_id("mailbox", mailbox), now=now)
+    return await get_mailbox(tx, workspace=workspace, mailbox=mailbox)
+
+
+def _check(fields: Mapping[str, str]) -> None:
+    for name, text in fields.items():
+        if not text.isascii() or any(ord(character) < 32 or ord(character) == 127 for character in text):
+            raise Invalid.at(
+                name, "must be printable ASCII; a folder with other letters goes by its name in modified UTF-7"
+            )
+        if not text.strip() and name != "move_to":
+            raise Invalid.at(name, "must not be empty")
+    if fields["move_to"] == fields["folder"]:
+        raise Invalid.at("move_to", "must be another folder than the one that is read")
+    if fields["auth"] not in {"password", "xoauth2"}:
+        raise Invalid.at("auth", "must be password or xoauth2")
+    if fields["tls"] not in {"implicit", "starttls", "none"}:
+        raise Invalid.at("tls", "must be implicit, starttls or none")
 
 
 async def list_mailboxes(tx: Tx, *, workspace: WorkspaceId) -> list[BounceMailbox]:
@@ -145,29 +204,40 @@ async def poll_mailbox(db: Database, *, keys: Keyring, now: datetime) -> bool:
         row = await tx.fetchrow(_CLAIM, now, now + _CLAIMED)
     if row is None:
         return False
-    again, health = timedelta(seconds=row["every_seconds"]), ""
+    again, health, failed = timedelta(seconds=row["every_seconds"]), "", 0
     try:
         if await _poll(db, row, keys):
             again = timedelta()
     except (MailboxFault, Unavailable) as error:
         health = storable(str(error), 500) or "it cannot be read"
+        failed = row["failed"] + 1
+        again = _wait(failed, row["every_seconds"])
     async with db.transaction() as tx:
         done = utc_now()
+        # Who changed it meanwhile wants it read anew, and what this says is about what it was.
         await tx.execute(
-            "UPDATE bounce_mailboxes SET due_at = $3, checked_at = $4, health = $5 WHERE workspace_id = $1 AND id = $2",
+            "UPDATE bounce_mailboxes SET due_at = $3, checked_at = $4, health = $5, failed = $6"
+            " WHERE workspace_id = $1 AND id = $2 AND due_at = $7",
             row["workspace_id"],
             row["id"],
             done + again,
             done,
             health,
+            failed,
+            row["due_at"],
         )
     return True
+
+
+def _wait(failed: int, every_seconds: int) -> timedelta:
+    """Soon after the first failure, then twice as long each time, up to an hour or the mailbox's own interval."""
+    return timedelta(seconds=min(max(_LONGEST_WAIT, every_seconds), _FIRST_WAIT * 2 ** min(failed - 1, 12)))
 
 
 async def _poll(db: Database, row: Any, keys: Keyring) -> bool:
     """Whether there may be more."""
     password = keys.unseal(_PURPOSE, row["sealed_password"]).decode()
-    names = ("host", "port", "tls", "username", "folder")
+    names = ("host", "port", "tls", "username", "auth", "folder")
     box = await asyncio.to_thread(lambda: ImapBox(password=password, **{name: row[name] for name in names}))
     try:
         same = box.uid_validity == row["uid_validity"]
@@ -195,12 +265,14 @@ async def _poll(db: Database, row: Any, keys: Keyring) -> bool:
 
 async def _note(tx: Tx, row: Any, validity: int, last: int, clear: Sequence[int]) -> None:
     await tx.execute(
-        "UPDATE bounce_mailboxes SET uid_validity = $3, last_uid = $4, to_clear = $5 WHERE workspace_id = $1 AND id = $2",
+        "UPDATE bounce_mailboxes SET uid_validity = $3, last_uid = $4, to_clear = $5"
+        " WHERE workspace_id = $1 AND id = $2 AND (host, username, folder) = ($6, $7, $8)",
         row["workspace_id"],
         row["id"],
         validity,
         last,
         clear,
+        *(row[name] for name in _WHERE),
     )
 
 
