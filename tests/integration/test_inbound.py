@@ -6,6 +6,7 @@ import smtplib
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -289,6 +290,86 @@ async def test_conversations_over_the_wire(db: Database, tmp_path: Path) -> None
         assert answer.count(b"250 2.0.0 stored") == 2
         empty = b"LHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<%b>\r\nDATA\r\n" % path
         assert b"250 2.0.0 stored" in await _raw(lmtp, empty, b".\r\n")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"\n.\n",
+        b"\n.\r\n",
+        b"\r\n.\n",
+        b"\r.\r",
+        b"\r\n.\r",
+        b"\r.\r\n",
+        b"\n\n.\r\n",
+        b"\r\n\x00.\r\n",
+        b"\r\n.\x00\r\n",
+    ],
+)
+async def test_nothing_can_be_smuggled_behind_another_end(db: Database, tmp_path: Path, end: bytes) -> None:
+    """Only CRLF.CRLF ends a text (RFC 5321 §4.1.1.4): else the second message would pass for one that we were handed."""
+    async with world(db, tmp_path, working=False) as w, listening(w) as inbound:
+        path, victim = path_of(w).encode(), path_of(w, 2).encode()
+        second = b"MAIL FROM:<>\r\nRCPT TO:<%b>\r\nDATA\r\nSubject: smuggled\r\n" % victim
+        start = b"EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<%b>\r\nDATA\r\n" % path
+        for pieces in (
+            (start, b"Subject: x\r\n\r\nx" + end + second + b"\r\n.\r\n"),
+            (start, b"x" + end, second, b"\r\n.\r\n"),
+        ):
+            answer = await _raw(inbound.ports[0], *pieces)
+            assert answer.count(b"250 2.0.0 stored") == 1
+        assert {one.recipient for one in await inbox(w)} == {path.decode()}
+
+
+async def test_it_never_relays(db: Database, tmp_path: Path) -> None:
+    """The routes around a refusal that relays were found by: source routes, percent signs, bangs, quotes, missing domains."""
+    async with world(db, tmp_path, working=False) as w, listening(w) as inbound:
+        tried = [
+            b"ada@example.com", b"@%b:ada@example.com" % DOMAIN.encode(), b"ada%%example.com@%b" % DOMAIN.encode(),
+            b"example.com!ada@%b" % DOMAIN.encode(), b'"ada@example.com"@%b' % DOMAIN.encode(), b'"ada@example.com"', b"ada",
+            b"postmaster@%b@example.com" % DOMAIN.encode(), b"ada@example.com@%b" % DOMAIN.encode(), b"", b"@", b"abuse",
+            b"%b@example.com" % path_of(w, keys=Keyring("another")).partition("@")[0].encode(),
+        ]  # fmt: skip
+        for recipient in tried:
+            steps = b"EHLO a\r\nMAIL FROM:<spammer@example.net>\r\nRCPT TO:<%b>\r\nDATA\r\n" % recipient
+            answer = await _raw(inbound.ports[0], steps)
+            assert b"\r\n550 5.1.1" in answer or b"\r\n501 5.5.4" in answer, recipient
+            assert b"\r\n354" not in answer, recipient
+        assert await inbox(w) == []
+
+
+async def test_chunks_are_not_offered_and_not_taken(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w, listening(w) as inbound:
+        answer = await _raw(
+            inbound.ports[0],
+            b"EHLO a\r\nMAIL FROM:<> BODY=BINARYMIME\r\nMAIL FROM:<>\r\nRCPT TO:<%b>\r\nBDAT 4 LAST\r\n"
+            % path_of(w).encode(),
+        )
+        assert b"CHUNKING" not in answer
+        assert b"\r\n555 5.5.4" in answer
+        assert b"\r\n500 5.5.1" in answer
+        assert await inbox(w) == []
+
+
+async def test_one_host_cannot_take_all_connections_and_the_slow_are_hung_up_on(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidings.inbound._run._MOST_OF_ONE", 3)
+    async with world(db, tmp_path, working=False) as w, listening(w) as inbound:
+        inbound._rules = replace(inbound._rules, command_seconds=0.4)
+        port = inbound.ports[0]
+        opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(4)]
+        greetings = [await asyncio.wait_for(reader.readline(), 5) for reader, _ in opened]
+        assert [line[:3] for line in greetings] == [b"220"] * 3 + [b"421"]
+        # A byte now and then does not keep a connection open: the line has to come.
+        for _ in range(3):
+            opened[0][1].write(b"N")
+            await asyncio.sleep(0.1)
+        assert await asyncio.wait_for(opened[0][0].read(), 5) == b"421 4.4.2 too slow\r\n"
+        for reader, writer in opened:
+            await asyncio.wait_for(reader.read(), 5)
+            writer.close()
+        assert b"220" in await _raw(port)
 
 
 async def test_large_texts_are_read_by_their_head_and_those_too_large_refused(db: Database, tmp_path: Path) -> None:

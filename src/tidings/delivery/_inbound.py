@@ -35,6 +35,11 @@ _DOMAINS = """
 SELECT DISTINCT workspace_id, lower(return_path) AS base, split_part(return_path, '@', 2) AS domain
 FROM sending_domains WHERE return_path <> ''
 """
+_TIDY = """
+DELETE FROM inbound_messages WHERE (workspace_id, id) IN (
+    SELECT workspace_id, id FROM inbound_messages WHERE received_at < $1 AND state <> 'waiting' ORDER BY received_at LIMIT $2
+)
+"""
 _COLUMNS = """
 id, received_at, source, sender, recipient, state, kind, detail, send_id, n,
 octet_length(content) > 0 AS has_content
@@ -196,12 +201,7 @@ async def find_inbound(tx: Tx, *, mail: InboundMail) -> InboundMessage:
 
 async def tidy_inbound(tx: Tx, *, now: datetime) -> bool:
     """Forget the oldest; True while there may be more. Those that wait are kept, however old."""
-    status = await tx.execute(
-        "DELETE FROM inbound_messages WHERE (workspace_id, id) IN (SELECT workspace_id, id FROM inbound_messages"
-        " WHERE received_at < $1 AND state <> 'waiting' ORDER BY received_at LIMIT $2)",
-        now - KEPT_FOR,
-        _AT_ONCE,
-    )
+    status = await tx.execute(_TIDY, now - KEPT_FOR, _AT_ONCE)
     return status == f"DELETE {_AT_ONCE}"
 
 
