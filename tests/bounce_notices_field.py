@@ -217,3 +217,215 @@ Auto-Submitted: auto-replied
 You sent mail to ada@reader.example. That's not a valid user here.
 """,
 )
+
+notice(
+    "a japanese gateway, address and name",
+    failed("ada@reader.example"),
+    """
+Return-Path: <>
+From: "MAILER-DAEMON" <MAILER-DAEMON@reader.example>
+To: <bounces@sender.example>
+Subject: FAILURE NOTICE : November
+
+The original message was received at Thu, 29 Apr 2026 23:34:45 +0900
+from sender.example
+
+  ----- The following addresses had permanent fatal errors -----
+
+>>> ada@reader.example <ada@reader.example>
+
+  ----- Transcript of session follows -----
+550 sorry, no mailbox here by that name (#5.1.1 - chkusr)
+""",
+)
+
+notice(
+    "workmail, fields in the text",
+    failed("ada@reader.example"),
+    """
+Return-Path: <>
+From: MAILER-DAEMON@region.mailer.example
+To: bounces@sender.example
+Subject: Delivery Status Notification (Failure)
+Content-Type: text/plain; charset=iso-8859-15
+Content-Transfer-Encoding: quoted-printable
+
+An error occurred while trying to deliver the mail to the following recip=
+ients:
+ada@reader.example
+
+Technical report:
+
+Reporting-MTA: d=
+sn; out.region.mailer.example
+
+Action: failed
+Final-Reci=
+pient: rfc822; ada@reader.example
+Diagnostic-Code: smtp; 550 5.1.1=
+ <ada@reader.example>... User Unknown
+Status: 5.1.1
+""",
+)
+
+_M365 = """
+From: Microsoft Outlook <MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@sender.example>
+To: bounces@sender.example
+Subject: {subject}
+Auto-Submitted: auto-replied
+Content-Type: text/html; charset=utf-8
+
+<html><body><p><b>{opening}</b></p>
+<p><a href="mailto:ada@reader.example">Ada Lovelace (ada@reader.example)</a><br>
+{why}</p>
+<p>{details}</p><p>mx.reader.example #550 {code} smtp;550 {code} {words} ##</p>
+</body></html>
+"""
+
+notice(
+    "exchange, spanish",
+    failed("ada@reader.example"),
+    _M365.format(
+        subject="No se puede entregar: November",
+        opening="No se pudo entregar el mensaje a los siguientes destinatarios o grupos:",
+        why="No se encontró la dirección de correo electrónico que ha escrito.",
+        details="Información de diagnóstico para administradores:",
+        code="5.1.10",
+        words="RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup",
+    ),
+)
+
+notice(
+    "exchange, french, too large",
+    failed("ada@reader.example", of="policy"),
+    _M365.format(
+        subject="Non remis : November",
+        opening="Échec de la remise pour ces destinataires ou groupes :",
+        why="Ce message dépasse la taille maximale.",
+        details="Informations de diagnostic pour les administrateurs :",
+        code="5.2.3",
+        words="RESOLVER.RST.RecipSizeLimit; message too large for this recipient",
+    ),
+)
+
+notice(
+    "exchange, japanese, full",
+    failed("ada@reader.example", of="mailbox_full"),
+    _M365.format(
+        subject="配信不能: November",
+        opening="次の受信者またはグループへの配信に失敗しました:",
+        why="受信者のメールボックスがいっぱいです。",
+        details="管理者向けの診断情報:",
+        code="5.2.2",
+        words="STOREDRV.Deliver; mailbox full",
+    ),
+)
+
+notice(
+    "exchange, portuguese, who may write",
+    failed("ada@reader.example", of="policy"),
+    _M365.format(
+        subject="Não entregue: November",
+        opening="Falha na entrega para estes destinatários ou grupos:",
+        why="A sua mensagem não foi entregue porque não tem permissão.",
+        details="Informações de diagnóstico para administradores:",
+        code="5.7.133",
+        words="RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required",
+    ),
+)
+
+notice(
+    "yandex, russian",
+    failed("ada@reader.example"),
+    """
+Return-Path: <>
+From: MAILER-DAEMON@mx.reader.example (Mail Delivery System)
+To: bounces@sender.example
+Subject: Недоставленное сообщение
+Content-Type: text/plain; charset=utf-8
+
+Это письмо отправлено почтовым сервером mx.reader.example.
+
+К сожалению, мы вынуждены сообщить Вам о том, что Ваше письмо не может
+быть отправлено одному или нескольким адресатам. Технические подробности можно найти ниже.
+
+<ada@reader.example>: host mx.reader.example[192.0.2.9] said: 550 5.7.1 No such user! (in reply to RCPT TO command)
+""".replace("5.7.1 ", ""),
+)
+
+notice(
+    "netease, chinese",
+    failed("ada@reader.example"),
+    """
+From: Postmaster@reader.example
+To: bounces@sender.example
+Subject: 系统退信
+Content-Type: text/html; charset=gb18030
+
+<html><body><p>抱歉，您的邮件被退回来了……</p><table>
+<tr><td>收件人邮件地址：</td><td>ada@reader.example</td></tr>
+<tr><td>退信原因：</td><td>收件人邮件地址（ada@reader.example）不存在，邮件无法送达。</td></tr>
+<tr><td>host mx.reader.example said: 550 User not found: ada@reader.example</td></tr></table></body></html>
+""",
+)
+
+notice(
+    "a french provider",
+    failed("ada@reader.example", of="block"),
+    """
+From: MAILER-DAEMON@relay.sender.example
+To: bounces@sender.example
+Subject: Undelivered Mail Returned to Sender
+
+<ada@reader.example>: host smtp-in.reader.example[192.0.2.8] refused to talk to me:
+    550 mwinf5c04 ME Adresse IP source bloquee pour incident de spam. Client host
+    blocked for spamming issues. OFR006_102 Ref http://r.reader.example
+    [102]
+""",
+)
+
+notice(
+    "a german provider, full",
+    failed("ada@reader.example", of="mailbox_full"),
+    """
+From: Mail Delivery System <MAILER-DAEMON@fallback.reader.example>
+To: bounces@sender.example
+Subject: Unzustellbar: November
+Content-Type: text/plain; charset=utf-8
+
+Ihre Nachricht konnte nicht zugestellt werden.
+
+Empfänger: ada@reader.example
+Grund: Das Postfach des Empfängers ist voll.
+""",
+)
+
+notice(
+    "zimbra, a sieve that refuses",
+    failed("ada@reader.example", of="mailbox_full"),
+    """
+From: Mail Delivery System <MAILER-DAEMON@zimbra.reader.example>
+To: bounces@sender.example
+Subject: Undelivered Mail Returned to Sender
+
+<ada@reader.example>: host zimbra.reader.example[10.1.2.3] said: 552 5.2.2 Over quota
+    (in reply to end of DATA command)
+""",
+)
+
+notice(
+    "a telephone company, in japanese",
+    failed("ada@phone.example"),
+    """
+From: Mail Administrator <Postmaster@phone.example>
+To: bounces@sender.example
+Subject: Mail System Error - Returned Mail
+Content-Type: text/plain; charset=utf-8
+
+次のあて先へのメッセージはエラーのため送信できませんでした。
+
+ <ada@phone.example>: 宛先不明
+
+ Unknown user
+""",
+)

@@ -59,6 +59,42 @@ def test_vacation_notices_by_header(header: str) -> None:
     assert classify(undeliverable).kind is Kind.AUTO_REPLY
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ["Subject: Ada Lovelace ist außer Haus", "X-Mailer: Lotus Notes Release 8.5"],
+        ["Subject: November (Out of office)", "X-Mailer: Novell GroupWise"],
+        ["Return-Path: <>", "Subject: Urlaub"],
+        ["Return-Path: <>", "Subject: Danke für Ihre Nachricht", "Precedence: bulk"],
+        [
+            "Subject: [Request received] November",
+            "Auto-Submitted: auto-generated",
+            "In-Reply-To: <n1.2026@sender.example>",
+        ],
+        ["Subject: (SUP-1) November", "Auto-Submitted: auto-generated", "References: <n1.2026@sender.example>"],
+        ["Subject: Your message to Readers awaits moderator approval"],
+        ["Subject: Request to mailing list Readers rejected"],
+    ],
+)
+def test_programs_that_mark_themselves_in_ways_of_their_own(headers: list[str]) -> None:
+    """Although the text says that something was not delivered."""
+    text = "Ada ist nicht im Haus. Ihre Nachricht wurde nicht zugestellt; your message was not delivered."
+    assert classify(message(*headers, body=text)).kind is Kind.AUTO_REPLY
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ["Subject: Urlaub"],
+        ["Subject: Re: Ada is out of the office"],
+        ["Subject: Report domain: sender.example", "Auto-Submitted: auto-generated"],
+        ["Subject: RE: Your message to Readers awaits moderator approval"],
+    ],
+)
+def test_the_same_words_of_people_and_of_reports(headers: list[str]) -> None:
+    assert classify(message(*headers, body="Please call me.")).kind is Kind.OTHER
+
+
 def test_challenges_are_replies_of_programs() -> None:
     text = "This account is protected. Follow the link to have your address added to the recipient's allowed list."
     assert classify(message("Subject: RE: November", body=text)).kind is Kind.AUTO_REPLY

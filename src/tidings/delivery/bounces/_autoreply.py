@@ -54,6 +54,21 @@ SUBJECTS = (
     "balasan otomatis",
 )  # fmt: skip
 """In lower case, in the subject."""
+AWAY = (
+    "urlaub", "ferien", "vacances", "vacaciones", "férias", "ferie", "vakantie", "semester", "urlop", "dovolen",
+    "szabadság", "отпуск", "відпустк", "tatil", "休暇", "休假", "휴가", "abwesend", "absent", "danke für ihre nachricht",
+    "vielen dank für ihre", "merci pour votre message", "gracias por", "obrigado pela", "grazie per", "received",
+)  # fmt: skip
+"""In the subject of what is marked as written by a program: people use these words, too."""
+OUT = (
+    "is out of the office", "is out of office", "(out of office)", "is on vacation", "is on leave", "ist außer haus",
+    "ist ausser haus", "ist nicht im büro", "est absent", "está fuera de la oficina", "è fuori sede", "è assente",
+    "is afwezig", "jest poza biurem",
+)  # fmt: skip
+"""Anywhere in a subject that answers nothing: what mail programs write of their owners."""
+_LISTS = ("your message to", "request to mailing list", "your posting to")
+_HELD = ("awaits moderator approval", "is waiting for approval", "rejected")
+"""Begin and end of subjects of what mailing lists write to strangers."""
 _REASON = 300
 
 
@@ -62,12 +77,18 @@ def is_likely(headers: Headers, text: str) -> bool:
 
     It is if a person's address sent it, it is marked, and it quotes no server.
     """
+    subject = get(headers, "subject").lower()
+    if _from_list(subject):
+        return True
     if from_system(headers):
         return False
-    subject = get(headers, "subject").lower()
     if not says_so(headers):
         return False
     return any(w in subject for w in SUBJECTS) or not quotes_a_server(text)
+
+
+def _from_list(subject: str) -> bool:
+    return subject.startswith(_LISTS) and subject.endswith(_HELD)
 
 
 def says_so(headers: Headers) -> bool:
@@ -89,9 +110,11 @@ def says_so(headers: Headers) -> bool:
 def _vacation(headers: Headers) -> bool:
     """By the subject: it begins with the words, or has them and follows a message that asked for no answer."""
     subject = get(headers, "subject").lower().strip(" *[(!-\"'„“")
-    if subject.startswith(SUBJECTS):
+    if subject.startswith(SUBJECTS) or _from_list(subject):
         return True
-    if not any(w in subject for w in SUBJECTS):
+    if any(w in subject for w in OUT) and not subject.startswith("re:"):
+        return True
+    if not any(w in subject for table in (SUBJECTS, AWAY) for w in table):
         return False
     # A person may well write "Re: your out of office policy"; a program marks itself.
     return bool(
@@ -100,6 +123,13 @@ def _vacation(headers: Headers) -> bool:
         or get(headers, "precedence").lower() in {"bulk", "junk"}
         or ("auto-submitted" in headers and get(headers, "auto-submitted").lower() != "no")
     )
+
+
+def generated(root: Part) -> Report | None:
+    """What a program wrote in answer to something, such as a ticket system; None if this is none."""
+    told = root.get("auto-submitted").lower().startswith("auto-generated")
+    answers = "in-reply-to" in root.headers or "references" in root.headers
+    return _reply(root) if told and answers and "list-unsubscribe" not in root.headers else None
 
 
 def challenge(root: Part, text: str) -> Report | None:

@@ -58,6 +58,7 @@ def _read(root: Part, leaves: list[Part]) -> Report:
             or _inner(root, leaves)
             or _receipts.read(root, leaves)
             or _autoreply.read(root)
+            or _autoreply.generated(root)
             or _autoreply.challenge(root, _text(root, leaves))
             or OTHER
         )

@@ -34,6 +34,9 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )  # fmt: skip
 _NAMED = re.compile(rf"{_BULLET}\"[^\"\n]{{1,100}}\"[ \t]*<({_ADDR})>[ \t]*[.,;:]?[ \t]*$")
+# `Ada Lovelace (ada@example.com)` and `ada@example.com <ada@example.com>`, with nothing else on the line
+_AFTER_NAME = re.compile(rf"{_BULLET}[^\n@<>():]{{1,60}}[ \t]\(({_ADDR})\)[ \t]*$")
+_TWICE = re.compile(rf"{_BULLET}[^\s<>()@]{{1,128}}@[^\s<>()@]{{1,190}}[ \t]{{1,4}}<({_ADDR})>[ \t]*$")
 _RCPT = re.compile(
     r"(?:RCPT TO|recipient)[ \t]{0,4}:?[ \t]{0,4}[<(]?[ \t]{0,2}(?:smtp:)?(" + _ADDR + r")", re.IGNORECASE
 )
@@ -75,7 +78,7 @@ def own_lines(lines: list[str], others: set[str]) -> dict[str, str]:
                 add(strong, address, _after(match[1], address) or following(lines, at, address))
         elif SUMMARY.match(line):
             continue
-        elif (match := _ALONE.match(line)) or (match := _NAMED.match(line)):
+        elif match := _alone(line):
             add(strong, match[1], following(lines, at, match[1]))
         elif (match := _BRACKETED.match(line)) or (match := _THEN.match(line)):
             rest = match[2].strip(" :-")
@@ -83,6 +86,10 @@ def own_lines(lines: list[str], others: set[str]) -> dict[str, str]:
     found = strong or weak
     # The sender's own address and a postmaster's fail, too, but not beside others'.
     return {a: r for a, r in found.items() if a.lower() not in others and not is_daemon(a)} or found
+
+
+def _alone(line: str) -> "re.Match[str] | None":
+    return _ALONE.match(line) or _NAMED.match(line) or _AFTER_NAME.match(line) or _TWICE.match(line)
 
 
 def add(found: dict[str, str], raw: str, reason: str) -> None:

@@ -62,7 +62,8 @@ def is_notice(headers: Headers, text: str) -> bool:
         if "in-reply-to" in headers or "references" in headers or not any(p in low for p in _phrases.FAILED):
             return False
     path = headers.get("return-path", [""])[0].strip().lower()
-    system = from_system(headers) or path in {"<>", '<"">'} or "mailer-daemon" in path
+    named = from_system(headers) or "mailer-daemon" in path
+    system = named or path in {"<>", '<"">'}
     low = text[:6000].lower()
     by_subject = any(s in subject for s in _phrases.SUBJECTS)
     by_program = any(p in low for p in _phrases.PROGRAMS)
@@ -73,7 +74,10 @@ def is_notice(headers: Headers, text: str) -> bool:
     if not (system or by_subject):
         return False
     in_words = any(p in low for p in _phrases.FAILED) or any(p in low for p in _phrases.DELAYED)
-    return (by_subject and (system or in_words)) or (system and in_words)
+    if by_subject:
+        return system or in_words
+    # Vacation notices have no return path either, and may speak of what was not delivered.
+    return in_words and (named or quotes_a_server(text))
 
 
 def from_system(headers: Headers) -> bool:
