@@ -55,6 +55,9 @@ def demo(
 def import_(
     file: Annotated[str, typer.Argument(help="CSV, XLSX, JSON, JSON lines or a ZIP with such; - reads standard input")],
     list: Annotated[list[str] | None, typer.Option(help="a list's name or id; may be repeated")] = None,  # noqa: A002 - the option's name
+    create_list: Annotated[
+        bool, typer.Option("--create-list", help="make the lists of --list that are not there (double opt-in)")
+    ] = False,
     tag: Annotated[list[str] | None, typer.Option(help="for everybody in the file; may be repeated")] = None,
     policy: Annotated[str, typer.Option(help="for people known already: skip, update or overwrite")] = "update",
     map: Annotated[  # noqa: A002 - the option's name
@@ -80,6 +83,7 @@ def import_(
         file=file,
         workspace=workspace,
         lists=list or [],
+        create_lists=create_list,
         tags=tag or [],
         policy=policy,
         mapping=map or [],
@@ -425,12 +429,13 @@ def bench_segments(
     contacts: Annotated[int, typer.Option(min=1000, help="contacts of the workspace")] = 1_000_000,
     events: Annotated[int, typer.Option(min=1000, help="opens and clicks")] = 10_000_000,
     repeat: Annotated[int, typer.Option(min=1, max=100, help="times that each is counted")] = 5,
+    only: Annotated[str, typer.Option(metavar="TEXT", help="only kinds whose name has this in it")] = "",
     json: Json = False,
 ) -> None:
     """Count each documented kind of condition on a large workspace, and measure."""
     from tidings.bench.segments import run
 
-    _run(run(contacts=contacts, events=events, repeat=repeat, json=json))
+    _run(run(contacts=contacts, events=events, repeat=repeat, only=only, json=json))
 
 
 @app.command()

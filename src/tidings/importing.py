@@ -5,7 +5,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -40,6 +40,7 @@ class Wanted:
     file: str
     workspace: str
     lists: Sequence[str]
+    create_lists: bool
     tags: Sequence[str]
     policy: str
     mapping: Sequence[str]
@@ -59,13 +60,15 @@ async def run(settings: Settings, wanted: Wanted) -> bool:
     async with open_app(reachable(settings), pool_size=4, wait_seconds=3.0) as app:
         async with app.db.connection() as connection:
             workspace = (await find_workspace(connection, wanted.workspace)).id
-            lists = await _lists(connection, workspace, wanted.lists)
+            lists, new = await _lists(connection, workspace, wanted)
         choices = Choices(
             lists=lists, tags=wanted.tags, policy=ImportPolicy(wanted.policy), mapping=mapping, status=wanted.status
         )
         uploaded = await _upload(app, workspace, wanted, console)
         try:
             async with app.db.transaction() as tx:
+                if not wanted.dry_run:
+                    choices = replace(choices, lists=[*lists, *[await _new_list(tx, workspace, name) for name in new]])
                 await audience.queue_import(
                     tx,
                     workspace=workspace,
@@ -169,16 +172,27 @@ async def _cancel(app: App, workspace: WorkspaceId, import_: Import) -> Import:
             return await audience.get_import(tx, workspace=workspace, import_=import_.id)
 
 
-async def _lists(tx: Tx, workspace: WorkspaceId, wanted: Sequence[str]) -> list[ListId]:
+async def _lists(tx: Tx, workspace: WorkspaceId, wanted: Wanted) -> tuple[list[ListId], list[str]]:
+    """The lists that were named, and the names of those to be made. Raises Invalid, saying which there are."""
     found: list[ListId] = []
-    there = await audience.list_lists(tx, workspace=workspace, limit=10_000) if wanted else []
-    for name in wanted:
+    new: list[str] = []
+    there = await audience.list_lists(tx, workspace=workspace, limit=10_000) if wanted.lists else []
+    for name in wanted.lists:
         match = next((one.id for one in there if name in {one.name, public_id("list", one.id)}), None)
-        if match is None:
-            names = ", ".join(one.name for one in there[:20])
-            raise Invalid.at("--list", f"there is no list {name!r}; there are: {names or 'none'}")
-        found.append(match)
-    return found
+        if match is not None:
+            found.append(match)
+        elif wanted.create_lists and not name.startswith("list_"):
+            new.append(name)
+        else:
+            names = ", ".join(f"{one.name!r}" for one in there[:_SHOWN]) + (" …" if len(there) > _SHOWN else "")
+            mend = "" if name.startswith("list_") else "; --create-list makes it"
+            raise Invalid.at("--list", f"there is no list {name!r}; there are: {names or 'none'}{mend}")
+    return found, [*dict.fromkeys(new)]
+
+
+async def _new_list(tx: Tx, workspace: WorkspaceId, name: str) -> ListId:
+    made = await audience.create_list(tx, workspace=workspace, name=name, by=SYSTEM(workspace), now=utc_now())
+    return made.id
 
 
 def _mapping(told: Sequence[str]) -> dict[str, str]:

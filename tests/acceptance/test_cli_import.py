@@ -69,6 +69,24 @@ async def test_a_file_and_standard_input(
     assert (status, told["created"]) == (0, 1)
 
 
+async def test_a_list_that_is_not_there_is_made_if_told(
+    db: Database, database_url: str, workspace: WorkspaceId, tmp_path: Path
+) -> None:
+    words = ("-", "--list", "Fair 2026", "--list", "Fair 2026", "--create-list")
+    for expected, more in ((0, ["--dry-run"]), (1, []), (1, [])):
+        status, _, _ = await tidings_import(database_url, tmp_path, *words, *more, given=b"email\nann@example.com\n")
+        assert status == 0
+        async with db.connection() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM lists WHERE name = 'Fair 2026'") == expected
+    async with db.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM subscriptions") == 1
+    status, _, said = await tidings_import(
+        database_url, tmp_path, "-", "--list", "Fair", given=b"email\na@example.com\n"
+    )
+    assert status != 0
+    assert "there is no list 'Fair'; there are: 'Fair 2026'; --create-list makes it" in " ".join(said.split())
+
+
 async def test_what_is_wrong_is_a_sentence(
     db: Database, database_url: str, workspace: WorkspaceId, tmp_path: Path
 ) -> None:
@@ -77,7 +95,8 @@ async def test_what_is_wrong_is_a_sentence(
     for words, sentence in (
         ((str(tmp_path / "none.csv"),), "cannot be read: No such file"),
         ((str(file),), "no column is mapped to email"),
-        ((str(file), "--list", "Nope"), "there is no list 'Nope'"),
+        ((str(file), "--list", "Nope"), "there is no list 'Nope'; there are: none; --create-list makes it"),
+        ((str(file), "--list", "list_9", "--create-list"), "there is no list 'list_9'; there are: none"),
         ((str(file), "--policy", "x"), "must be one of skip, update, overwrite"),
         ((str(file), "--map", "x"), "must be COLUMN=FIELD"),
     ):
