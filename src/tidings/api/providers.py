@@ -166,6 +166,10 @@ class LimitOut(BaseModel):
     factor: Annotated[
         float, Field(description="of the limits at present: below 1 after the receiving side asked for less")
     ]
+    pace: Annotated[
+        float | None,
+        Field(description="messages a second while it is slowed down and has no limit a second of its own"),
+    ]
     slowed_at: datetime | None
     reason: Annotated[str, Field(description="why it is slowed down, in the receiving side's words")]
 
@@ -182,6 +186,7 @@ class LimitOut(BaseModel):
             used_hour=use.used_hour,
             used_day=use.used_day,
             factor=use.factor,
+            pace=use.pace,
             slowed_at=use.slowed_at,
             reason=use.reason,
         )

@@ -5,30 +5,25 @@ did not use, so that the limit is never exceeded and nearly used, and one that d
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tidings.core.clock import steady
 from tidings.core.db import Database, Tx, sql
 from tidings.core.ids import ProviderId, WorkspaceId
-from tidings.delivery._limits import DAY, HOUR, MINUTE, Limit, Limits
+from tidings.delivery._budget_shares import PACE_USED, SHARE_OF_PACE, Share
+from tidings.delivery._caps import Restraints, within
+from tidings.delivery._limits import Limit, Limits
 from tidings.delivery._mailbox_providers import by_domain
 
 SLACK_SECONDS = 2.0
 """What was taken is sent within this, or not at all."""
-PACE_USED = 0.92
-"""Of a rate a second: with shares of at most 5 % of it, no second has more than the rate, even if one is used 80 ms late."""
-_SHARE_OF_PACE = 0.05
 _LATE_SECONDS = 0.06
 _AHEAD_SECONDS = 0.4
 _UNUSED_SECONDS = 1.2  # after which a share of a period's limit is given back
-_SHARE_OF_PERIOD = 50
-_FIRST_SHARE = 10
 _QUICKLY_SECONDS = 0.2  # the next share is larger if one was used up so quickly
 _LONG_SECONDS = 5.0
-_LONGEST_SECONDS = 6 * 3600.0  # then it is looked at again: limits may have been raised
 _MANY_DOMAINS = 50_000
-_PERIODS = {MINUTE: "minute", HOUR: "hour", DAY: "day"}
 
 _LOCK = """
 SELECT scope, factor FROM budgets
@@ -41,17 +36,32 @@ ON CONFLICT DO NOTHING
 """
 
 _SLOW = """
-UPDATE budgets SET factor = greatest($4, factor / 2), reason = $5, slowed_at = clock_timestamp(), grown_at = NULL
+UPDATE budgets
+SET factor = greatest($4, factor / 2), reason = $5, slowed_at = clock_timestamp(), grown_at = NULL, pace = coalesce(pace, $7),
+    free_at = greatest(free_at, clock_timestamp() + make_interval(secs => $8))
 WHERE workspace_id = $1 AND provider_id = $2 AND scope = $3
   AND (slowed_at IS NULL OR slowed_at < clock_timestamp() - make_interval(secs => $6))
 """
 _GROW = """
-UPDATE budgets SET factor = least(1, factor + $4), grown_at = clock_timestamp()
-WHERE workspace_id = $1 AND provider_id = $2 AND scope = ANY ($3::text[]) AND factor < 1
-  AND greatest(slowed_at, grown_at) < clock_timestamp() - interval '1 minute'
+UPDATE budgets AS b
+SET factor = g.factor, grown_at = clock_timestamp(), pace = CASE WHEN g.factor < 1 THEN b.pace END
+FROM (
+    SELECT scope,
+           least(1, factor + $4 * floor(extract(epoch FROM now - coalesce(greatest(slowed_at, grown_at), now)) / 60)) AS factor
+    FROM budgets, clock_timestamp() AS now
+    WHERE workspace_id = $1 AND provider_id = $2 AND scope = ANY ($3::text[]) AND factor < 1
+) AS g
+WHERE b.workspace_id = $1 AND b.provider_id = $2 AND b.scope = g.scope AND g.factor > b.factor
 """
 _LEAST_FACTOR = 0.05
 _GROWS_BY = 0.1
+_LEAST_PACE = 10.0  # a second before the first halving, should less have gone yet: half of one is left at the least
+_BELIEVED_SECONDS = 3.0
+_HELD_SECONDS = 1.0  # after the receiving side asked for less and did not say for how long
+_MANY_SCOPES, _MANY_SECONDS = (
+    3,
+    10.0,
+)  # so many that ask for less so soon: it is the provider, not the mailbox providers
 _SLOWS_ONCE_IN_SECONDS = 10.0
 
 
@@ -76,6 +86,20 @@ class Grant:
     taken_at: float
     wait_seconds: float
     full_for: int | None
+    rate: float | None = None
+    """Messages a second, while the scope is slowed down below its limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slower:
+    """A scope of which the receiving side wants less."""
+
+    scope: str
+    reason: str
+    rate: float | None
+    """Messages a second that went there, all workers together, if no limit of its own says how many may."""
+    wait_seconds: float = 0.0
+    """For which it wants nothing at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,91 +141,32 @@ async def take(
         SLACK_SECONDS,
         _AHEAD_SECONDS,
         PACE_USED,
+        SHARE_OF_PACE,
     )
     return [Grant(**row) for row in rows]
 
 
-async def slow_down(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, scope: str, reason: str) -> None:
+async def slow_down(
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    provider: ProviderId,
+    scope: str,
+    reason: str,
+    rate: float | None = None,
+    wait_seconds: float = 0.0,
+) -> None:
     """The receiving side asks for less: half of the limits from now on, and a tenth more with every quiet minute.
 
+    Without a limit a second, `rate` is what went so far (messages a second): half of that, then. Nothing goes for `wait_seconds`.
     (Additive increase, multiplicative decrease; Chiu and Jain 1989.) Once in ten seconds, whoever of the workers hears of it.
     """
     words = reason[:500].replace("\0", "").encode("utf-8", "replace").decode()
-    await tx.execute(_SLOW, workspace, provider, scope, _LEAST_FACTOR, words, _SLOWS_ONCE_IN_SECONDS)
-
-
-class Share:
-    """One worker's part of one scope."""
-
-    __slots__ = (
-        "asked",
-        "blocked_until",
-        "frontier",
-        "full_for",
-        "given_at",
-        "left",
-        "limit",
-        "most",
-        "scope",
-        "taken_at",
-        "until",
-        "want",
+    await tx.execute(_BEGIN, workspace, provider, [scope])
+    pace = None if rate is None else max(rate, _LEAST_PACE)
+    await tx.execute(
+        _SLOW, workspace, provider, scope, _LEAST_FACTOR, words, _SLOWS_ONCE_IN_SECONDS, pace, wait_seconds
     )
-
-    def __init__(self, scope: str, limit: Limit) -> None:
-        self.scope = scope
-        self.limit = limit
-        self.left = 0
-        self.until = 0.0
-        """When what is left is not ours any more."""
-        self.asked = False
-        self.blocked_until = 0.0
-        self.full_for: int | None = None
-        """The period whose limit is reached."""
-        self.frontier = 0.0
-        """When the last of those that were put off is due."""
-        self.given_at = self.taken_at = 0.0
-        counted = min((most for most in (limit.per_minute, limit.per_hour, limit.per_day) if most), default=None)
-        mosts = [10_000] if counted is None else [counted // _SHARE_OF_PERIOD]
-        if limit.per_second is not None:
-            mosts.append(int(limit.per_second * _SHARE_OF_PACE))
-        self.most = max(1, min(mosts))
-        self.want = self.most if limit.per_second is not None else min(self.most, _FIRST_SHARE)
-
-    @property
-    def wait_seconds(self) -> float:
-        """Before there can be more, as far as is known."""
-        return max(0.0, self.blocked_until - steady())
-
-    def wait_behind(self, ahead: int) -> float:
-        """Seconds before the next one can go when so many others are ahead of it, as far as is known."""
-        return max(self.wait_seconds, ahead / self._pace)
-
-    def put_off(self, wait_seconds: float) -> float:
-        """One is put off, for so long at least. Returns for how long: each has its turn, so that not all come back at once."""
-        now = steady()
-        due = max(self.frontier, now + wait_seconds)
-        self.frontier = due + 1 / min(self._pace, 1e6)
-        return min(due - now, _LONGEST_SECONDS)
-
-    @property
-    def _pace(self) -> float:
-        limit = self.limit
-        pace = limit.per_second * PACE_USED if limit.per_second else float("inf")
-        return pace if self.full_for is None else min(pace, self._most / self.full_for)
-
-    @property
-    def _most(self) -> int:
-        limit = self.limit
-        most = {MINUTE: limit.per_minute, HOUR: limit.per_hour, DAY: limit.per_day}[self.full_for or DAY]
-        return most or 1
-
-    @property
-    def why(self) -> str:
-        """What is used up, in words."""
-        if self.full_for is None:
-            return f"{self.limit.per_second:g} a second" if self.limit.per_second else "slowed down"
-        return f"{self._most:,} a {_PERIODS[self.full_for]}"
 
 
 class Budget:
@@ -217,19 +182,60 @@ class Budget:
         self._workspace = workspace
         self._provider = provider
         self._wake = wake
-        self.whole: Share | None = Share("", limits.whole) if limits.whole.some else None
-        self.by_domain = bool(limits.groups)
+        self.whole: Share | None = None
+        self.by_domain = False
         """Domains are to be asked for."""
         self.fresh = True
         """Something was given since somebody last looked in vain."""
         self._limits = limits
+        self._restraints = Restraints()
         self._domains: dict[str, Share | None] = {}
         self._shares: dict[str, Share] = {}
         self._asking: list[Share] = []
         self._returns: list[Return] = []
-        self._slower: dict[str, str] = {}
-        """Scopes that the receiving side wants less of, and its words."""
+        self._slower: dict[str, Slower] = {}
+        """What the receiving side wants less of."""
+        self._slowed_at: dict[str, float] = {}
         self._something = asyncio.Event()
+        self.restrain(Restraints())
+
+    @property
+    def limits_something(self) -> bool:
+        """It has to be asked."""
+        return self.whole is not None or self.by_domain
+
+    @property
+    def slowed(self) -> Mapping[str, str]:
+        """Scopes that are slowed down, and the receiving side's words."""
+        return self._restraints.slowed
+
+    def follow(self, restraints: Restraints) -> None:
+        """Caps and slowed scopes are these, says the database; what was slowed down just now it may not know yet."""
+        now = steady()
+        ours = {scope for scope, at in self._slowed_at.items() if now - at < _BELIEVED_SECONDS} | set(self._slower)
+        slowed = {scope: why for scope, why in self._restraints.slowed.items() if scope in ours} | dict(
+            restraints.slowed
+        )
+        if restraints.caps != self._restraints.caps or slowed.keys() != self._restraints.slowed.keys():
+            self.restrain(Restraints(restraints.caps, slowed))
+            self._wake()
+
+    def restrain(self, restraints: Restraints) -> None:
+        """Caps and slowed scopes are these from now on."""
+        before, self._shares, self._domains = self._shares, {}, {}
+        self._restraints = restraints
+        cap = restraints.caps.get("")
+        limit = within(self._limits.whole, cap)
+        self.whole = None
+        if limit.some or "" in restraints.slowed:
+            self.whole = self._share("", limit, None, "" if cap is None else cap.why, before)
+        groups = any(restraints.caps) or any(restraints.slowed)
+        self.by_domain = bool(self._limits.groups) or groups
+        # What is asked for or left stays so, where the limit does.
+        for scope, share in before.items():
+            if scope and (share.asked or share.left):
+                self._shares[scope] = share
+        self.fresh = True
 
     @property
     def used_up(self) -> Share | None:
@@ -256,15 +262,39 @@ class Budget:
         if len(self._domains) > _MANY_DOMAINS:
             self._domains.clear()
             self._shares = {scope: share for scope, share in self._shares.items() if share.left or share.asked}
-        found = self._limits.of(by_domain(domain) or "", domain)
-        share = None
-        if found is not None:
-            scope, limit = found
-            share = self._shares.get(scope)
-            if share is None:
-                share = self._shares[scope] = Share(scope, limit)
-        self._domains[domain] = share
+        share = self._domains[domain] = self._chained(by_domain(domain) or "", domain)
         return share
+
+    def _chained(self, group: str, domain: str) -> Share | None:
+        """The share of the most precise limit, over that of what slows down, over that of a cap."""
+        own = group or domain
+        parts: dict[str, tuple[Limit, str]] = {}
+        if (found := self._limits.of(group, domain)) is not None:
+            parts[found[0]] = found[1], ""
+        if own in self._restraints.slowed:
+            parts.setdefault(own, (Limit(), ""))
+        if (capped := self._restraints.of(group)) is not None:
+            scope, cap = capped
+            parts[scope] = within(parts.get(scope, (Limit(), ""))[0], cap), cap.why
+        share: Share | None = None
+        for scope, (limit, note) in reversed(parts.items()):
+            share = self._share(scope, limit, share, note, self._shares)
+        return share
+
+    def _share(self, scope: str, limit: Limit, under: Share | None, note: str, known: Mapping[str, Share]) -> Share:
+        """The share of a scope, made if there is none with this limit."""
+        share = known.get(scope)
+        if share is None or share.limit != limit:
+            share = Share(scope, limit, note=note)
+        share.under, share.note = under, note
+        self._shares[scope] = share
+        return share
+
+    def scope_of(self, domain: str) -> str:
+        """Under which name mail to a domain is limited, or would be."""
+        group = by_domain(domain) or ""
+        found = self._limits.of(group, domain)
+        return group or domain if found is None else found[0]
 
     def may(self, domain: str) -> bool:
         """Like `ready`, as far as the domain's mailbox provider goes."""
@@ -277,12 +307,34 @@ class Budget:
         if share is not None:
             self._spend(share)
 
-    def slow(self, domain: str, reason: str) -> None:
-        """The receiving side asks for less: of what goes to this domain's mailbox provider if that has a limit, else of all."""
-        share = self.share_of(domain) or self.whole
-        if share is not None:
-            self._slower[share.scope] = reason
-            self._something.set()
+    def slow(self, domain: str | None, reason: str, *, rate: Callable[[str], float], wait_seconds: float) -> None:
+        """The receiving side asks for less: of what goes to this domain's mailbox provider, or of all (None).
+
+        `rate` is what went to a scope of late, messages a second, all workers together.
+        """
+        now = steady()
+        scope = "" if domain is None else self.scope_of(domain)
+        self._slowed_at = {one: at for one, at in self._slowed_at.items() if now - at < _MANY_SECONDS} | {scope: now}
+        if len(self._slowed_at) >= _MANY_SCOPES:
+            self._slow("", reason, rate, wait_seconds)
+        self._slow(scope, reason, rate, wait_seconds)
+
+    def _slow(self, scope: str, reason: str, rate: Callable[[str], float], wait_seconds: float) -> None:
+        if scope in self._slower:
+            return
+        self._slowed_at[scope] = steady()
+        if scope not in self._restraints.slowed:
+            self.restrain(Restraints(self._restraints.caps, {**self._restraints.slowed, scope: reason}))
+        share = self.whole if not scope else self._shares.get(scope)
+        unlimited = share is None or share.limit.per_second is None
+        self._slower[scope] = Slower(
+            scope, reason, rate(scope) if unlimited else None, max(wait_seconds, _HELD_SECONDS)
+        )
+        if share is not None and not share.asked:  # what we have of it was for another pace
+            if share.left:
+                self._unused(share)
+            self._ask(share)
+        self._something.set()
 
     async def keep(self) -> None:
         """Fetch whatever is asked for, and give back what is not used. Runs for as long as the provider is open."""
@@ -293,14 +345,21 @@ class Budget:
             asks = [Ask(share.scope, share.limit, share.want) for share in shares]
             slower = dict(self._slower)
             async with self._db.transaction() as tx:
+                for less in slower.values():
+                    await slow_down(
+                        tx,
+                        workspace=self._workspace,
+                        provider=self._provider,
+                        scope=less.scope,
+                        reason=less.reason,
+                        rate=less.rate,
+                        wait_seconds=less.wait_seconds,
+                    )
                 grants = await take(tx, workspace=self._workspace, provider=self._provider, asks=asks, returns=returns)
-                for scope, reason in slower.items():
-                    await slow_down(tx, workspace=self._workspace, provider=self._provider, scope=scope, reason=reason)
             # Only now: should the database be lost before, nobody would ask again.
             del self._asking[: len(shares)], self._returns[: len(returns)]
-            for scope, reason in slower.items():
-                if self._slower.get(scope) == reason:
-                    del self._slower[scope]
+            for scope in slower:
+                del self._slower[scope]
             if not self._asking and not self._returns and not self._slower:
                 self._something.clear()
             by_scope = {share.scope: share for share in shares}
@@ -308,25 +367,37 @@ class Budget:
                 self._granted(by_scope[grant.scope], grant, asked_at)
 
     def _ready(self, share: Share) -> bool:
-        if share.left > 0:
-            if steady() <= share.until:
-                return True
-            self._unused(share)
-        if not share.asked:
-            share.asked = True
-            self._asking.append(share)
-            self._something.set()
-        return False
+        one: Share | None = share
+        ready = True
+        while one is not None:
+            if one.left > 0 and steady() <= one.until:
+                one = one.under
+                continue
+            if one.left > 0:
+                self._unused(one)
+            if not one.asked:
+                self._ask(one)
+            ready = False
+            one = one.under
+        return ready
+
+    def _ask(self, share: Share) -> None:
+        share.asked = True
+        self._asking.append(share)
+        self._something.set()
 
     def _spend(self, share: Share) -> None:
-        share.left -= 1
-        if not share.left and steady() - share.given_at < _QUICKLY_SECONDS:
-            share.want = min(share.most, share.want * 2)
+        one: Share | None = share
+        while one is not None:
+            one.left -= 1
+            if not one.left and steady() - one.given_at < _QUICKLY_SECONDS:
+                one.want = min(one.most, one.want * 2)
+            one = one.under
 
     def _granted(self, share: Share, grant: Grant, asked_at: float) -> None:
         now = steady()
         loop = asyncio.get_running_loop()
-        share.full_for = grant.full_for
+        share.full_for, share.rate = grant.full_for, grant.rate
         if grant.many == 0:
             share.blocked_until = now + grant.wait_seconds
             loop.call_later(grant.wait_seconds, self._again, share)
@@ -337,7 +408,7 @@ class Budget:
 
     def _give(self, share: Share, grant: Grant, asked_at: float) -> None:
         now = steady()
-        paced = share.limit.per_second is not None
+        paced = share.paced
         share.left, share.taken_at, share.given_at = grant.many, grant.taken_at, now
         share.until = min(now + (_LATE_SECONDS if paced else _UNUSED_SECONDS), asked_at + SLACK_SECONDS)
         if not paced:
@@ -360,6 +431,6 @@ class Budget:
         if limit.per_minute or limit.per_hour or limit.per_day:
             self._returns.append(Return(share.scope, share.taken_at, share.left))
             self._something.set()
-        if limit.per_second is None:
+        if not share.paced:
             share.want = max(1, min(share.want // 2, share.want - share.left))
         share.left = 0

@@ -6,7 +6,8 @@ For some seconds they wait in memory; those that would wait longer are deferred 
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from tidings.delivery._budgets import Budget, Share
+from tidings.delivery._budget_shares import Share
+from tidings.delivery._budgets import Budget
 from tidings.delivery._outlet import Outlet
 from tidings.delivery._run import ATTEMPTS, ChunkRun, N
 from tidings.delivery._states import DeliveryState
@@ -91,9 +92,9 @@ def _wait(outlets: Sequence[Outlet], domain: str, ahead: int) -> tuple[float, Sh
     least: tuple[float, Share | None] | None = None
     for outlet in [outlet for outlet in outlets if outlet.able] or outlets:
         share = None if outlet.budget is None else outlet.budget.share_of(domain)
-        wait = 0.0 if share is None else share.wait_behind(ahead)
-        if least is None or wait < least[0]:
-            least = wait, share
+        found = (0.0, None) if share is None else share.tightest(ahead)
+        if least is None or found[0] < least[0]:
+            least = found
     return least or (0.0, None)
 
 

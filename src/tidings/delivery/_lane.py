@@ -113,6 +113,10 @@ class Lane:
         """It has messages to single recipients before it."""
         return bool(self.runs) and self.runs[0].urgent
 
+    def recent(self) -> list[str]:
+        """Domains of those handed out last."""
+        return [_domain_of(row) for run in self.runs for row in run.rows[max(0, run.cursor - 200) : run.cursor]]
+
     # -- what its providers ask ----------------------------------------------------------------------------------
 
     def take(self, outlet: Outlet) -> Job | None:

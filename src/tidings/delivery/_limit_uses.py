@@ -10,13 +10,14 @@ from tidings.delivery._mailbox_providers import OTHER, by_domain
 from tidings.delivery._providers import get_provider
 
 _USES = """
-SELECT b.scope, b.factor::float8 AS factor, b.slowed_at, b.reason, u.seconds, coalesce(sum(u.taken), 0)::bigint AS used
+SELECT b.scope, b.factor::float8 AS factor, (b.pace * b.factor)::float8 AS pace, b.slowed_at, b.reason,
+    u.seconds, coalesce(sum(u.taken), 0)::bigint AS used
 FROM budgets AS b
 LEFT JOIN budget_uses AS u ON u.workspace_id = b.workspace_id AND u.provider_id = b.provider_id AND u.scope = b.scope
     AND u.part > extract(epoch FROM $3::timestamptz - make_interval(secs => u.seconds))
         / CASE u.seconds WHEN 60 THEN 1 WHEN 3600 THEN 60 ELSE 1200 END - 1
 WHERE b.workspace_id = $1 AND b.provider_id = $2
-GROUP BY b.scope, b.factor, b.slowed_at, b.reason, u.seconds
+GROUP BY b.scope, b.factor, b.pace, b.slowed_at, b.reason, u.seconds
 ORDER BY b.scope
 """
 
@@ -30,6 +31,8 @@ class LimitUse:
     """As it is set."""
     factor: float
     """How much of it is used at present: less than 1 after the receiving side asked for less."""
+    pace: float | None
+    """Messages a second, while it is slowed down and has no limit a second."""
     slowed_at: datetime | None
     reason: str
     """The receiving side's words; '' while it is not slowed down."""
@@ -47,23 +50,26 @@ async def provider_limits(tx: Tx, *, workspace: WorkspaceId, provider: ProviderI
     if limits.whole.some:
         wanted = {"": limits.whole} | wanted
     used: dict[str, dict[int, int]] = {}
-    slowed: dict[str, tuple[float, datetime | None, str]] = {}
+    slowed: dict[str, tuple[float, float | None, datetime | None, str]] = {}
     for row in await tx.fetch(_USES, workspace, provider, now):
         scope = row["scope"]
-        if scope and scope not in wanted and (under := limits.of(by_domain(scope) or scope, scope)) is not None:
+        if row["factor"] < 1 and scope not in wanted:
+            wanted[scope] = Limit()
+        elif scope and scope not in wanted and (under := limits.of(by_domain(scope) or scope, scope)) is not None:
             wanted[scope] = under[1]
         if row["seconds"] is not None:
             used.setdefault(scope, {})[row["seconds"]] = row["used"]
-        slowed[scope] = row["factor"], row["slowed_at"], row["reason"]
+        slowed[scope] = row["factor"], row["pace"], row["slowed_at"], row["reason"]
     found: list[LimitUse] = []
     for scope, limit in wanted.items():
-        factor, slowed_at, reason = slowed.get(scope, (1.0, None, ""))
+        factor, pace, slowed_at, reason = slowed.get(scope, (1.0, None, None, ""))
         of = used.get(scope, {})
         found.append(
             LimitUse(
                 scope,
                 limit,
                 round(factor, 3),
+                pace if factor < 1 else None,
                 slowed_at if factor < 1 else None,
                 reason if factor < 1 else "",
                 None if limit.per_minute is None else of.get(MINUTE, 0),

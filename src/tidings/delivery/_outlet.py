@@ -29,6 +29,7 @@ _STALLED_SECONDS = 15.0
 _CONNECTING_SECONDS = 5.0
 _SUSPECT_SECONDS = 5.0
 _MOST_TRIALS = 3
+_FORGETS = 0.9  # of the rate a second, every second
 _ILL = {HealthState.UNREACHABLE, HealthState.THROTTLED}
 
 
@@ -55,6 +56,10 @@ class Way(Protocol):
         """Ask those who may have something."""
         ...
 
+    def recent(self) -> list[str]:
+        """Domains of those handed out last."""
+        ...
+
     @property
     def urgent(self) -> bool:
         """It has messages to single recipients before it."""
@@ -73,6 +78,13 @@ class Outlet:
         self.configured_at: datetime | None = None
         """Of which moment its provider's settings are."""
         self.budget: Budget | None = None
+        """What there is to ask before each message; None while nothing limits it."""
+        self.limiter: Budget | None = None
+        """The same, also while it limits nothing."""
+        self.workers = 1
+        """Which share its connections."""
+        self._rate = 0.0
+        self._counted = 0
         self.lanes: list[Way] = []
         self.idle_since = steady()
         self.flying = 0
@@ -191,8 +203,11 @@ class Outlet:
     def _was_ours(self, job: Job, outcome: Outcome) -> bool:
         """What is no outcome of this recipient: the message goes to another provider, or here again. Burns no attempt."""
         if isinstance(outcome, Throttled):
-            if self.budget is not None:
-                self.budget.slow(job.recipient.rpartition(b"@")[2].decode().lower(), outcome.reply)
+            if outcome.slower and self.limiter is not None:
+                domain = job.recipient.rpartition(b"@")[2].decode().lower() if outcome.one_mailbox_provider else None
+                wait = outcome.retry_after_seconds or 0.0
+                self.limiter.slow(domain, outcome.reply, rate=self._rate_to, wait_seconds=wait)
+                self.limit()
             self._return(job)
             return True
         if not isinstance(outcome, Rejected | Deferred) or outcome.fault is not Fault.SENDER:
@@ -267,6 +282,21 @@ class Outlet:
         else:
             run.home.give_back(job)
 
+    def limit(self) -> None:
+        """Whether there is something to ask may have changed."""
+        limiter = self.limiter
+        self.budget = limiter if limiter is not None and limiter.limits_something else None
+
+    def _rate_to(self, scope: str) -> float:
+        """Messages a second of late, of all workers as far as is known: what went to a scope, by those handed out last."""
+        rate = max(self._rate, float(self._answers - self._counted)) * self.workers
+        if not scope or self.limiter is None:
+            return rate
+        domains = [domain for lane in self.lanes for domain in lane.recent()]
+        if not domains:
+            return rate
+        return rate * sum(self.limiter.scope_of(domain) == scope for domain in domains) / len(domains)
+
     # -- how it is -----------------------------------------------------------------------------------------------
 
     def wake(self) -> None:
@@ -311,11 +341,16 @@ class Outlet:
             return ProviderHealth(HealthState.STALLED, f"no answer for {steady() - self._moved_at:.0f} s")
         if health.state not in _ILL and self.budget is not None and (share := self.budget.used_up) is not None:
             return ProviderHealth(HealthState.LIMITED, f"the limit of {share.why} is reached", share.wait_seconds)
+        if health.state is HealthState.OK and self.limiter is not None and (slowed := self.limiter.slowed):
+            words = "; ".join(f"{scope or 'all'}: {why}" for scope, why in sorted(slowed.items())[:5])
+            return ProviderHealth(HealthState.SLOWED, words)
         return health
 
     def look(self) -> None:
         """To be called every second: is anything moving?"""
         now = steady()
+        self._rate = max(float(self._answers - self._counted), self._rate * _FORGETS)
+        self._counted = self._answers
         connecting = self.provider.health.state is HealthState.CONNECTING
         if self._answers != self._answers_seen or (not self.flying and not connecting):
             self._answers_seen, self._moved_at = self._answers, now

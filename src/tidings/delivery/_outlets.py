@@ -13,6 +13,7 @@ from tidings.core.errors import TidingsError
 from tidings.core.ids import ProviderId, WorkspaceId
 from tidings.core.loops import RETRYABLE, forever
 from tidings.delivery._budgets import Budget
+from tidings.delivery._caps import restraints
 from tidings.delivery._limits import limits_of
 from tidings.delivery._outlet import Outlet
 from tidings.delivery._pacing import split
@@ -82,6 +83,12 @@ class Outlets:
             return []
         async with self._db.connection() as connection:
             changes = await provider_changes(connection, providers=list(self._open))
+            holds = await restraints(connection, providers=list(self._open))
+        for pair, restraint in holds.items():
+            outlet = self._open.get(pair)
+            if outlet is not None and outlet.limiter is not None:
+                outlet.limiter.follow(restraint)
+                outlet.limit()
         found: list[Pair] = []
         for pair, at in changes.items():
             outlet = self._open.get(pair)
@@ -119,22 +126,23 @@ class Outlets:
             opened = await open_settings(
                 connection, workspace=outlet.workspace, provider=outlet.provider_id, keys=self._keys
             )
+            found = await restraints(connection, providers=[(outlet.workspace, outlet.provider_id)])
         pacing, config = split(opened.config)
         connections = connections_of(opened.kind, config)
         if connections is not None:
             connections = config["connections"] = max(1, -(-connections // self._share))
         provider = open_provider(opened.kind, config, opened.secret)
-        outlet.configured_at, outlet.budget = opened.updated_at, None
-        limits = limits_of(opened.config)
-        if limits.some:
-            outlet.budget = Budget(
-                self._db,
-                workspace=outlet.workspace,
-                provider=outlet.provider_id,
-                limits=limits,
-                wake=provider.wake,
-            )
-        self._keep((outlet.workspace, outlet.provider_id), outlet.budget)
+        outlet.configured_at, outlet.workers = opened.updated_at, self._share
+        outlet.limiter = Budget(
+            self._db,
+            workspace=outlet.workspace,
+            provider=outlet.provider_id,
+            limits=limits_of(opened.config),
+            wake=provider.wake,
+        )
+        outlet.limiter.restrain(found[outlet.workspace, outlet.provider_id])
+        outlet.limit()
+        self._keep((outlet.workspace, outlet.provider_id), outlet.limiter)
         via = Via(outlet.provider_id, final_state(opened.kind), pacing)
         return outlet.open(provider, via, connections=connections or 1)
 

@@ -6,11 +6,12 @@
 -- nobody does so far ahead.
 -- $1 workspace, $2 provider; one element an ask: $3 scopes, $4 per second (or null), $5 per minute, $6 per hour, $7 per day
 -- (or null), $8 wanted; $9 seconds between taking and sending, at most; $10 seconds ahead, at most; $11 which part of
--- `per second` is used
+-- `per second` is used; $12 which part of a second's a share has at most
 WITH ask AS MATERIALIZED (
     SELECT a.*, b.factor, extract(epoch FROM clock_timestamp())::float8 AS now,
            extract(epoch FROM greatest(b.free_at - clock_timestamp(), '0'))::float8 AS ahead,
-           least(a.per_second * b.factor * $11, b.pace) AS rate
+           least(a.per_second * b.factor * $11, b.pace * b.factor) AS rate,
+           CASE WHEN b.factor < 1 THEN least(a.per_second * b.factor, b.pace * b.factor) END AS slowed
     FROM unnest($3::text[], $4::float8[], $5::bigint[], $6::bigint[], $7::bigint[], $8::integer[])
         AS a (scope, per_second, per_minute, per_hour, per_day, wanted)
     JOIN budgets AS b ON b.workspace_id = $1 AND b.provider_id = $2 AND b.scope = a.scope
@@ -39,8 +40,11 @@ room AS (
     FROM used GROUP BY scope
 ),
 granted AS (
-    SELECT a.scope, a.now, a.ahead, a.rate, r.over_in, r.full_for,
-           CASE WHEN a.rate IS NOT NULL AND a.ahead > $10 THEN 0 ELSE least(a.wanted, coalesce(r.room, a.wanted)) END::integer AS many
+    SELECT a.scope, a.now, a.ahead, a.rate, a.slowed, r.over_in, r.full_for,
+           CASE WHEN a.rate IS NOT NULL AND a.ahead > $10 THEN 0 ELSE least(a.wanted, coalesce(r.room, a.wanted),
+                      -- Of a pace, also of one that was slowed down, a small share.
+                      CASE WHEN a.rate IS NOT NULL THEN greatest(1, floor(a.rate / $11 * $12)) END)
+           END::integer AS many
     FROM ask AS a LEFT JOIN room AS r USING (scope)
 ),
 paced AS (
@@ -63,5 +67,5 @@ SELECT scope, many, now AS taken_at,
        CASE WHEN many > 0 THEN CASE WHEN rate IS NULL THEN 0 ELSE ahead END
             ELSE greatest(coalesce(over_in, 0), CASE WHEN rate IS NULL THEN 0 ELSE ahead - $10 END, 0.02)
        END::float8 AS wait_seconds,
-       CASE WHEN many = 0 THEN full_for END AS full_for
+       CASE WHEN many = 0 THEN full_for END AS full_for, slowed AS rate
 FROM granted

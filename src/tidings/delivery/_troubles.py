@@ -10,7 +10,7 @@ from tidings.core.ids import ProviderId, WorkspaceId
 SAID_EVERY_SECONDS = 10.0
 _BELIEVED_SECONDS = 35.0  # after which a worker that says nothing more is thought to be gone
 
-_WORST = ("unusable", "open", "unreachable", "stalled", "half_open", "throttled", "limited")
+_WORST = ("unusable", "open", "unreachable", "stalled", "half_open", "throttled", "limited", "slowed")
 _WORDS = {"open": "stopped after errors", "half_open": "trying again after errors"}
 
 

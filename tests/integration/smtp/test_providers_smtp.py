@@ -297,7 +297,7 @@ async def test_a_server_that_does_not_want_us(greeting: str) -> None:
 
 
 async def test_throttling_pauses_pulling_and_is_told() -> None:
-    world = World(plans(20, n2=Plan(dot="451 4.7.28")))
+    world = World(plans(20, n2=Plan(dot="451 4.7.1 too fast")))
     async with serving(world):
         source = CheckingSource([job(n) for n in world.plans])
         provider = provider_for(world)

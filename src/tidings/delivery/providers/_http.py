@@ -231,7 +231,7 @@ class HttpProvider(ABC):
             outcome = Throttled(outcome.reply, outcome.code, "", _AUTHENTICATION_WAIT)
         elif isinstance(outcome, Throttled):
             wait = self._pause(HealthState.THROTTLED, outcome.reply, outcome.retry_after_seconds)
-            outcome = Throttled(outcome.reply, outcome.code, outcome.status, wait)
+            outcome = Throttled(outcome.reply, outcome.code, outcome.status, wait, outcome.slower)
         elif isinstance(outcome, Accepted) and self._timer is None:
             self._failures = 0
             self._health = ProviderHealth(HealthState.OK)
@@ -244,7 +244,9 @@ class HttpProvider(ABC):
         reply = f"HTTP {status} {answer.text}".strip()
         match status:
             case 429 | 503:
-                return Throttled(reply, status, "", self._wait(answer))
+                wait = self._wait(answer)
+                used_up = wait is not None and wait >= _LONGEST_WAIT
+                return Throttled(reply, status, "", wait, status == 429 and not used_up)
             case 504:
                 return Unknown(reply)  # a gateway handed it on and never heard the answer
             case 408:

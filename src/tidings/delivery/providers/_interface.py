@@ -68,6 +68,8 @@ class HealthState(StrEnum):
     """It has messages and says nothing."""
     LIMITED = "limited"
     """A limit of its settings is reached: nothing is pulled for `retry_in_seconds`."""
+    SLOWED = "slowed"
+    """The receiving side asked for less: it sends, more slowly for now."""
     OPEN = "open"
     """It kept failing: it is given nothing for `retry_in_seconds`."""
     HALF_OPEN = "half_open"

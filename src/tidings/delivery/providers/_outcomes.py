@@ -52,6 +52,10 @@ class Throttled:
     code: int
     status: str
     retry_after_seconds: float | None = None
+    slower: bool = False
+    """It is about how fast we send: not a server that is out of order, a quota that is used up, or a door that is shut."""
+    one_mailbox_provider: bool = False
+    """The words are those of a mailbox provider: who has an address elsewhere need not wait."""
 
 
 @dataclass(frozen=True, slots=True)

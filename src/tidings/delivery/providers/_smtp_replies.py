@@ -8,6 +8,10 @@ from tidings.delivery.providers._refusals import Stage, Verdict, match, status_i
 Refusal = Rejected | Deferred | Throttled
 
 _FAULTS = {Verdict.RECIPIENT: Fault.RECIPIENT, Verdict.MESSAGE: Fault.MESSAGE, Verdict.SENDER: Fault.SENDER}
+_WITH_RECIPIENT = {Stage.RCPT, Stage.DATA, Stage.DOT}
+# Google's 4.7.23 to 4.7.40, Yahoo's TSS and IPTS, Microsoft's 4.7.500 to 4.7.699: as the table of refusals has them.
+_MAILBOX_PROVIDER = re.compile(r"\b4\.7\.(2[35-9]|3[0-2]|40)\b|\[?(TSS?|IPTS)0\d|\b4\.7\.[56]\d\d\b")
+_SLOWER = re.compile(r"\b4\.7\.\d|\brate\b|too (many|much|fast|quickly)|throttl|slow down", re.IGNORECASE)
 _WAIT = re.compile(r"\b(?:in|after|for|within|wait)\s+(?:(\d+):(\d\d):(\d\d)|(\d+)\s*(s|m|h)[a-z]*)\b", re.IGNORECASE)
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600}
 _LONGEST_WAIT = 86_400
@@ -37,7 +41,10 @@ def classify(stage: Stage, raw: bytes) -> Refusal:
     if rule.verdict in _FAULTS:
         return Rejected(reply, code, found, _FAULTS[rule.verdict])
     wait = _wait_asked_for(reply) or rule.wait_seconds
-    return (Throttled if rule.verdict is Verdict.THROTTLED else Deferred)(reply, code, found, wait)
+    if rule.verdict is not Verdict.THROTTLED:
+        return Deferred(reply, code, found, wait)
+    named = stage in _WITH_RECIPIENT and _MAILBOX_PROVIDER.search(reply) is not None
+    return Throttled(reply, code, found, wait, named or _SLOWER.search(reply) is not None, named)
 
 
 def _wait_asked_for(reply: str) -> float | None:

@@ -300,7 +300,7 @@ class SmtpSession(asyncio.Protocol):
             outcome = classify(stage, raw)
             self._keeper.source.settle(job, outcome)
             self._answered()
-            if isinstance(outcome, Throttled):
+            if isinstance(outcome, Throttled) and not outcome.one_mailbox_provider:
                 self._keeper.throttle(outcome)
         if closing:
             self._hang_up(raw)
