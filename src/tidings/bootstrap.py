@@ -37,6 +37,8 @@ class App:
     """Bytes of the largest file that may be uploaded."""
     link_probe: compliance.LinkProbe = field(default_factory=compliance.LinkProbe)
     spam_filter: compliance.SpamFilter | None = None
+    resolver: delivery.Resolver | None = None
+    """Who is asked for the MX records of recipients' domains; None: nobody."""
 
 
 @asynccontextmanager
@@ -72,6 +74,7 @@ async def open_app(
             proxies=proxies,
             import_limit=settings.import_limit_mb * 2**20,
             spam_filter=spam_filter,
+            resolver=delivery.SystemResolver() if settings.mx_lookups else None,
         )
     finally:
         await objects.close()

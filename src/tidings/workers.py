@@ -51,6 +51,8 @@ async def conduct(app: App, stop: asyncio.Event) -> None:
         every(0.2, conductor.take_notifications),
         every(0.5, conductor.take_inbound),
         every(5, conductor.poll_mailboxes),
+        every(5, conductor.collect_domains),
+        every(5, conductor.look_up_domains),
         every(0.5, conductor.cancel),
         every(5, conductor.gather_receipts),
         forever(conductor.expire),
@@ -159,6 +161,18 @@ class Conductor:
         """Read the mailboxes that are due, one after the other."""
         while await delivery.poll_mailbox(self._db, keys=self._app.keys, now=utc_now()):
             pass
+
+    async def collect_domains(self) -> None:
+        """Go on through the domains of contacts, some thousand a transaction, so that it is hardly felt."""
+        if self._app.resolver is not None:
+            async with self._db.transaction() as tx:
+                await delivery.collect_domains(tx, now=utc_now())
+
+    async def look_up_domains(self) -> None:
+        """Ask the DNS who runs the mailboxes of domains, for as long as it answers."""
+        if self._app.resolver is not None:
+            while await delivery.look_up_domains(self._db, self._app.resolver, now=utc_now()):
+                pass
 
     async def cancel(self) -> None:
         """Carry cancellations through, a few chunks a transaction."""

@@ -59,6 +59,10 @@ class Settings(BaseSettings):
     media_limit_mb: int = Field(default=10, ge=1, le=200, description="largest image that may be uploaded")
     chunk_size: int = Field(default=1000, ge=10, le=10_000, description="recipients a lease")
 
+    mx_lookups: bool = Field(
+        default=True,
+        description="ask the DNS who runs the mailboxes of recipients' domains, for limits by mailbox provider",
+    )
     spam_check_url: str = Field(
         default="",
         description="a spam filter of yours, for checks before a send: rspamd://host:11333 or spamd://host:783",

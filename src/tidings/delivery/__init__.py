@@ -94,6 +94,7 @@ from tidings.delivery._providers import (
     update_provider,
 )
 from tidings.delivery._receipts import gather_receipts
+from tidings.delivery._recipient_domains import collect_domains, look_up_domains
 from tidings.delivery._recipients import Recipient, list_recipients, recipient
 from tidings.delivery._routes import (
     Route,
@@ -216,6 +217,7 @@ __all__ = [
     "check_domain",
     "clean_domain",
     "close_cancelled",
+    "collect_domains",
     "count_inbound",
     "count_messages",
     "create_send",
@@ -251,6 +253,7 @@ __all__ = [
     "list_providers",
     "list_recipients",
     "list_routes",
+    "look_up_domains",
     "message_builder",
     "message_events",
     "new_keys",

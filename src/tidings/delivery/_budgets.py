@@ -176,8 +176,16 @@ class Budget:
     """
 
     def __init__(
-        self, db: Database, *, workspace: WorkspaceId, provider: ProviderId, limits: Limits, wake: Callable[[], None]
+        self,
+        db: Database,
+        *,
+        workspace: WorkspaceId,
+        provider: ProviderId,
+        limits: Limits,
+        wake: Callable[[], None],
+        group_of: Callable[[str], str] = lambda domain: by_domain(domain) or "",
     ) -> None:
+        self._group_of = group_of
         self._db = db
         self._workspace = workspace
         self._provider = provider
@@ -262,7 +270,7 @@ class Budget:
         if len(self._domains) > _MANY_DOMAINS:
             self._domains.clear()
             self._shares = {scope: share for scope, share in self._shares.items() if share.left or share.asked}
-        share = self._domains[domain] = self._chained(by_domain(domain) or "", domain)
+        share = self._domains[domain] = self._chained(self._group_of(domain), domain)
         return share
 
     def _chained(self, group: str, domain: str) -> Share | None:
@@ -292,9 +300,14 @@ class Budget:
 
     def scope_of(self, domain: str) -> str:
         """Under which name mail to a domain is limited, or would be."""
-        group = by_domain(domain) or ""
+        group = self._group_of(domain)
         found = self._limits.of(group, domain)
         return group or domain if found is None else found[0]
+
+    def forget_domains(self) -> None:
+        """Who runs which domain may have become known."""
+        self._domains.clear()
+        self.fresh = True
 
     def may(self, domain: str) -> bool:
         """Like `ready`, as far as the domain's mailbox provider goes."""

@@ -99,6 +99,11 @@ class Lane:
             self._progress()
 
     @property
+    def by_domain(self) -> bool:
+        """Some provider of it has limits by mailbox provider."""
+        return any(outlet.budget is not None and outlet.budget.by_domain for outlet in self.outlets)
+
+    @property
     def busy(self) -> bool:
         """It has something to hand out."""
         return bool(self._again) or any(run.unsent or run.aside for run in self.runs)
@@ -115,7 +120,7 @@ class Lane:
 
     def recent(self) -> list[str]:
         """Domains of those handed out last."""
-        return [_domain_of(row) for run in self.runs for row in run.rows[max(0, run.cursor - 200) : run.cursor]]
+        return [domain_of(row) for run in self.runs for row in run.rows[max(0, run.cursor - 200) : run.cursor]]
 
     # -- what its providers ask ----------------------------------------------------------------------------------
 
@@ -169,7 +174,7 @@ class Lane:
         budget = outlet.budget
         if budget is None or not budget.by_domain:
             return True
-        domain = _domain_of(job.run.rows[job.index])
+        domain = domain_of(job.run.rows[job.index])
         if not budget.may(domain):
             return False
         budget.spend_on(domain)
@@ -214,7 +219,7 @@ class Lane:
                 if run.withdrawn and row[CONTACT] in run.withdrawn:
                     run.rescreen.append(row[N])
                     continue
-                if budget is not None and not budget.may(_domain_of(row)):
+                if budget is not None and not budget.may(domain_of(row)):
                     self._hold(run, index, outlet)
                     continue
                 try:
@@ -230,7 +235,7 @@ class Lane:
                     continue
                 _tell_failed(run, failed)
                 if budget is not None:
-                    budget.spend_on(_domain_of(row))
+                    budget.spend_on(domain_of(row))
                 run.flying += 1
                 if run.cursor == len(rows):
                     self._progress()  # room for the next chunk
@@ -247,7 +252,7 @@ class Lane:
 
     def _hold(self, run: ChunkRun, index: int, outlet: Outlet) -> None:
         """Its mailbox provider gets nothing from this provider now: others go on, and it goes later."""
-        self._held.add(run, index, _domain_of(run.rows[index]), self.outlets)
+        self._held.add(run, index, domain_of(run.rows[index]), self.outlets)
         for other in self.outlets if len(self.outlets) > 1 else ():
             if other is not outlet:
                 if other.budget is not None:
@@ -268,14 +273,14 @@ class Lane:
                 message = wire.build(row, date=_date_header())
                 sender, recipient, utf8 = wire.envelope(row)
             except TemplateTooDear as error:
-                self._held.keep(run, index, _domain_of(row))  # it is no fault of theirs: all of them stay pending
+                self._held.keep(run, index, domain_of(row))  # it is no fault of theirs: all of them stay pending
                 self._set_aside(wire, str(error))
                 return None
             except RenderError as error:
                 run.tell(row[N], DeliveryState.FAILED, f"could not be rendered: {error}")
                 continue
             if budget is not None and budget.by_domain:
-                budget.spend_on(_domain_of(row))
+                budget.spend_on(domain_of(row))
             run.flying += 1
             return Job(sender, recipient, message, utf8, run, index, row[N], row[CONTACT], run.part(outlet.via))
         if run.through:
@@ -289,7 +294,7 @@ class Lane:
             self._unusable(run, reason)
 
 
-def _domain_of(row: Any) -> str:
+def domain_of(row: Any) -> str:
     address: str = row[EMAIL]
     return address.rpartition("@")[2].lower()
 

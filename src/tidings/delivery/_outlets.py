@@ -18,6 +18,7 @@ from tidings.delivery._limits import limits_of
 from tidings.delivery._outlet import Outlet
 from tidings.delivery._pacing import split
 from tidings.delivery._providers import open_settings, provider_changes
+from tidings.delivery._recipient_domains import MailboxProviders
 from tidings.delivery._run import Via
 from tidings.delivery._states import final_state
 from tidings.delivery._troubles import SAID_EVERY_SECONDS, Trouble, tell_trouble
@@ -34,11 +35,22 @@ Pair = tuple[int, int]
 class Outlets:
     """The outlets by (workspace, provider). `share` is how many workers split a provider's connections."""
 
-    def __init__(self, db: Database, *, keys: Keyring, owner: str, share: int, progress: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        *,
+        keys: Keyring,
+        owner: str,
+        share: int,
+        progress: Callable[[], None],
+        groups: MailboxProviders,
+    ) -> None:
         self._db = db
         self._keys = keys
         self._owner = owner
         self._share = share
+        self._groups = groups
+        self._groups_version = groups.version
         self._progress = progress
         self._open: dict[Pair, Outlet] = {}
         self._budgets: dict[Pair, asyncio.Task[None]] = {}
@@ -84,10 +96,13 @@ class Outlets:
         async with self._db.connection() as connection:
             changes = await provider_changes(connection, providers=list(self._open))
             holds = await restraints(connection, providers=list(self._open))
+        regroup, self._groups_version = self._groups_version != self._groups.version, self._groups.version
         for pair, restraint in holds.items():
             outlet = self._open.get(pair)
             if outlet is not None and outlet.limiter is not None:
                 outlet.limiter.follow(restraint)
+                if regroup:
+                    outlet.limiter.forget_domains()
                 outlet.limit()
         found: list[Pair] = []
         for pair, at in changes.items():
@@ -139,6 +154,7 @@ class Outlets:
             provider=outlet.provider_id,
             limits=limits_of(opened.config),
             wake=provider.wake,
+            group_of=self._groups.of,
         )
         outlet.limiter.restrain(found[outlet.workspace, outlet.provider_id])
         outlet.limit()

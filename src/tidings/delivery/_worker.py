@@ -26,8 +26,10 @@ from tidings.delivery._contents import Contents
 from tidings.delivery._dkim_signing import Signing
 from tidings.delivery._ears import Ears
 from tidings.delivery._journal import Journal
+from tidings.delivery._lane import domain_of
 from tidings.delivery._lanes import Lanes
 from tidings.delivery._outlets import Outlets
+from tidings.delivery._recipient_domains import MailboxProviders
 from tidings.delivery._record import release_chunks
 from tidings.delivery._recorder import Recorder
 from tidings.delivery._recover import replay_orphans
@@ -84,7 +86,10 @@ class SendWorker:
         self._runs: dict[tuple[int, int, int], ChunkRun] = {}
         self._room, self._flush = asyncio.Event(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._outlets = Outlets(db, keys=keys, owner=self._owner, share=share, progress=self._progress)
+        self._groups = MailboxProviders(db)
+        self._outlets = Outlets(
+            db, keys=keys, owner=self._owner, share=share, progress=self._progress, groups=self._groups
+        )
         self._lanes = Lanes(
             db,
             self._outlets,
@@ -240,6 +245,9 @@ class SendWorker:
                 wire = await self._contents.of_messages(workspace=run.workspace, send=run.send, hashes=hashes)
             wire = await self._signing.sign(wire, workspace=run.workspace)
             wire = await self._returning.address(wire, workspace=run.workspace, send=run.send)
+            lane = await self._lanes.open(run.key)
+            if lane.by_domain:
+                await self._groups.learn({domain_of(row) for row in rows})
             # Last: between this and `lane.add` nothing else happens, so that it cannot be closed for being idle.
             lane = await self._lanes.open(run.key)
         except (*RETRYABLE, SendNotFound):
