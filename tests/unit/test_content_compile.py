@@ -2,6 +2,7 @@
 """The compiler against python-liquid itself, as an independent oracle: the same text for the same values, or both refuse."""
 
 from datetime import UTC, datetime
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -160,6 +161,32 @@ def test_a_hostile_template_fails_soon(name: str) -> None:
         compiled.render(row, "TOKEN", "TOKEN", read_attributes(row[9]), "")
     # One second is the limit; the rest is for compiling, and for machines with better things to do.
     assert (datetime.now(UTC) - started).total_seconds() < 10
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("{% if (1..99999999999) contains 'a' %}yes{% else %}no{% endif %}", "no"),
+        ("{% if (1..99999999999) contains 3.0 %}yes{% endif %}", "yes"),
+        ("{% ifchanged %}{% if (1..99999999999) contains 'a' %}yes{% else %}no{% endif %}{% endifchanged %}", "no"),
+        ("{% assign r = (1..99999999999) %}{{ r }}", "1..99999999999"),
+        ("{% for i in (1..1000000) limit: 2 offset: 999990 %}{{ i }} {% endfor %}", "999991 999992 "),
+        ("{% case (1..99999999999) %}{% when 'a' %}a{% when (1..99999999999) %}b{% endcase %}", "b"),
+    ],
+)
+def test_a_range_is_two_numbers_however_far_apart(source: str, expected: str) -> None:
+    started = perf_counter()
+    assert ours(source, ROW, html=True) == expected
+    assert perf_counter() - started < 2
+
+
+@pytest.mark.parametrize("tag", ["for", "tablerow"])
+def test_nothing_counts_through_what_an_offset_skips(tag: str) -> None:
+    started = perf_counter()
+    source = f"{{% {tag} i in (1..99999999999) limit: 1 offset: 99999999990 %}}{{{{ i }}}}{{% end{tag} %}}"
+    with pytest.raises(LiquidError, match="a range of more than 1,000,000 numbers"):
+        compile_liquid(source).render(ROW, "T", "T", {}, "")
+    assert perf_counter() - started < 2
 
 
 def test_the_clock_of_one_rendering_does_not_run_on_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:

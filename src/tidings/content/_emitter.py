@@ -111,7 +111,7 @@ class Emitter:
                 self.static(_exact(to_liquid_string(code.value, autoescape=self._html)))
             case "field" | "text" | "own_url":
                 self._piece("html_slot" if self._html else "slot", code.source)
-            case "texts" | "any":
+            case "texts" | "any" | "absent":
                 self._piece("any", code.source)
 
     def _piece(self, kind: str, source: str) -> None:

@@ -1,7 +1,7 @@
 """python-liquid as we use it: strict, bounded, blocks in place of files, two tags of our own for the wire."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from html import unescape
 from io import StringIO
@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from liquid import Environment, Mode, RenderContext, Tag, TokenStream, Undefined
 from liquid.ast import BlockNode, Node
+from liquid.builtin.expressions.loop import LoopExpression
 from liquid.builtin.tags.for_tag import ForNode, ForTag
 from liquid.builtin.tags.tablerow_tag import TablerowNode, TablerowTag
 from liquid.exceptions import LiquidSyntaxError, TemplateNotFoundError
@@ -22,7 +23,7 @@ from liquid.token import TOKEN_EXPRESSION, TOKEN_TAG, Token
 from markupsafe import escape
 
 from tidings.content._filters import OURS
-from tidings.content._limits import CLOCK, MAX_OUTPUT, Budget, bounded_filter
+from tidings.content._limits import CLOCK, MAX_OUTPUT, Budget, bounded_filter, check_range
 from tidings.content._scan import trouble
 
 PERSONAL: Mapping[str, str] = MappingProxyType(
@@ -101,10 +102,20 @@ class BoundedTemplate(BoundTemplate):
         return LimitedStringIO(limit=MAX_OUTPUT, newline="\n")
 
 
+class _Loop(LoopExpression):
+    """Counts through no range that takes long: python-liquid goes over all that an offset skips."""
+
+    __slots__ = ()
+
+    def _to_iter(self, obj: object, context: RenderContext) -> tuple[Iterator[Any], int]:
+        return super()._to_iter(check_range(obj), context)
+
+
 class _ForNode(ForNode):
     """Looks at the clock in every turn."""
 
     def __init__(self, token: Token, expression: Any, block: BlockNode, default: BlockNode | None = None) -> None:
+        expression.__class__ = _Loop  # python-liquid's parser makes its own
         block.nodes.insert(0, TickNode(token))
         super().__init__(token, expression, block, default)
 
@@ -128,6 +139,7 @@ class _TablerowNode(TablerowNode):
     """Looks at the clock in every turn."""
 
     def __init__(self, token: Token, expression: Any, block: BlockNode) -> None:
+        expression.__class__ = _Loop
         block.nodes.insert(0, TickNode(token))
         super().__init__(token, expression, block)
 

@@ -27,7 +27,6 @@ from liquid.builtin.expressions.logical import (
     LogicalOrExpression,
     LtExpression,
     NeExpression,
-    _contains,
     _eq,
     _le,
     _lt,
@@ -60,6 +59,7 @@ from tidings.content._context import (
     TOP_FIELDS,
     Occasion,
 )
+from tidings.content._limits import contains
 
 
 class Unsupported(Exception):
@@ -71,11 +71,12 @@ class Code:
     """A Python expression, and what is known of its value.
 
     field: a str that may be empty, and is BlankText then for Liquid · text: a str · texts: a list of str ·
-    own_url: a str, one of the recipient's own URLs, of the kind `value` · constant: `value` · any: nothing.
+    own_url: a str, one of the recipient's own URLs, of the kind `value` · constant: `value` · absent: nothing, and it
+    may be ABSENT · any: nothing.
     """
 
     source: str
-    kind: Literal["field", "text", "texts", "own_url", "constant", "any"] = "any"
+    kind: Literal["field", "text", "texts", "own_url", "constant", "absent", "any"] = "any"
     value: object = None
 
 
@@ -104,7 +105,7 @@ class Names:
 
     def __post_init__(self) -> None:
         self.globals |= {
-            "BLANK": BLANK, "truthy": is_truthy, "eq": _eq, "lt": _lt, "le": _le, "contains": _contains,
+            "BLANK": BLANK, "truthy": is_truthy, "eq": _eq, "lt": _lt, "le": _le, "contains": contains,
             "walk": partial(_walk, self.context.get_item), "builtin": builtin, "ABSENT": _ABSENT,
         }  # fmt: skip
 
@@ -233,7 +234,7 @@ class Expressions:
                 return f"({code.source} != '')"
             case "text" | "texts" | "own_url":
                 return "True"
-            case "any":
+            case "any" | "absent":
                 return f"truthy({code.source})"
 
     def _constant(self, value: object) -> Code:
@@ -257,14 +258,13 @@ class Expressions:
             return Code(f"({local.source} if {root!r} in {self.names.local} else {source})")
         return self._handed(root, path)
 
-    def handed(self, root: str, path: Path) -> str:
-        """Python for what a name means that nothing here sets."""
-        code = self._handed(root, path)
-        return f"({code.source} or BLANK)" if code.kind == "field" else code.source
-
     def _handed(self, root: str, path: Path) -> Code:
         if root in self.names.arguments:
-            return self._rest(self.names.arguments[root], path)
+            given = self.names.arguments[root]
+            if given.kind == "absent":
+                whole = f"({given.source} if {given.source} is not ABSENT else {self.names.undefined(path)})"
+                given = Code(given.source if len(path.path) > 1 else whole)
+            return self._rest(given, path)
         return self._global(root, path)
 
     def _global(self, root: str, path: Path) -> Code:

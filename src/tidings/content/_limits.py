@@ -10,6 +10,7 @@ from functools import wraps
 from time import thread_time
 from typing import Any, cast
 
+from liquid.builtin.expressions import logical
 from liquid.exceptions import (
     FilterValueError,
     LocalNamespaceLimitError,
@@ -32,6 +33,8 @@ MAX_KEPT = 20_000_000
 """Characters of all values that `assign` and `capture` of one rendering were given together."""
 MAX_ITEMS = 10_000
 """Of an array that a filter is given or makes."""
+MAX_RANGE = 1_000_000
+"""Numbers of a range that a loop goes over a part of."""
 MAX_BITS = 4096
 """Of a number."""
 MAX_SECONDS = 0.25
@@ -89,6 +92,8 @@ class Budget:
 
     def keep(self, value: object) -> object:
         """The value of a variable itself. Raises FilterValueError if it is too large, LocalNamespaceLimitError for all of them."""
+        if type(value) is range:
+            return value  # two numbers, however far apart
         check_value(value)
         if isinstance(value, str | list | tuple):
             size = len(cast("str | list[object]", value))
@@ -137,6 +142,26 @@ def check_value(value: object) -> object:
     if too_much:
         raise FilterValueError("a value is too large", token=None)
     return value
+
+
+def check_range(value: object) -> object:
+    """What a loop is to go over, itself. Raises LoopIterationLimitError for a range that counting through takes long."""
+    CLOCK.check()
+    if type(value) is range and value[MAX_RANGE : MAX_RANGE + 1]:
+        raise LoopIterationLimitError(f"a range of more than {MAX_RANGE:,} numbers", token=None)
+    return value
+
+
+def contains(token: Any, left: object, right: object) -> bool:
+    """Liquid's `contains`. Python counts through a range to see that a text is not in it."""
+    CLOCK.check()
+    if type(left) is range and not isinstance(right, int):
+        return isinstance(right, float) and right.is_integer() and int(right) in left
+    return _contains(token, left, right)
+
+
+# python-liquid offers no other way to have its own nodes do so; what comes out is the same.
+_contains, logical._contains = logical._contains, contains
 
 
 def _text(value: object) -> str:

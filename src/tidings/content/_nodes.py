@@ -172,8 +172,9 @@ class Nodes:
             raise Unsupported("offset: continue")
         value, names = self._expressions.value, self._names
         items, item, forloop = names.fresh("i"), names.fresh("v"), names.fresh("f")
-        limit, offset = (value(one) if one else "None" for one in (loop.limit, loop.offset))
-        self._emitter.line(f"{items} = items_of({value(loop.iterable)}, {limit}, {offset}, {loop.reversed})")
+        limit, offset = (value(one) if one else "UNSAID" for one in (loop.limit, loop.offset))
+        looped, token = value(loop.iterable), names.constant(node.token)
+        self._emitter.line(f"{items} = items_of({looped}, {limit}, {offset}, {loop.reversed}, {token})")
         with self._emitter.block(f"if {items}:"):
             self._emitter.line(f"budget.loop(len({items}))")
             if self._survey.forloop:
@@ -296,8 +297,9 @@ class Nodes:
         if surveyed.forloop or surveyed.renders:  # a block within hands its arguments on
             if "forloop" in arguments:
                 raise Unsupported("a forloop handed to a loop")
-            handed["forloop"] = Code(forloop)
-            outer = self._global_forloop(node)
+            handed["forloop"] = Code(forloop, "absent")
+            names.needs_attributes = True
+            outer = "attributes.get('forloop', ABSENT)"
         else:
             outer = "None"
         with self._emitter.block(f"if is_array({items}):"):
@@ -310,10 +312,6 @@ class Nodes:
         with self._inside(node, surveyed, handed), self._emitter.block(f"for {item} in {items}:"):
             self._turn()
             self._nodes(template)
-
-    def _global_forloop(self, node: RenderNode) -> str:
-        path = Path(node.token, ["forloop"])
-        return self._expressions.handed("forloop", path)
 
     def _block_of(self, node: RenderNode) -> tuple[BoundTemplate, Survey]:
         if not isinstance(node.name, StringLiteral):

@@ -1,18 +1,17 @@
 """What a generated function calls while it runs, by the names it has for it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from liquid.ast import Node
 from liquid.builtin.drops import IterableDrop
 from liquid.builtin.tags.for_tag import ForLoop
-from liquid.exceptions import LiquidError, LiquidInterrupt, LoopIterationLimitError
+from liquid.exceptions import LiquidError, LiquidInterrupt, LiquidTypeError, LoopIterationLimitError
 from liquid.limits import to_int
 from markupsafe import Markup
 
 from tidings.content._environment import BoundedContext, signed_link
-from tidings.content._limits import CLOCK, MAX_TURNS, check_value
+from tidings.content._limits import CLOCK, MAX_TURNS, check_range, check_value
 from tidings.content._missing import marked, note_blank
 
 
@@ -26,23 +25,34 @@ def _fallback(node: Node, context: BoundedContext) -> str:
     return buffer.getvalue()
 
 
-def _items_of(value: object, limit: object, offset: object, backwards: bool) -> list[Any]:
+_UNSAID = object()
+"""A limit or offset that the loop does not name; one that is nil is a mistake."""
+
+
+def _items_of(value: object, limit: object, offset: object, backwards: bool, token: Any) -> list[Any]:
     """The items a loop goes over: LoopExpression.evaluate without its account of where loops stopped."""
-    iterator: Iterator[Any] = iter(())
-    length = 0
+    looped: Sequence[Any] = ()
     if isinstance(value, Mapping):
-        iterator, length = iter(cast("Mapping[Any, Any]", value).items()), len(value)
+        looped = list(cast("Mapping[Any, Any]", value).items())
     elif isinstance(value, str):
-        iterator, length = iter([value] if value else []), bool(value)
+        looped = [value] if value else []
     elif isinstance(value, Sequence):
-        iterator, length = iter(cast("Sequence[Any]", value)), len(value)
-    start = 0 if offset is None else to_int(offset)
-    stop = None if limit is None else to_int(limit) + start
+        looped = cast("Sequence[Any]", check_range(value))
+    length = len(looped)
+    start = 0 if offset is _UNSAID else _whole_number(offset, token)
+    stop = None if limit is _UNSAID else _whole_number(limit, token) + start
     first, last = min(max(start, 0), length), min(stop or length, length)
     if last - first > MAX_TURNS:
-        raise LoopIterationLimitError(f"more than {MAX_TURNS:,} loop iterations", token=None)
-    items = list(islice(iterator, first, last))
+        raise LoopIterationLimitError(f"more than {MAX_TURNS:,} loop iterations", token=token)
+    items = list(looped[first:last])
     return items[::-1] if backwards else items
+
+
+def _whole_number(value: object, token: Any) -> int:
+    try:
+        return to_int(value)
+    except (ValueError, TypeError, OverflowError):
+        raise LiquidTypeError(f"expected an integer, found {type(value).__name__}", token=token) from None
 
 
 def _is_array(value: object) -> bool:
@@ -57,6 +67,7 @@ RUNTIME: Mapping[str, Any] = {
     "tick": CLOCK.check,
     "fallback": _fallback,
     "items_of": _items_of,
+    "UNSAID": _UNSAID,
     "is_array": _is_array,
     "signed_link": signed_link,
     "note_blank": note_blank,
