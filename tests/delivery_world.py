@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tidings import accounts, audience, campaigns, content, delivery, workers
+from tidings import accounts, campaigns, content, delivery, workers
 from tidings.accounts import SYSTEM
+from tidings.audience import addresses, lists
 from tidings.bootstrap import App
 from tidings.campaigns import Campaign, CampaignStatus, Draft
 from tidings.core.clock import utc_now
@@ -151,7 +152,7 @@ class World:
                 """,
                 self.workspace,
                 list(emails),
-                [audience.address_hash(audience.address_key(self.app.keys), email) for email in emails],
+                [addresses.address_hash(addresses.address_key(self.app.keys), email) for email in emails],
             )
             ids = [ContactId(row["id"]) for row in rows]
             await tx.execute(
@@ -286,7 +287,7 @@ async def world(
             by=by,
             now=now,
         )
-        newsletter = await audience.create_list(tx, workspace=workspace, name="Newsletter", by=by, now=now)
+        newsletter = await lists.create_list(tx, workspace=workspace, name="Newsletter", by=by, now=now)
         template = await content.create_template(
             tx,
             workspace=workspace,

@@ -3,9 +3,10 @@
 from typing import Any
 
 from delivery_world import World
-from tidings import audience, compliance
+from tidings import compliance
 from tidings.accounts import SYSTEM
-from tidings.audience import Contact
+from tidings.audience import contacts
+from tidings.audience.contacts import Contact
 from tidings.core.clock import utc_now
 from tidings.core.db import Tx
 from tidings.core.ids import ContactId
@@ -56,4 +57,4 @@ async def leave(here: World, contact: ContactId, **message: Any) -> bool:
 
 async def status(here: World, contact: ContactId) -> str:
     async with here.app.db.connection() as connection:
-        return (await audience.get_contact(connection, workspace=here.workspace, contact=contact)).status
+        return (await contacts.get_contact(connection, workspace=here.workspace, contact=contact)).status

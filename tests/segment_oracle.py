@@ -5,7 +5,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
-from tidings.audience._segments._contact_fields import bucket
+from tidings.audience.segments._contact_fields import bucket
 
 Row = dict[str, Any]
 NEGATIVES = {

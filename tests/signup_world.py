@@ -6,9 +6,11 @@ from html import unescape
 from typing import Any
 
 from edge_world import SECRET, Answer, ask
-from tidings import accounts, audience, compliance
+from tidings import accounts, compliance
 from tidings.accounts import SYSTEM
-from tidings.audience import Form, FormDraft, ListSettings
+from tidings.audience import forms
+from tidings.audience.forms import Form, FormDraft
+from tidings.audience.lists import ListSettings, Visibility, create_list
 from tidings.compliance import SignupTokens
 from tidings.core.clock import utc_now
 from tidings.core.crypto import Keyring
@@ -36,22 +38,18 @@ class Signup:
 async def make_signup(db: Database, workspace: int, *, names: tuple[str, ...] = ("News",), **more: Any) -> Signup:
     """A form that leads to lists of these names; `settings` are the lists', the rest is the form's."""
     owner = WorkspaceId(workspace)
-    settings = more.pop("settings", ListSettings(visibility=audience.Visibility.PUBLIC))
+    settings = more.pop("settings", ListSettings(visibility=Visibility.PUBLIC))
     async with db.transaction() as tx:
         await accounts.update_workspace(
             tx, workspace=owner, sender_email="hello@acme.example", by=SYSTEM(owner), now=utc_now()
         )
         lists = [
-            (
-                await audience.create_list(
-                    tx, workspace=owner, name=name, settings=settings, by=SYSTEM(owner), now=utc_now()
-                )
-            ).id
+            (await create_list(tx, workspace=owner, name=name, settings=settings, by=SYSTEM(owner), now=utc_now())).id
             for name in names
         ]
         options: dict[str, Any] = {"name": "Website", "list_ids": lists, **more}
         draft = FormDraft(**options)
-        form = await audience.create_form(tx, workspace=owner, draft=draft, by=SYSTEM(owner), now=utc_now())
+        form = await forms.create_form(tx, workspace=owner, draft=draft, by=SYSTEM(owner), now=utc_now())
     return Signup(owner, form, lists, SignupTokens(KEYS).form(owner, form.id))
 
 

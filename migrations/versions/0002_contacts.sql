@@ -37,7 +37,7 @@ CREATE INDEX contact_merges_into ON contact_merges (workspace_id, into_id);
 INSERT INTO tags (workspace_id, name, created_at)
 SELECT DISTINCT workspace_id, unnest(tags), now() FROM contacts;
 
--- A value of contacts.attributes as one of a type; null where it is none. What audience/_field_types.py does, over sets.
+-- A value of contacts.attributes as one of a type; null where it is none. What audience/fields/_types.py does, over sets.
 CREATE FUNCTION contact_field_value(value jsonb, wanted field_type, choices text[]) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE

@@ -76,7 +76,7 @@ def import_(
     json: Json = False,
 ) -> None:
     """Import contacts from a file. Ctrl-C cancels: what was processed stays, and the same file may be imported again."""
-    from tidings.audience import Reading
+    from tidings.audience.imports import Reading
     from tidings.importing import Wanted, run
 
     wanted = Wanted(

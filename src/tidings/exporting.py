@@ -11,8 +11,9 @@ from typing import IO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tidings import audience
-from tidings.audience import ContactStatus, ExportAs, ExportFormat, ExportOf
+from tidings.audience import exports
+from tidings.audience.exports import ExportAs, ExportFormat, ExportOf
+from tidings.audience.states import ContactStatus
 from tidings.bootstrap import open_app
 from tidings.core.clock import utc_now
 from tidings.core.db import Tx
@@ -54,7 +55,7 @@ async def run(settings: Settings, wanted: Wanted) -> int:
                 status=status,
             )
         now = utc_now()
-        total = await audience.count_exported(app.db, workspace=workspace, of=of, now=now)
+        total = await exports.count_exported(app.db, workspace=workspace, of=of, now=now)
         as_ = ExportAs(format_, wanted.fields or None, wanted.safe, wanted.bom)
         console = Console(stderr=True)
         with (
@@ -65,7 +66,7 @@ async def run(settings: Settings, wanted: Wanted) -> int:
             ExitStack() as stack,
         ):  # fmt: skip
             task = progress.add_task("", total=total)
-            async with audience.export_contacts(app.db, workspace=workspace, of=of, as_=as_, now=now) as blocks:
+            async with exports.export_contacts(app.db, workspace=workspace, of=of, as_=as_, now=now) as blocks:
                 output = _Output(stack, wanted.output)
                 async for block in blocks:
                     output.write(block)

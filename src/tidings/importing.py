@@ -13,9 +13,10 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tidings import audience
 from tidings.accounts import SYSTEM
-from tidings.audience import Choices, Import, ImportPolicy, ImportState, ImportStatus, Reading, Upload
+from tidings.audience import imports
+from tidings.audience.imports import Choices, Import, ImportPolicy, ImportState, ImportStatus, Reading, Upload
+from tidings.audience.lists import create_list, list_lists
 from tidings.bootstrap import App, open_app
 from tidings.core.clock import utc_now
 from tidings.core.db import Tx
@@ -69,7 +70,7 @@ async def run(settings: Settings, wanted: Wanted) -> bool:
             async with app.db.transaction() as tx:
                 if not wanted.dry_run:
                     choices = replace(choices, lists=[*lists, *[await _new_list(tx, workspace, name) for name in new]])
-                await audience.queue_import(
+                await imports.queue_import(
                     tx,
                     workspace=workspace,
                     import_=uploaded.id,
@@ -135,7 +136,7 @@ async def _follow(app: App, workspace: WorkspaceId, import_: Import, console: Co
             task = bar.add_task("trying" if dry_run else "importing", total=None, rejected=0)
             while True:
                 async with app.db.connection() as connection:
-                    seen = await audience.get_import(connection, workspace=workspace, import_=import_.id)
+                    seen = await imports.get_import(connection, workspace=workspace, import_=import_.id)
                 # A dry run tells its counts at the end.
                 bar.update(
                     task,
@@ -148,7 +149,7 @@ async def _follow(app: App, workspace: WorkspaceId, import_: Import, console: Co
                 if interrupted.is_set():
                     return await _cancel(app, workspace, seen)
                 if ours is None and seen.status == ImportStatus.QUEUED and loop.time() - began > _ALONE_SECONDS:
-                    work = audience.run_import(app.db, app.keys, workspace=workspace, import_=import_.id)
+                    work = imports.run_import(app.db, app.keys, workspace=workspace, import_=import_.id)
                     ours = asyncio.ensure_future(work)
                 if ours is not None and ours.done():
                     ours.result()
@@ -165,18 +166,18 @@ async def _follow(app: App, workspace: WorkspaceId, import_: Import, console: Co
 async def _cancel(app: App, workspace: WorkspaceId, import_: Import) -> Import:
     async with app.db.transaction() as tx:
         try:
-            return await audience.cancel_import(
+            return await imports.cancel_import(
                 tx, workspace=workspace, import_=import_.id, by=SYSTEM(workspace), now=utc_now()
             )
         except ImportState:  # it ended meanwhile
-            return await audience.get_import(tx, workspace=workspace, import_=import_.id)
+            return await imports.get_import(tx, workspace=workspace, import_=import_.id)
 
 
 async def _lists(tx: Tx, workspace: WorkspaceId, wanted: Wanted) -> tuple[list[ListId], list[str]]:
     """The lists that were named, and the names of those to be made. Raises Invalid, saying which there are."""
     found: list[ListId] = []
     new: list[str] = []
-    there = await audience.list_lists(tx, workspace=workspace, limit=10_000) if wanted.lists else []
+    there = await list_lists(tx, workspace=workspace, limit=10_000) if wanted.lists else []
     for name in wanted.lists:
         match = next((one.id for one in there if name in {one.name, public_id("list", one.id)}), None)
         if match is not None:
@@ -191,7 +192,7 @@ async def _lists(tx: Tx, workspace: WorkspaceId, wanted: Wanted) -> tuple[list[L
 
 
 async def _new_list(tx: Tx, workspace: WorkspaceId, name: str) -> ListId:
-    made = await audience.create_list(tx, workspace=workspace, name=name, by=SYSTEM(workspace), now=utc_now())
+    made = await create_list(tx, workspace=workspace, name=name, by=SYSTEM(workspace), now=utc_now())
     return made.id
 
 
@@ -207,7 +208,7 @@ def _mapping(told: Sequence[str]) -> dict[str, str]:
 
 async def _write_rejected(app: App, workspace: WorkspaceId, done: Import, path: Path) -> None:
     with path.open("wb") as output:
-        async for part in audience.rejected_rows(app.db, workspace=workspace, import_=done.id):
+        async for part in imports.rejected_rows(app.db, workspace=workspace, import_=done.id):
             output.write(part)
 
 

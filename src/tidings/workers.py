@@ -5,7 +5,9 @@ import contextlib
 import logging
 from datetime import timedelta
 
-from tidings import accounts, audience, campaigns, compliance, content, delivery, events
+from tidings import accounts, campaigns, compliance, content, delivery, events
+from tidings.audience import consents, imports
+from tidings.audience.gone import forget_deleted
 from tidings.bootstrap import App
 from tidings.core.clock import steady, utc_now
 from tidings.core.errors import Unavailable
@@ -58,7 +60,7 @@ async def conduct(app: App, stop: asyncio.Event) -> None:
         forever(conductor.expire),
         every(3600, conductor.tidy),
         every(60, conductor.sweep_media),
-        run_jobs(app.db, stop, jobs=audience.jobs(app.db, app.keys)),
+        run_jobs(app.db, stop, jobs=imports.jobs(app.db, app.keys)),
     )
 
 
@@ -218,15 +220,15 @@ class Conductor:
         some = True
         while some:
             async with self._db.transaction() as tx:
-                some = await audience.forget_unconfirmed(tx, now=utc_now()) > 0
+                some = await consents.forget_unconfirmed(tx, now=utc_now()) > 0
         some = True
         while some:
             async with self._db.transaction() as tx:
-                some = await audience.forget_deleted(tx, now=utc_now()) > 0
+                some = await forget_deleted(tx, now=utc_now()) > 0
         some = True
         while some:
             async with self._db.transaction() as tx:
-                some = await audience.forget_uploads(tx, now=utc_now()) > 0
+                some = await imports.forget_uploads(tx, now=utc_now()) > 0
         async with self._db.transaction() as tx:
             await events.ensure_partitions(tx, now=utc_now() + timedelta(days=1))
         async with self._db.transaction() as tx:

@@ -160,7 +160,7 @@ async def test_many_are_tagged_at_once_or_none(api: Client) -> None:
 
 
 async def test_everybody_of_a_list_or_segment_is_tagged(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tidings.audience._tag_many._BATCH", 2)
+    monkeypatch.setattr("tidings.audience.bulk._tag_many._BATCH", 2)
     news = (await made(api, "/lists", {"name": "News"}))["id"]
     on = [await made(api, "/contacts", {"email": f"a{n}@example.com", "list_ids": [news]}) for n in range(4)]
     other = await made(api, "/contacts", {"email": "b@example.com"})

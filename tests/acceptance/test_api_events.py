@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api_client import Client
-from tidings.audience._custom_events import _clean
+from tidings.audience.custom_events._custom_events import _clean
 from tidings.bootstrap import App
 from tidings.core.clock import utc_now
 from tidings.core.errors import FieldProblem

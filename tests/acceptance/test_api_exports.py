@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from api_client import Client
 from delivery_world import eventually
-from tidings.audience._export_sql import csv_reading, neutralised, safe_cell
+from tidings.audience.exports._reading import csv_reading
+from tidings.audience.spreadsheets import neutralised, safe_cell
 from tidings.bootstrap import App
 
 NASTY = [

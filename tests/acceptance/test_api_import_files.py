@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from api_client import Client
-from tidings import audience
+from tidings.audience import imports
 from tidings.bootstrap import App
 from tidings.core.jobs import run_jobs
 
@@ -27,7 +27,7 @@ FILE = (
 async def working(app: App) -> AsyncIterator[None]:
     """Background jobs, as the conductor runs them."""
     stop = asyncio.Event()
-    running = asyncio.ensure_future(run_jobs(app.db, stop, jobs=audience.jobs(app.db, app.keys)))
+    running = asyncio.ensure_future(run_jobs(app.db, stop, jobs=imports.jobs(app.db, app.keys)))
     yield
     stop.set()
     await running

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from api_client import Client
-from tidings import audience
+from tidings.audience import imports
 from tidings.bootstrap import App
 from tidings.core.jobs import run_jobs
 
@@ -30,7 +30,7 @@ async def test_an_import_is_accepted_worked_off_and_told(api: Client, app: App) 
     assert again.raw == started.raw
     import_id = started.json["import_id"]
     stop = asyncio.Event()
-    working = asyncio.ensure_future(run_jobs(app.db, stop, jobs=audience.jobs(app.db, app.keys)))
+    working = asyncio.ensure_future(run_jobs(app.db, stop, jobs=imports.jobs(app.db, app.keys)))
     done = await until_done(api, f"/imports/{import_id}")
     stop.set()
     await working

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api_client import Client
-from tidings import audience
+from tidings.audience import leaving, lists
 from tidings.bootstrap import App
 from tidings.compliance import SignupTokens, confirm
 from tidings.core.clock import utc_now
@@ -203,7 +203,7 @@ async def test_a_program_brings_nobody_back(api: Client, app: App, letters: list
     added = await api("POST", f"/lists/{list_id}/contacts", {"contact_ids": [contact]})
     assert added.json["refused"] == [contact]
     async with app.db.transaction() as tx:
-        await audience.suppress(
+        await leaving.suppress(
             tx,
             workspace=api.workspace,
             contacts=[(ContactId(int(contact.removeprefix("contact_"))), "")],
@@ -232,5 +232,5 @@ async def test_sent_again(api: Client, app: App, letters: list[Any]) -> None:
     assert len(links) == 2
     assert (await api("POST", "/consents/consent_99/resend")).status == 404
     async with app.db.connection() as connection:
-        found = await audience.some_lists(connection, workspace=api.workspace, lists=[ListId(int(list_id[5:]))])
+        found = await lists.some_lists(connection, workspace=api.workspace, lists=[ListId(int(list_id[5:]))])
     assert [one.shown_name for one in found] == ["News"]

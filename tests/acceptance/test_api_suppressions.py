@@ -10,9 +10,11 @@ import pytest
 
 from api_client import Client
 from delivery_world import eventually, world
-from tidings import audience, compliance
+from tidings import compliance
 from tidings.accounts import SYSTEM
-from tidings.audience import SuppressionReason, ToSuppress
+from tidings.audience import suppressions
+from tidings.audience.states import SuppressionReason
+from tidings.audience.suppressions import ToSuppress
 from tidings.bootstrap import App
 from tidings.campaigns import CampaignStatus
 from tidings.core.clock import utc_now
@@ -215,7 +217,7 @@ async def test_nothing_goes_out_after_the_answer_in_the_middle_of_a_send(db: Dat
         victims = [e for e in emails if e not in w.server.recipients]
         for some, list_id in ((victims[::3], None), (victims[1::3], w.newsletter)):
             async with db.transaction() as tx:
-                done = await audience.suppress_addresses(
+                done = await suppressions.suppress_addresses(
                     tx,
                     workspace=w.workspace,
                     addresses=[ToSuppress(email) for email in some],
@@ -262,7 +264,7 @@ async def test_reasons_keep_their_order(db: Database, workspace: Any, app: App) 
     async with db.transaction() as tx:
         for reason, outcome in ((SuppressionReason.BOUNCED, "added"), (SuppressionReason.COMPLAINED, "raised"),
                                 (SuppressionReason.MANUAL, "already")):  # fmt: skip
-            done = await audience.suppress_addresses(
+            done = await suppressions.suppress_addresses(
                 tx, workspace=workspace, addresses=[ToSuppress("a@example.com", reason)], source="x", keys=app.keys,
                 now=utc_now(),
             )  # fmt: skip

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from tidings import audience
 from tidings.accounts import SYSTEM
+from tidings.audience import lists
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
 from tidings.core.ids import WorkspaceId
@@ -47,7 +47,7 @@ async def test_a_file_and_standard_input(
     db: Database, database_url: str, workspace: WorkspaceId, tmp_path: Path
 ) -> None:
     async with db.transaction() as tx:
-        await audience.create_list(tx, workspace=workspace, name="News", by=SYSTEM(workspace), now=utc_now())
+        await lists.create_list(tx, workspace=workspace, name="News", by=SYSTEM(workspace), now=utc_now())
     file, rejected = tmp_path / "c.csv", tmp_path / "rejected.csv"
     file.write_bytes(b"Email;Name;Nr\nann@example.com;Ann Lee;7\nnope;X;8\n")
     words = ("--list", "News", "--tag", "fair", "--map", "Nr=field:customer_no:number", "--rejected", str(rejected))

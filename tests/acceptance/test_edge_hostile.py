@@ -10,7 +10,8 @@ import pytest
 
 from edge_world import SECRET, ask, campaign, running_edge
 from signup_world import KEYS, hidden, make_signup, press
-from tidings.audience import FormField, ToSuppress, suppress_addresses
+from tidings.audience.forms import FormField
+from tidings.audience.suppressions import ToSuppress, suppress_addresses
 from tidings.core.clock import utc_now
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database

@@ -9,7 +9,7 @@ import pytest
 
 from edge_world import Campaign, ask, campaign, consent, events, running_edge
 from signup_world import KEYS, hidden, people
-from tidings import audience
+from tidings.audience import addresses, leaving
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
 from tidings.core.ids import ContactId, WorkspaceId
@@ -35,7 +35,7 @@ async def sent(db: Database, workspace: int) -> Campaign:
             await connection.execute(
                 "UPDATE contacts SET address_hash = $2 WHERE id = $1",
                 row["id"],
-                audience.address_hash(audience.address_key(KEYS), row["email"]),
+                addresses.address_hash(addresses.address_key(KEYS), row["email"]),
             )
     return made
 
@@ -139,7 +139,7 @@ async def test_everything_off_and_back(base: str, db: Database, sent: Campaign) 
 async def test_who_was_shut_out_stays_out(base: str, db: Database, sent: Campaign, reason: Any) -> None:
     ids = await lists(db)
     async with db.transaction() as tx:
-        await audience.suppress(
+        await leaving.suppress(
             tx,
             workspace=sent.workspace,
             contacts=[(ContactId(sent.contacts[0]), "")],

@@ -11,9 +11,11 @@ import pytest
 
 from edge_world import CHROME, ask, asked, consent, running_edge
 from signup_world import FORM, KEYS, Signup, hidden, make_signup, people, press
-from tidings import audience
 from tidings.accounts import SYSTEM
-from tidings.audience import FormField, ListSettings, OptIn
+from tidings.audience import contacts, leaving
+from tidings.audience.fields import ContactFields
+from tidings.audience.forms import FormField
+from tidings.audience.lists import ListSettings, OptIn
 from tidings.compliance import SignupTokens
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
@@ -120,17 +122,17 @@ async def test_the_answer_is_the_same_for_everybody(
         ("shut@example.com", "manual"),
     ):
         async with db.transaction() as tx:
-            made = await audience.create_contact(
+            made = await contacts.create_contact(
                 tx,
                 workspace=owner,
-                fields=audience.ContactFields(email=email),
+                fields=ContactFields(email=email),
                 lists=signup.lists,
                 keys=KEYS,
                 by=SYSTEM(owner),
                 now=utc_now(),
             )
             if reason is not None:
-                await audience.suppress(
+                await leaving.suppress(
                     tx,
                     workspace=owner,
                     contacts=[(made.id, "")],
@@ -263,7 +265,7 @@ async def test_a_single_opt_in(base: str, db: Database, workspace: int, letters:
     assert letters == []
     async with db.transaction() as tx:
         ann = ContactId(await tx.fetchval("SELECT id FROM contacts"))
-        await audience.unsubscribe(
+        await leaving.unsubscribe(
             tx, workspace=signup.workspace, contacts=[ann], reason="", source="page", now=utc_now()
         )
         # They come back another day.

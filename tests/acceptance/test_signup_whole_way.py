@@ -15,9 +15,11 @@ import pytest
 from delivery_world import World, eventually, world
 from edge_world import ask
 from signup_world import hidden, people
-from tidings import accounts, audience, edge
+from tidings import accounts, edge
 from tidings.accounts import SYSTEM
-from tidings.audience import FormDraft, ListSettings, Visibility
+from tidings.audience import forms, leaving, lists
+from tidings.audience.forms import FormDraft
+from tidings.audience.lists import ListSettings, Visibility
 from tidings.campaigns import CampaignStatus
 from tidings.compliance import SignupTokens
 from tidings.core.clock import utc_now
@@ -55,11 +57,11 @@ async def form_path(w: World, **settings: Any) -> str:
         await accounts.update_workspace(
             tx, workspace=w.workspace, sender_email="hello@acme.example", sender_name="Acme Shop", by=by, now=utc_now()
         )
-        await audience.update_list(
+        await lists.update_list(
             tx, workspace=w.workspace, list=w.newsletter, settings=ListSettings(**settings), by=by, now=utc_now()
         )
         draft = FormDraft(name="Site", list_ids=[w.newsletter])
-        form = await audience.create_form(tx, workspace=w.workspace, draft=draft, by=by, now=utc_now())
+        form = await forms.create_form(tx, workspace=w.workspace, draft=draft, by=by, now=utc_now())
     return f"/f/{SignupTokens(w.app.keys).form(w.workspace, form.id)}"
 
 
@@ -114,7 +116,7 @@ async def test_who_was_out_gets_the_message_that_brings_them_back(db: Database, 
         path = await form_path(w)
         (ann,) = await w.contacts("ann@example.com")
         async with db.transaction() as tx:
-            await audience.suppress(
+            await leaving.suppress(
                 tx, workspace=w.workspace, contacts=[(ann, "")], reason=reason, source="x", now=utc_now()
             )
         await sign_up(base, path, "ann@example.com")

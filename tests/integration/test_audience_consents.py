@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from tidings import audience
 from tidings.accounts import SYSTEM
-from tidings.audience import ConsentRefused, ConsentState, ContactFields, ListSettings, OptIn, Proof, Verdict
+from tidings.audience import consents, contacts, leaving, recipients
+from tidings.audience.consents import ConsentRefused, ConsentState, Proof, Verdict
+from tidings.audience.fields import ContactFields
+from tidings.audience.lists import ListSettings, OptIn, create_list, delete_list
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database, Tx, sql
 from tidings.core.ids import ConsentId, ContactId, FormId, ListId, WorkspaceId
@@ -22,7 +24,7 @@ PROOF = Proof(
 
 
 async def new_list(tx: Tx, workspace: WorkspaceId, name: str = "News", **settings: Any) -> ListId:
-    made = await audience.create_list(
+    made = await create_list(
         tx, workspace=workspace, name=name, settings=ListSettings(**settings), by=SYSTEM(workspace), now=NOW
     )
     return made.id
@@ -30,7 +32,7 @@ async def new_list(tx: Tx, workspace: WorkspaceId, name: str = "News", **setting
 
 async def new_contact(tx: Tx, workspace: WorkspaceId, email: str, *lists: ListId) -> ContactId:
     fields = ContactFields(email=email, first_name="Ann", attributes={"a": 1})
-    made = await audience.create_contact(
+    made = await contacts.create_contact(
         tx, workspace=workspace, fields=fields, lists=lists, keys=KEYS, by=SYSTEM(workspace), now=NOW
     )
     return made.id
@@ -39,8 +41,8 @@ async def new_contact(tx: Tx, workspace: WorkspaceId, email: str, *lists: ListId
 async def ask(
     tx: Tx, workspace: WorkspaceId, email: str, *lists: ListId, now: datetime = NOW, **answers: Any
 ) -> ConsentId:
-    known = await audience.standing(tx, workspace=workspace, email=email, lists=lists, keys=KEYS)
-    return await audience.ask_consent(
+    known = await consents.standing(tx, workspace=workspace, email=email, lists=lists, keys=KEYS)
+    return await consents.ask_consent(
         tx,
         workspace=workspace,
         email=email,
@@ -55,14 +57,14 @@ async def ask(
 
 async def confirm(
     tx: Tx, workspace: WorkspaceId, consent: ConsentId, now: datetime = NOW + timedelta(hours=1)
-) -> audience.Confirmation:
-    return await audience.confirm_consent(
+) -> consents.Confirmation:
+    return await consents.confirm_consent(
         tx, workspace=workspace, consent=consent, ip="198.51.100.7", user_agent="Phone", keys=KEYS, now=now
     )
 
 
 async def leave(tx: Tx, workspace: WorkspaceId, contact: ContactId) -> None:
-    await audience.unsubscribe(tx, workspace=workspace, contacts=[contact], reason="", source="page", now=NOW)
+    await leaving.unsubscribe(tx, workspace=workspace, contacts=[contact], reason="", source="page", now=NOW)
 
 
 async def status(tx: Tx, email: str) -> tuple[str, dict[int, str]] | None:
@@ -88,7 +90,7 @@ async def test_a_stranger_is_no_contact_before_confirming(db: Database, workspac
         row = await tx.fetchrow("SELECT first_name, attributes, id FROM contacts")
         assert row is not None
         assert (row["first_name"], row["attributes"]) == ("Ann", {"size": "M"})
-        (proof,) = await audience.contact_consents(tx, workspace=workspace, contact=ContactId(row["id"]))
+        (proof,) = await consents.contact_consents(tx, workspace=workspace, contact=ContactId(row["id"]))
         assert (proof.wording, proof.ip, proof.user_agent, proof.at) == ("Yes, mail me", "192.0.2.1", "UA", NOW)
         assert (proof.confirm_ip, proof.confirm_user_agent) == ("198.51.100.7", "Phone")
         assert proof.confirmed_at == NOW + timedelta(hours=1)
@@ -117,8 +119,8 @@ async def test_pending_people_are_in_no_audience(db: Database, workspace: Worksp
         await new_contact(tx, workspace, "ann@example.com", news)
         await ask(tx, workspace, "ann@example.com", offers)
         await ask(tx, workspace, "new@example.com", offers)
-        whom = audience.Audience(lists=(offers,))
-        assert not await audience.anyone(tx, workspace=workspace, audience=whom, now=NOW)
+        whom = recipients.Audience(lists=(offers,))
+        assert not await recipients.anyone(tx, workspace=workspace, audience=whom, now=NOW)
 
 
 async def test_too_late_is_too_late(db: Database, workspace: WorkspaceId) -> None:
@@ -135,7 +137,7 @@ async def test_it_was_not_me(db: Database, workspace: WorkspaceId) -> None:
         news, offers = await new_list(tx, workspace), await new_list(tx, workspace, "Offers")
         await new_contact(tx, workspace, "ann@example.com", news)
         first, second = [await ask(tx, workspace, "ann@example.com", offers) for _ in range(2)]
-        await audience.decline_consent(tx, workspace=workspace, consent=second, now=NOW)
+        await consents.decline_consent(tx, workspace=workspace, consent=second, now=NOW)
         for asked in (first, second):
             assert (await confirm(tx, workspace, asked)).verdict is Verdict.EXPIRED
         assert await status(tx, "ann@example.com") == ("active", {news: "subscribed"})
@@ -146,11 +148,11 @@ async def test_who_left_comes_back_by_confirming_only(db: Database, workspace: W
         news, offers = await new_list(tx, workspace), await new_list(tx, workspace, "Offers")
         ann = await new_contact(tx, workspace, "ann@example.com", news, offers)
         await leave(tx, workspace, ann)
-        known = await audience.standing(tx, workspace=workspace, email="ann@example.com", lists=[news], keys=KEYS)
+        known = await consents.standing(tx, workspace=workspace, email="ann@example.com", lists=[news], keys=KEYS)
         assert known.out
         assert not known.forbidden
         with pytest.raises(ConsentRefused):
-            await audience.admit(
+            await consents.admit(
                 tx,
                 workspace=workspace,
                 email="ann@example.com",
@@ -185,8 +187,8 @@ async def test_what_confirming_lifts(db: Database, workspace: WorkspaceId, reaso
     async with db.transaction() as tx:
         news = await new_list(tx, workspace)
         ann = await new_contact(tx, workspace, "ann@example.com", news)
-        await audience.suppress(tx, workspace=workspace, contacts=[(ann, "")], reason=reason, source="bounce", now=NOW)
-        known = await audience.standing(tx, workspace=workspace, email="ann@example.com", lists=[news], keys=KEYS)
+        await leaving.suppress(tx, workspace=workspace, contacts=[(ann, "")], reason=reason, source="bounce", now=NOW)
+        known = await consents.standing(tx, workspace=workspace, email="ann@example.com", lists=[news], keys=KEYS)
         assert known.forbidden == (verdict is Verdict.REFUSED)
         before = await status(tx, "ann@example.com")
         asked = await ask(tx, workspace, "ann@example.com", news)
@@ -255,7 +257,7 @@ async def test_lists_deleted_meanwhile_are_left_out(db: Database, workspace: Wor
     async with db.transaction() as tx:
         news, offers = await new_list(tx, workspace), await new_list(tx, workspace, "Offers")
         asked = await ask(tx, workspace, "ann@example.com", news, offers)
-        await audience.delete_list(tx, workspace=workspace, list=news, by=SYSTEM(workspace), now=NOW)
+        await delete_list(tx, workspace=workspace, list=news, by=SYSTEM(workspace), now=NOW)
         assert (await confirm(tx, workspace, asked)).verdict is Verdict.CONFIRMED
         assert await status(tx, "ann@example.com") == ("active", {offers: "subscribed"})
 
@@ -268,8 +270,8 @@ async def test_what_nobody_confirmed_is_forgotten(db: Database, workspace: Works
         await ask(tx, workspace, "new@example.com", news)
         given = await ask(tx, workspace, "bob@example.com", news)
         await confirm(tx, workspace, given)
-        assert await audience.forget_unconfirmed(tx, now=NOW + WEEK + timedelta(days=30)) == 0
-        assert await audience.forget_unconfirmed(tx, now=NOW + WEEK + timedelta(days=30, seconds=1)) == 2
+        assert await consents.forget_unconfirmed(tx, now=NOW + WEEK + timedelta(days=30)) == 0
+        assert await consents.forget_unconfirmed(tx, now=NOW + WEEK + timedelta(days=30, seconds=1)) == 2
         assert await status(tx, "ann@example.com") == ("active", {news: "subscribed"})
         assert await tx.fetch("SELECT email FROM consents") == [("bob@example.com",)]
 
@@ -279,7 +281,7 @@ async def test_erasing_a_contact_erases_its_consents(db: Database, workspace: Wo
         news = await new_list(tx, workspace, opt_in=OptIn.SINGLE)
         await confirm(tx, workspace, await ask(tx, workspace, "ann@example.com", news))
         contact = ContactId(await tx.fetchval("SELECT id FROM contacts"))
-        await audience.delete_contact(tx, workspace=workspace, contact=contact, by=SYSTEM(workspace), now=NOW)
+        await contacts.delete_contact(tx, workspace=workspace, contact=contact, by=SYSTEM(workspace), now=NOW)
         assert await tx.fetchval("SELECT count(*) FROM consents") == 0
 
 
@@ -294,7 +296,7 @@ async def test_limits_are_counted_by_index_whatever_was_kept(db: Database, works
             NOW,
         )
         await tx.execute("ANALYZE consents")
-        statement = sql("tidings.audience", "_recent_consents")
+        statement = sql("tidings.audience.consents", "_recent")
         rows = await tx.fetch(
             f"EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) {statement}",
             workspace,
@@ -308,7 +310,7 @@ async def test_limits_are_counted_by_index_whatever_was_kept(db: Database, works
         assert "Seq Scan" not in told, told
         for index in ("consents_by_email", "consents_by_network", "consents_by_form"):
             assert index in told, told
-        recent = await audience.recent_consents(
+        recent = await consents.recent_consents(
             tx, workspace=workspace, email="a7@example.com", network="192.0.2.7", form=FormId(1), most=50, now=NOW
         )
         assert (recent.address, recent.network, recent.form) == (2, 2, 50)
@@ -320,16 +322,16 @@ async def test_consents_by_state_are_what_each_says_of_itself(db: Database, work
         news, offers = await new_list(tx, workspace), await new_list(tx, workspace, "Offers")
         await ask(tx, workspace, "pending@example.com", news)
         await ask(tx, workspace, "late@example.com", offers, now=NOW - 2 * WEEK)
-        await audience.decline_consent(
+        await consents.decline_consent(
             tx, workspace=workspace, consent=await ask(tx, workspace, "not@example.com", news), now=NOW
         )
         await confirm(tx, workspace, await ask(tx, workspace, "given@example.com", news, offers))
 
         async def found(**wanted: Any) -> list[str]:
-            page = await audience.list_consents(tx, workspace=workspace, limit=10, now=NOW, **wanted)
+            page = await consents.list_consents(tx, workspace=workspace, limit=10, now=NOW, **wanted)
             return [one.email.partition("@")[0] for one in page]
 
-        everybody = await audience.list_consents(tx, workspace=workspace, limit=10, now=NOW)
+        everybody = await consents.list_consents(tx, workspace=workspace, limit=10, now=NOW)
         for state in ConsentState:
             assert await found(state=state) == [
                 one.email.partition("@")[0] for one in everybody if one.state(NOW) is state

@@ -5,9 +5,14 @@ from typing import Any
 
 import pytest
 
-from tidings import audience, compliance
+from tidings import compliance
 from tidings.accounts import SYSTEM
-from tidings.audience import Audience, ContactFields, SuppressionReason, ToSuppress
+from tidings.audience import bulk, contacts, gone, recipients, subscriptions, suppressions
+from tidings.audience.fields import ContactFields
+from tidings.audience.lists import create_list
+from tidings.audience.recipients import Audience
+from tidings.audience.states import SuppressionReason
+from tidings.audience.suppressions import ToSuppress
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database, Tx
 from tidings.core.ids import ContactId, ListId, WorkspaceId
@@ -26,16 +31,16 @@ class NoWorkers:
 
 async def make(tx: Tx, workspace: WorkspaceId, *lists: ListId, email: str = ANN) -> ContactId:
     fields, by = ContactFields(email=email), SYSTEM(workspace)
-    made = await audience.create_contact(tx, workspace=workspace, fields=fields, lists=lists, keys=KEYS, by=by, now=NOW)
+    made = await contacts.create_contact(tx, workspace=workspace, fields=fields, lists=lists, keys=KEYS, by=by, now=NOW)
     return made.id
 
 
 async def new_list(tx: Tx, workspace: WorkspaceId, name: str) -> ListId:
-    return (await audience.create_list(tx, workspace=workspace, name=name, by=SYSTEM(workspace), now=NOW)).id
+    return (await create_list(tx, workspace=workspace, name=name, by=SYSTEM(workspace), now=NOW)).id
 
 
 async def mailable(tx: Tx, workspace: WorkspaceId, *lists: ListId) -> int:
-    count = await audience.count_recipients(tx, workspace=workspace, audience=Audience(lists=lists), now=NOW)
+    count = await recipients.count_recipients(tx, workspace=workspace, audience=Audience(lists=lists), now=NOW)
     return count.mailable
 
 
@@ -45,20 +50,20 @@ async def test_who_left_a_list_is_off_it_when_they_are_made_anew(db: Database, w
     async with db.transaction() as tx:
         news, offers = await new_list(tx, who, "News"), await new_list(tx, who, "Offers")
         ann = await make(tx, who, news, offers)
-        await audience.leave_lists(tx, workspace=who, contact=ann, lists=[news], source="preferences", now=NOW)
+        await subscriptions.leave_lists(tx, workspace=who, contact=ann, lists=[news], source="preferences", now=NOW)
         if many:
-            await audience.delete_contacts(tx, workspace=who, contacts=[ann], by=by, now=NOW)
+            await bulk.delete_contacts(tx, workspace=who, contacts=[ann], by=by, now=NOW)
         else:
-            await audience.delete_contact(tx, workspace=who, contact=ann, by=by, now=NOW)
+            await contacts.delete_contact(tx, workspace=who, contact=ann, by=by, now=NOW)
         kept = await tx.fetch("SELECT address, reason::text FROM list_suppressions WHERE workspace_id = $1", who)
         assert [tuple(row) for row in kept] == [(None, "unsubscribed")]
         again = await make(tx, who, news, offers)
         assert await mailable(tx, who, news) == 0
         assert await mailable(tx, who, offers) == 1
-        done = await audience.subscribe(tx, workspace=who, list=news, contacts=[again], now=NOW)
+        done = await subscriptions.subscribe(tx, workspace=who, list=news, contacts=[again], now=NOW)
         assert done.refused == [again]
         fields = ContactFields(email=ANN)
-        await audience.put_contact(tx, workspace=who, fields=fields, lists=[news], keys=KEYS, by=by, now=NOW)
+        await contacts.put_contact(tx, workspace=who, fields=fields, lists=[news], keys=KEYS, by=by, now=NOW)
         assert await mailable(tx, who, news) == 0
 
 
@@ -68,10 +73,10 @@ async def test_who_was_kept_off_a_list_by_the_workspace_did_not_leave_it(db: Dat
         news = await new_list(tx, who, "News")
         ann = await make(tx, who, news)
         told = [ToSuppress(ANN, SuppressionReason.MANUAL)]
-        await audience.suppress_addresses(
+        await suppressions.suppress_addresses(
             tx, workspace=who, addresses=told, list=news, source="api", keys=KEYS, now=NOW
         )
-        await audience.delete_contact(tx, workspace=who, contact=ann, by=by, now=NOW)
+        await contacts.delete_contact(tx, workspace=who, contact=ann, by=by, now=NOW)
         assert await tx.fetchval("SELECT reason::text FROM list_suppressions") == "manual"
 
 
@@ -86,7 +91,7 @@ async def test_leaving_by_a_link_from_before_the_deletion(db: Database, workspac
         if merged:
             link = await make(tx, who, news, email="ann@old.example")
             await compliance.merge_contacts(tx, workspace=who, into=ann, merged=link, keys=KEYS, by=by, now=NOW)
-        await audience.delete_contact(tx, workspace=who, contact=ann, by=by, now=NOW)
+        await contacts.delete_contact(tx, workspace=who, contact=ann, by=by, now=NOW)
     await compliance.leave(db, workers, workspace=who, contact=link, reason="", source="one_click", now=NOW)
     async with db.transaction() as tx:
         await make(tx, who, news)
@@ -100,7 +105,7 @@ async def test_links_of_the_deleted_are_forgotten_in_the_end(db: Database, works
     who, by = WorkspaceId(workspace), SYSTEM(WorkspaceId(workspace))
     async with db.transaction() as tx:
         ann = await make(tx, who)
-        await audience.delete_contact(tx, workspace=who, contact=ann, by=by, now=NOW)
-        assert await audience.forget_deleted(tx, now=NOW + timedelta(days=179)) == 0
-        assert await audience.forget_deleted(tx, now=NOW + timedelta(days=181)) == 1
+        await contacts.delete_contact(tx, workspace=who, contact=ann, by=by, now=NOW)
+        assert await gone.forget_deleted(tx, now=NOW + timedelta(days=179)) == 0
+        assert await gone.forget_deleted(tx, now=NOW + timedelta(days=181)) == 1
         assert await tx.fetchval("SELECT count(*) FROM deleted_contacts") == 0

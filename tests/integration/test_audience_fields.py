@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tidings import audience
-from tidings.audience import ContactField, FieldType
-from tidings.audience._field_types import Misfit, coerce
+from tidings.audience import fields
+from tidings.audience.fields import ContactField, FieldType
+from tidings.audience.fields._types import Misfit, coerce
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
 from tidings.core.errors import Invalid
@@ -76,7 +76,7 @@ async def test_what_an_import_infers_is_declared_unless_a_value_speaks_against_i
             ("new", FieldType.DATE),
         ]
         for _ in range(2):
-            known = await audience.declare_fields(tx, workspace=workspace, fields=wanted, now=utc_now())
+            known = await fields.declare_fields(tx, workspace=workspace, fields=wanted, now=utc_now())
             assert {name: field.type for name, field in known.items()} == {
                 "age": FieldType.NUMBER,
                 "on": FieldType.BOOLEAN,
@@ -93,7 +93,7 @@ async def test_what_an_import_infers_is_declared_unless_a_value_speaks_against_i
 async def test_names_that_no_field_can_have_are_refused(db: Database, workspace: WorkspaceId, name: str) -> None:
     async with db.transaction() as tx:
         with pytest.raises(Invalid) as caught:
-            await audience.declare_fields(
+            await fields.declare_fields(
                 tx, workspace=workspace, fields=[("ok", FieldType.TEXT), (name, FieldType.TEXT)], now=utc_now()
             )
     assert [p.field for p in caught.value.fields] == ["fields[1].name"]

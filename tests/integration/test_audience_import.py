@@ -8,9 +8,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tidings import audience
 from tidings.accounts import SYSTEM
-from tidings.audience import Import, ImportStatus
+from tidings.audience import addresses, contacts, imports, leaving, lists, recipients
+from tidings.audience.imports import Import, ImportStatus
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database
 from tidings.core.errors import Invalid
@@ -24,25 +24,25 @@ KEYS = Keyring("for tests only")
 @pytest.fixture
 async def news(db: Database, workspace: WorkspaceId) -> ListId:
     async with db.transaction() as tx:
-        return (await audience.create_list(tx, workspace=workspace, name="News", by=SYSTEM(workspace), now=NOW)).id
+        return (await lists.create_list(tx, workspace=workspace, name="News", by=SYSTEM(workspace), now=NOW)).id
 
 
 async def start(db: Database, workspace: WorkspaceId, list_id: ListId | None, rows: list[Any]) -> Import:
     async with db.transaction() as tx:
-        return await audience.start_import(
+        return await imports.start_import(
             tx, workspace=workspace, list=list_id, contacts=rows, by=SYSTEM(workspace), now=NOW
         )
 
 
 async def run(db: Database, workspace: WorkspaceId, list_id: ListId | None, rows: list[Any]) -> Import:
     started = await start(db, workspace, list_id, rows)
-    await audience.run_import(db, KEYS, workspace=workspace, import_=started.id)
+    await imports.run_import(db, KEYS, workspace=workspace, import_=started.id)
     return await result(db, workspace, started)
 
 
 async def result(db: Database, workspace: WorkspaceId, started: Import) -> Import:
     async with db.connection() as connection:
-        return await audience.get_import(connection, workspace=workspace, import_=started.id)
+        return await imports.get_import(connection, workspace=workspace, import_=started.id)
 
 
 def counts(done: Import) -> tuple[int, int, int, int]:
@@ -76,7 +76,7 @@ async def test_new_rows_are_created_with_all_they_say(db: Database, workspace: W
     ann = await contact(db, "ann@example.com")
     assert {k: ann[k] for k in row} == row | {"email": "ann@example.com"}
     assert (ann["status"], ann["subs"]) == ("active", "subscribed")
-    assert ann["address_hash"] == audience.address_hash(audience.address_key(KEYS), "ann@example.com")
+    assert ann["address_hash"] == addresses.address_hash(addresses.address_key(KEYS), "ann@example.com")
 
 
 async def test_known_people_are_merged_and_nothing_unsaid_is_lost(
@@ -115,16 +115,16 @@ async def test_nobody_who_is_out_comes_back(db: Database, workspace: WorkspaceId
     ids = {name: ContactId((await contact(db, f"{name}@x.test"))["id"]) for name in names}
     by = SYSTEM(workspace)
     async with db.transaction() as tx:
-        await audience.unsubscribe(
+        await leaving.unsubscribe(
             tx, workspace=workspace, contacts=[ids["left"], ids["gone"]], reason="", source="api", now=NOW
         )
         for reason in ("bounced", "complained"):
-            await audience.suppress(
+            await leaving.suppress(
                 tx, workspace=workspace, contacts=[(ids[reason], "")], reason=reason, source="smtp", now=NOW
             )
-        await audience.delete_contact(tx, workspace=workspace, contact=ids["gone"], by=by, now=NOW)
+        await contacts.delete_contact(tx, workspace=workspace, contact=ids["gone"], by=by, now=NOW)
         await tx.execute("UPDATE subscriptions SET status = 'unsubscribed' WHERE contact_id = $1", ids["off"])
-        other = (await audience.create_list(tx, workspace=workspace, name="Other", by=by, now=NOW)).id
+        other = (await lists.create_list(tx, workspace=workspace, name="Other", by=by, now=NOW)).id
     await run(db, workspace, other, [{"email": f"{name}@x.test", "first_name": "New"} for name in names])
     await run(db, workspace, news, [{"email": f"{name}@x.test"} for name in names])
     stand = {name: ((c := await contact(db, f"{name}@x.test"))["status"], c["subs"]) for name in names}
@@ -136,8 +136,8 @@ async def test_nobody_who_is_out_comes_back(db: Database, workspace: WorkspaceId
         "off": ("active", "unsubscribed,subscribed"),
     }
     async with db.connection() as connection:
-        whom = audience.Audience([ListId(news), ListId(other)])
-        who = await audience.recipients(connection, workspace=workspace, audience=whom, first=2, now=NOW)
+        whom = recipients.Audience([ListId(news), ListId(other)])
+        who = await recipients.recipients(connection, workspace=workspace, audience=whom, first=2, now=NOW)
         rows = await connection.fetch(who.sql, workspace, *who.values)
     assert {r["contact_id"]: r["skip_reason"] for r in rows} == {
         ids["bounced"]: "suppressed:bounced",
@@ -184,8 +184,8 @@ async def test_the_list_must_exist_and_if_it_goes_the_import_says_so(
     assert caught.value.fields[0].field == "list_id"
     started = await start(db, workspace, news, [{"email": "a@x.test"}])
     async with db.transaction() as tx:
-        await audience.delete_list(tx, workspace=workspace, list=news, by=SYSTEM(workspace), now=NOW)
-    await audience.run_import(db, KEYS, workspace=workspace, import_=started.id)
+        await lists.delete_list(tx, workspace=workspace, list=news, by=SYSTEM(workspace), now=NOW)
+    await imports.run_import(db, KEYS, workspace=workspace, import_=started.id)
     done = await result(db, workspace, started)
     assert (done.status, done.problems[0]["field"], done.processed) == (ImportStatus.FAILED, "list_id", 0)
 
@@ -194,7 +194,7 @@ async def test_a_fault_in_the_middle_ends_it_and_is_told(db: Database, workspace
     started = await start(db, workspace, news, [{"email": f"{i:0200}@x.test"} for i in range(30_000)])
     async with db.connection() as connection:
         await connection.execute("UPDATE import_pieces SET bytes = 'no JSON' WHERE piece_no = 5")
-    await audience.run_import(db, KEYS, workspace=workspace, import_=started.id)
+    await imports.run_import(db, KEYS, workspace=workspace, import_=started.id)
     done = await result(db, workspace, started)
     assert (done.status, done.processed, done.rejected) == (ImportStatus.FAILED, 20_000, 20_000)
     assert "JSONDecodeError" in done.problems[0]["message"]
@@ -204,7 +204,7 @@ async def test_two_imports_of_the_same_people_at_once(db: Database, workspace: W
     rows = [{"email": f"{i}@x.test", "tags": ["t"]} for i in range(3000)]
     one, two = await start(db, workspace, news, rows), await start(db, workspace, news, rows[::-1])
     await asyncio.gather(
-        *(audience.run_import(db, KEYS, workspace=workspace, import_=i.id) for i in (one, two, one, two))
+        *(imports.run_import(db, KEYS, workspace=workspace, import_=i.id) for i in (one, two, one, two))
     )
     first, second = counts(await result(db, workspace, one)), counts(await result(db, workspace, two))
     assert first[0] + second[0] == 3000
@@ -220,8 +220,8 @@ async def test_who_leaves_while_their_row_is_taken_stays_out(
     a = ContactId((await contact(db, "a@x.test"))["id"])
     started = await start(db, workspace, news, [{"email": "a@x.test", "first_name": "A"}])
     async with db.transaction() as tx:
-        await audience.unsubscribe(tx, workspace=workspace, contacts=[a], reason="", source="api", now=NOW)
-        importing = asyncio.ensure_future(audience.run_import(db, KEYS, workspace=workspace, import_=started.id))
+        await leaving.unsubscribe(tx, workspace=workspace, contacts=[a], reason="", source="api", now=NOW)
+        importing = asyncio.ensure_future(imports.run_import(db, KEYS, workspace=workspace, import_=started.id))
         await asyncio.sleep(0.2)  # it waits for the row that is being changed
         assert not importing.done()
     await importing
@@ -230,13 +230,13 @@ async def test_who_leaves_while_their_row_is_taken_stays_out(
 
 _WORKER = """
 import asyncio, sys
-from tidings import audience
+from tidings.audience import imports
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database
 
 async def main():
     db = await Database.open(sys.argv[1])
-    await audience.run_import(db, Keyring("for tests only"), workspace=int(sys.argv[2]), import_=int(sys.argv[3]))
+    await imports.run_import(db, Keyring("for tests only"), workspace=int(sys.argv[2]), import_=int(sys.argv[3]))
 
 asyncio.run(main())
 """
@@ -261,7 +261,7 @@ async def test_killed_in_the_middle_it_goes_on_and_doubles_nothing(
             kills += 1
         await process.wait()
     assert kills == 2
-    await audience.run_import(db, KEYS, workspace=workspace, import_=started.id)
+    await imports.run_import(db, KEYS, workspace=workspace, import_=started.id)
     # 7@x.test is rejected at its first mention and created at its second.
     assert counts(await result(db, workspace, started)) == (20_000, 3999, 0, 1)
     async with db.connection() as connection:
@@ -274,7 +274,7 @@ async def test_the_queue_runs_it_and_outlives_a_lost_connection(
     db: Database, workspace: WorkspaceId, news: ListId
 ) -> None:
     stop = asyncio.Event()
-    running = asyncio.ensure_future(run_jobs(db, stop, jobs=audience.jobs(db, KEYS)))
+    running = asyncio.ensure_future(run_jobs(db, stop, jobs=imports.jobs(db, KEYS)))
     started = await start(db, workspace, news, [{"email": f"{i}@x.test"} for i in range(60_000)])
     admin = await asyncpg.connect(db.url)
     cut = False

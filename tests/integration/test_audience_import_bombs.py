@@ -10,9 +10,9 @@ import openpyxl
 import orjson
 import pytest
 
-from tidings import audience
 from tidings.accounts import SYSTEM
-from tidings.audience import BrokenFile, Choices, Import, ImportStatus, Reading, Upload
+from tidings.audience import imports
+from tidings.audience.imports import BrokenFile, Choices, Import, ImportStatus, Reading, Upload
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database
 from tidings.core.errors import Invalid
@@ -32,12 +32,12 @@ async def uploaded(db: Database, workspace: int, data: bytes, name: str = "c.csv
 async def worked_off(db: Database, workspace: int, job: Import) -> Import:
     who = WorkspaceId(workspace)
     async with db.transaction() as tx:
-        await audience.queue_import(
+        await imports.queue_import(
             tx, workspace=who, import_=job.id, choices=Choices(), dry_run=False, by=SYSTEM(who), now=NOW
         )
-    await audience.run_import(db, KEYS, workspace=who, import_=job.id)
+    await imports.run_import(db, KEYS, workspace=who, import_=job.id)
     async with db.connection() as connection:
-        return await audience.get_import(connection, workspace=who, import_=job.id)
+        return await imports.get_import(connection, workspace=who, import_=job.id)
 
 
 def sheet_with(xml: bytes, path: str = "xl/worksheets/sheet1.xml") -> bytes:

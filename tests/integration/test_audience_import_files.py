@@ -14,10 +14,9 @@ import openpyxl
 import pytest
 
 from peak_memory import forget_peak, peak
-from tidings import audience
 from tidings.accounts import SYSTEM
-from tidings.audience import Choices, Import, ImportPolicy, ImportStatus, Reading, Upload
-from tidings.audience._imports import _reader, _work
+from tidings.audience import addresses, contacts, imports, leaving, lists
+from tidings.audience.imports import Choices, Import, ImportPolicy, ImportStatus, Reading, Upload, _reader, _work
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database
 from tidings.core.errors import Invalid
@@ -30,7 +29,7 @@ KEYS = Keyring("for tests only")
 @pytest.fixture
 async def news(db: Database, workspace: WorkspaceId) -> ListId:
     async with db.transaction() as tx:
-        return (await audience.create_list(tx, workspace=workspace, name="News", by=SYSTEM(workspace), now=NOW)).id
+        return (await lists.create_list(tx, workspace=workspace, name="News", by=SYSTEM(workspace), now=NOW)).id
 
 
 async def queue(
@@ -42,7 +41,7 @@ async def queue(
         await upload.write(data[start : start + 700_000])
     await upload.end(filename=name, reading=Reading())
     async with db.transaction() as tx:
-        return await audience.queue_import(
+        return await imports.queue_import(
             tx,
             workspace=workspace,
             import_=upload.id,
@@ -55,12 +54,12 @@ async def queue(
 
 async def result(db: Database, workspace: WorkspaceId, job: Import) -> Import:
     async with db.connection() as connection:
-        return await audience.get_import(connection, workspace=workspace, import_=job.id)
+        return await imports.get_import(connection, workspace=workspace, import_=job.id)
 
 
 async def run(db: Database, workspace: WorkspaceId, data: bytes, **told: Any) -> Import:
     job = await queue(db, workspace, data, **told)
-    await audience.run_import(db, KEYS, workspace=workspace, import_=job.id)
+    await imports.run_import(db, KEYS, workspace=workspace, import_=job.id)
     return await result(db, workspace, job)
 
 
@@ -114,17 +113,17 @@ async def test_nobody_who_is_out_comes_back(db: Database, workspace: WorkspaceId
     await run(db, workspace, table("email", [["left@x.test"], ["gone@x.test"], ["off@x.test"]]), lists=[news])
     ids = {name: ContactId(row["id"]) for name, row in (await people(db)).items()}
     async with db.transaction() as tx:
-        await audience.unsubscribe(
+        await leaving.unsubscribe(
             tx, workspace=workspace, contacts=[ids["left"], ids["gone"]], reason="", source="api", now=NOW
         )
-        await audience.delete_contact(tx, workspace=workspace, contact=ids["gone"], by=SYSTEM(workspace), now=NOW)
+        await contacts.delete_contact(tx, workspace=workspace, contact=ids["gone"], by=SYSTEM(workspace), now=NOW)
         await tx.execute("UPDATE subscriptions SET status = 'unsubscribed' WHERE contact_id = $1", ids["off"])
         await tx.execute(
             """INSERT INTO list_suppressions (workspace_id, list_id, address_hash, reason, created_at)
                VALUES ($1, $2, $3, 'manual', $4)""",
             workspace,
             news,
-            audience.address_hash(audience.address_key(KEYS), "barred@x.test"),
+            addresses.address_hash(addresses.address_key(KEYS), "barred@x.test"),
             NOW,
         )
     rows = [[f"{name}@x.test", "subscribed"] for name in ("left", "gone", "off", "barred", "new")]
@@ -208,18 +207,18 @@ async def test_broken_bytes_reject_their_row_alone(db: Database, workspace: Work
     done = await run(db, workspace, data)
     assert counts(done) == (100, 0, 0, 2)
     assert "encoding" in done.problems[0]["message"]
-    parts = [part async for part in audience.rejected_rows(db, workspace=workspace, import_=done.id)]
+    parts = [part async for part in imports.rejected_rows(db, workspace=workspace, import_=done.id)]
     assert "J\ufffdrgen" in b"".join(parts).decode()
 
 
 async def test_cancelled_it_stops_at_once(db: Database, workspace: WorkspaceId) -> None:
     job = await queue(db, workspace, table("email", [[f"p{i}@x.test"] for i in range(80_000)]))
-    running = asyncio.ensure_future(audience.run_import(db, KEYS, workspace=workspace, import_=job.id))
+    running = asyncio.ensure_future(imports.run_import(db, KEYS, workspace=workspace, import_=job.id))
     async with asyncio.timeout(20):
         while not (await result(db, workspace, job)).processed:
             await asyncio.sleep(0.005)
     async with db.transaction() as tx:
-        await audience.cancel_import(tx, workspace=workspace, import_=job.id, by=SYSTEM(workspace), now=NOW)
+        await imports.cancel_import(tx, workspace=workspace, import_=job.id, by=SYSTEM(workspace), now=NOW)
     await running
     done = await result(db, workspace, job)
     assert (done.status, done.created) == (ImportStatus.CANCELLED, done.processed)
@@ -258,7 +257,7 @@ async def test_interrupted_at_every_step_nobody_is_lost_or_doubled(
         dying(name)
     for _ in range(300):
         try:
-            await audience.run_import(db, KEYS, workspace=workspace, import_=job.id)
+            await imports.run_import(db, KEYS, workspace=workspace, import_=job.id)
         except Cut:
             continue
         break
@@ -300,13 +299,13 @@ async def test_a_million_rows(db: Database, workspace: WorkspaceId, news: ListId
 
 _WORKER = """
 import asyncio, sys
-from tidings import audience
+from tidings.audience import imports
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database
 
 async def main():
     db = await Database.open(sys.argv[1])
-    await audience.run_import(db, Keyring("for tests only"), workspace=int(sys.argv[2]), import_=int(sys.argv[3]))
+    await imports.run_import(db, Keyring("for tests only"), workspace=int(sys.argv[2]), import_=int(sys.argv[3]))
 
 asyncio.run(main())
 """
@@ -324,7 +323,7 @@ async def test_killed_while_reading_a_file_it_goes_on(db: Database, workspace: W
     process.kill()
     await process.wait()
     assert (await result(db, workspace, job)).processed < 70_000
-    await audience.run_import(db, KEYS, workspace=workspace, import_=job.id)
+    await imports.run_import(db, KEYS, workspace=workspace, import_=job.id)
     assert counts(await result(db, workspace, job)) == (70_000, 0, 0, 0)
     async with db.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM subscriptions") == 70_000

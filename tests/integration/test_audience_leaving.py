@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from tidings import audience
 from tidings.accounts import SYSTEM
-from tidings.audience import ContactFields, ContactStatus
+from tidings.audience import leaving, subscriptions
+from tidings.audience.contacts import create_contact, delete_contact, update_contact
+from tidings.audience.fields import ContactFields
+from tidings.audience.lists import create_list
+from tidings.audience.states import ContactStatus
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database, Tx
 from tidings.core.ids import ContactId, ListId, SendId, WorkspaceId
@@ -18,11 +21,11 @@ KEYS = Keyring("for tests only")
 
 
 async def new_list(tx: Tx, workspace: WorkspaceId, name: str = "News") -> ListId:
-    return (await audience.create_list(tx, workspace=workspace, name=name, by=SYSTEM(workspace), now=NOW)).id
+    return (await create_list(tx, workspace=workspace, name=name, by=SYSTEM(workspace), now=NOW)).id
 
 
 async def new_contact(tx: Tx, workspace: WorkspaceId, email: str, *lists: ListId) -> ContactId:
-    made = await audience.create_contact(
+    made = await create_contact(
         tx,
         workspace=workspace,
         fields=ContactFields(email=email),
@@ -46,7 +49,7 @@ async def state(tx: Tx, contact: ContactId) -> tuple[str, list[str], str | None]
 
 
 async def leave(tx: Tx, workspace: WorkspaceId, *contacts: ContactId, **more: Any) -> list[ContactId]:
-    return await audience.unsubscribe(
+    return await leaving.unsubscribe(
         tx, workspace=workspace, contacts=contacts, reason="too much\0 mail", source="page", now=NOW, **more
     )
 
@@ -79,7 +82,7 @@ async def test_bounces_and_complaints_suppress_and_weaker_reasons_give_way(
             ("complained", [ann], ("complained", ["unsubscribed"], "complained")),
             ("manual", [], ("complained", ["unsubscribed"], "complained")),
         ):
-            done = await audience.suppress(
+            done = await leaving.suppress(
                 tx, workspace=workspace, contacts=[(ann, "550 no")], reason=reason, source="smtp", now=NOW
             )
             assert (done, await state(tx, ann)) == (changed, expected), reason
@@ -108,7 +111,7 @@ async def test_announcements_of_many_fit_their_channel(db: Database, workspace: 
     await listener.add_listener("tidings_withdrawn", lambda *args: heard.append(str(args[3])))
     try:
         async with db.transaction() as tx:
-            await audience.announce_withdrawn(tx, workspace=workspace, contacts=ids)
+            await leaving.announce_withdrawn(tx, workspace=workspace, contacts=ids)
         await listener.execute("SELECT 1")
     finally:
         await listener.close()
@@ -122,18 +125,20 @@ async def test_who_left_comes_back_by_no_side_door(db: Database, workspace: Work
         news = await new_list(tx, workspace)
         ann = await new_contact(tx, workspace, "ann@example.com", news)
         await leave(tx, workspace, ann)
-        added = await audience.subscribe(tx, workspace=workspace, list=news, contacts=[ann], now=NOW)
+        added = await subscriptions.subscribe(tx, workspace=workspace, list=news, contacts=[ann], now=NOW)
         assert added.refused == [ann]
         other = await new_list(tx, workspace, "Other")
-        assert (await audience.subscribe(tx, workspace=workspace, list=other, contacts=[ann], now=NOW)).refused == [ann]
-        await audience.remove(tx, workspace=workspace, list=news, contacts=[ann])
+        assert (
+            await subscriptions.subscribe(tx, workspace=workspace, list=other, contacts=[ann], now=NOW)
+        ).refused == [ann]
+        await subscriptions.remove(tx, workspace=workspace, list=news, contacts=[ann])
         assert (await state(tx, ann))[1] == ["unsubscribed"]
         # Deleted and made anew: the address is remembered.
-        await audience.delete_contact(tx, workspace=workspace, contact=ann, by=by, now=NOW)
+        await delete_contact(tx, workspace=workspace, contact=ann, by=by, now=NOW)
         again = await new_contact(tx, workspace, "ann@example.com", news)
         assert await state(tx, again) == ("unsubscribed", None, "unsubscribed")
         # Under another address the person is still the same.
-        moved, changed = await audience.update_contact(
+        moved, changed = await update_contact(
             tx,
             workspace=workspace,
             contact=again,
@@ -149,8 +154,8 @@ async def test_who_left_comes_back_by_no_side_door(db: Database, workspace: Work
 async def test_a_bounce_belongs_to_the_address(db: Database, workspace: WorkspaceId) -> None:
     async with db.transaction() as tx:
         ann = await new_contact(tx, workspace, "ann@example.com")
-        await audience.suppress(tx, workspace=workspace, contacts=[(ann, "")], reason="bounced", source="", now=NOW)
-        moved, _ = await audience.update_contact(
+        await leaving.suppress(tx, workspace=workspace, contacts=[(ann, "")], reason="bounced", source="", now=NOW)
+        moved, _ = await update_contact(
             tx,
             workspace=workspace,
             contact=ann,
@@ -160,7 +165,7 @@ async def test_a_bounce_belongs_to_the_address(db: Database, workspace: Workspac
             now=NOW,
         )
         assert moved.status == ContactStatus.ACTIVE
-        back, _ = await audience.update_contact(
+        back, _ = await update_contact(
             tx,
             workspace=workspace,
             contact=ann,

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from delivery_world import world
 from merge_world import execute, fetch, leave, merge, status
-from tidings import audience, events
+from tidings import events
 from tidings.accounts import SYSTEM
-from tidings.audience import Side
+from tidings.audience import gone
+from tidings.audience.lists import create_list
+from tidings.audience.merging import Side
 from tidings.campaigns import CampaignStatus
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
@@ -81,7 +83,7 @@ async def test_history_goes_over(db: Database, tmp_path: Path) -> None:
         # Hits of links in the mail to the old address are told of whoever they are now; of who is gone only the fact is kept.
         async with here.app.db.transaction() as tx:
             late = [replace(hit, contact=who) for who in (old, ann, ContactId(999), None)]
-            told = await audience.told_of_survivors(tx, batches=[(7, late[:2]), (8, late[2:])])
+            told = await gone.told_of_survivors(tx, batches=[(7, late[:2]), (8, late[2:])])
         assert [(number, [event.contact for event in batch]) for number, batch in told] == [
             (7, [ann, ann]),
             (8, [None, None]),
@@ -107,7 +109,7 @@ async def test_lists_are_united_and_who_left_one_stays_out_of_it(db: Database, t
         lists: dict[int, str] = {}
         for standing, expected in wanted.items():
             async with here.app.db.transaction() as tx:
-                made = await audience.create_list(
+                made = await create_list(
                     tx, workspace=here.workspace, name=str(standing), by=SYSTEM(here.workspace), now=utc_now()
                 )
             lists[made.id] = expected

@@ -6,8 +6,8 @@ import pytest
 
 from delivery_world import world
 from merge_world import fetch, leave, merge
-from tidings import audience
-from tidings.audience import Side
+from tidings.audience import leaving
+from tidings.audience.merging import Side
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
 
@@ -21,7 +21,7 @@ async def test_who_left_as_either_has_left_as_both(db: Database, tmp_path: Path,
             await leave(here, pair[leaver])
         else:
             async with here.app.db.transaction() as tx:
-                await audience.suppress(
+                await leaving.suppress(
                     tx,
                     workspace=here.workspace,
                     contacts=[(pair[leaver], "")],
@@ -46,7 +46,7 @@ async def test_a_bounce_stays_with_its_address(db: Database, tmp_path: Path) -> 
         ):
             pair = await here.contacts(f"new-{address}-{bounced}@x.test", f"old-{address}-{bounced}@x.test")
             async with here.app.db.transaction() as tx:
-                await audience.suppress(
+                await leaving.suppress(
                     tx,
                     workspace=here.workspace,
                     contacts=[(pair[bounced], "550")],

@@ -11,8 +11,8 @@ import pytest
 from api_world import everything
 from delivery_world import world
 from merge_world import execute, fetch, leave, merge, merge_in, status
-from tidings import audience
-from tidings.audience import Contact
+from tidings.audience import contacts, gone
+from tidings.audience.contacts import Contact
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
 from tidings.core.errors import Invalid
@@ -25,12 +25,12 @@ async def test_chains_races_and_mistakes(db: Database, tmp_path: Path) -> None:
         await merge(here, b, a)
         await merge(here, c, b)
         async with here.app.db.connection() as connection:
-            assert await audience.survivor(connection, workspace=here.workspace, contacts=[a, b, c]) == {a: c, b: c}
+            assert await gone.survivor(connection, workspace=here.workspace, contacts=[a, b, c]) == {a: c, b: c}
         for into, merged, where in ((d, a, "from"), (d, d, "from"), (d, ContactId(10**9), "from")):
             with pytest.raises(Invalid) as caught:
                 await merge(here, into, merged)
             assert caught.value.fields[0].field == where
-        with pytest.raises(audience.ContactNotFound, match=f"merged into contact_{c}"):
+        with pytest.raises(contacts.ContactNotFound, match=f"merged into contact_{c}"):
             await merge(here, a, d)
         # Each into the other, at once: one of the two is there afterwards, and the other request is told so.
         outcomes = await asyncio.gather(merge(here, c, d), merge(here, d, c), return_exceptions=True)
@@ -72,11 +72,11 @@ async def test_many_merges_and_leavings_at_once(db: Database, tmp_path: Path) ->
         faults = [
             o
             for o in outcomes
-            if isinstance(o, BaseException) and not isinstance(o, (Invalid, audience.ContactNotFound))
+            if isinstance(o, BaseException) and not isinstance(o, (Invalid, contacts.ContactNotFound))
         ]
         assert faults == []
         async with here.app.db.connection() as connection:
-            now = await audience.survivor(connection, workspace=here.workspace, contacts=people)
+            now = await gone.survivor(connection, workspace=here.workspace, contacts=people)
         alive = await fetch(here, "SELECT id FROM contacts")
         assert set(now.values()) <= set(alive)
         assert len(alive) + len(now) == 12

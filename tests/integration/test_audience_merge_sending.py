@@ -5,7 +5,7 @@ from pathlib import Path
 
 from delivery_world import eventually, world
 from merge_world import execute, fetch, leave, merge
-from tidings.audience import Side
+from tidings.audience.merging import Side
 from tidings.campaigns import CampaignStatus, pause, resume
 from tidings.core.db import Database
 

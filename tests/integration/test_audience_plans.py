@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from tidings import audience
-from tidings.audience import Audience, _pages
+from tidings.audience import recipients
+from tidings.audience.recipients import Audience, _recipients
+from tidings.audience.search import _pages
 from tidings.core.clock import utc_now
 from tidings.core.db import Database, Tx, sql
 from tidings.core.ids import ListId, WorkspaceId
@@ -57,7 +58,7 @@ async def test_a_page_of_a_list_reads_a_page(tx: Tx) -> None:
 async def test_an_audience_is_joined_whole_never_one_by_one(tx: Tx) -> None:
     for lists, excluded, expected in (([1], [], 30_000), ([1, 2], [3], 27_000)):
         whom = Audience([ListId(id_) for id_ in lists], [ListId(id_) for id_ in excluded])
-        who = await audience.recipients(tx, workspace=WorkspaceId(77), audience=whom, first=2, now=utc_now())
+        who = await recipients.recipients(tx, workspace=WorkspaceId(77), audience=whom, first=2, now=utc_now())
         told = await plan(tx, who.sql, 77, *who.values)
         assert "Nested Loop" not in told, told
         assert len(await tx.fetch(who.sql, 77, *who.values)) == expected
@@ -65,13 +66,13 @@ async def test_an_audience_is_joined_whole_never_one_by_one(tx: Tx) -> None:
 
 async def test_the_first_of_an_audience_is_found_at_once(tx: Tx) -> None:
     for excluded in ([], [3]):
-        told = await plan(tx, audience._recipients._ANYONE_LISTED, 77, [1], excluded)
+        told = await plan(tx, _recipients._ANYONE_LISTED, 77, [1], excluded)
         assert "Hash" not in told, told
         assert "Sort" not in told, told
 
 
 async def test_an_import_looks_each_row_up_whatever_the_statistics_say(tx: Tx) -> None:
-    from tidings.audience._imports._stage import PLANS, STAGE
+    from tidings.audience.imports._stage import PLANS, STAGE
 
     await tx.execute(STAGE)
     await tx.execute(PLANS)
@@ -85,7 +86,7 @@ async def test_an_import_looks_each_row_up_whatever_the_statistics_say(tx: Tx) -
         ("_unlocked", (77, [1])),
         ("_subscribe", (77, 1, utc_now())),
     ):
-        told = await plan(tx, sql("tidings.audience._imports", name), *values)
+        told = await plan(tx, sql("tidings.audience.imports", name), *values)
         assert "Seq Scan on contacts" not in told, told
         assert "Seq Scan on suppressions" not in told, told
         assert "Hash Cond" not in told, told
@@ -119,11 +120,11 @@ async def just_filled(tx: Tx) -> Tx:
 
 
 async def test_leaving_looks_each_contact_up_whatever_the_statistics_say(just_filled: Tx) -> None:
-    from tidings.audience._imports._stage import PLANS
+    from tidings.audience.imports._stage import PLANS
 
     await just_filled.execute(PLANS)
     values = (78, list(range(90_001, 93_001)), [""] * 3000, "unsubscribed", "import", utc_now())
-    told = await plan(just_filled, sql("tidings.audience", "_suppress"), *values)
+    told = await plan(just_filled, sql("tidings.audience.leaving", "_suppress"), *values)
     assert "Join Filter" not in told, told
     assert "Rows Removed" not in told, told
     left = "SELECT count(*) FROM subscriptions WHERE workspace_id = 78 AND status = 'unsubscribed'"
@@ -131,13 +132,13 @@ async def test_leaving_looks_each_contact_up_whatever_the_statistics_say(just_fi
 
 
 async def test_an_import_looks_suppressions_up_by_address_whatever_the_statistics_say(just_filled: Tx) -> None:
-    from tidings.audience._imports._stage import PLANS, STAGE
+    from tidings.audience.imports._stage import PLANS, STAGE
 
     await just_filled.execute(STAGE)
     await just_filled.execute(PLANS)
     await just_filled.execute(
         "INSERT INTO import_rows (email, address_hash) VALUES ('a@x.test', decode(md5('a'), 'hex'))"
     )
-    told = await plan(just_filled, sql("tidings.audience._imports", "_new"), 78, utc_now(), [])
+    told = await plan(just_filled, sql("tidings.audience.imports", "_new"), 78, utc_now(), [])
     assert "using suppressions_pkey" in told, told
     assert "suppressions_by_reason" not in told, told

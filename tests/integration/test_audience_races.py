@@ -10,9 +10,14 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tidings import audience, compliance
+from tidings import compliance
 from tidings.accounts import SYSTEM
-from tidings.audience import ContactFields, Proof, SuppressionReason, ToSuppress
+from tidings.audience import bulk, consents, contacts, subscriptions, suppressions, tags
+from tidings.audience.consents import Proof
+from tidings.audience.fields import ContactFields
+from tidings.audience.lists import create_list
+from tidings.audience.states import SuppressionReason
+from tidings.audience.suppressions import ToSuppress
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database, Tx
 from tidings.core.ids import ConsentId, ContactId, ListId, WorkspaceId
@@ -22,12 +27,12 @@ KEYS = Keyring("for tests only")
 
 
 async def new_list(tx: Tx, workspace: WorkspaceId, name: str) -> ListId:
-    return (await audience.create_list(tx, workspace=workspace, name=name, by=SYSTEM(workspace), now=NOW)).id
+    return (await create_list(tx, workspace=workspace, name=name, by=SYSTEM(workspace), now=NOW)).id
 
 
 async def new_contact(tx: Tx, workspace: WorkspaceId, email: str, *lists: ListId) -> ContactId:
     fields, by = ContactFields(email=email), SYSTEM(workspace)
-    made = await audience.create_contact(tx, workspace=workspace, fields=fields, lists=lists, keys=KEYS, by=by, now=NOW)
+    made = await contacts.create_contact(tx, workspace=workspace, fields=fields, lists=lists, keys=KEYS, by=by, now=NOW)
     return made.id
 
 
@@ -115,7 +120,7 @@ async def still_on_it_after_all(db: Database, who: WorkspaceId, dice: random.Ran
         asked: list[ConsentId] = []
         for email, person in zip(emails, people, strict=True):
             asked.append(
-                await audience.ask_consent(
+                await consents.ask_consent(
                     tx,
                     workspace=who,
                     email=email,
@@ -132,7 +137,7 @@ async def still_on_it_after_all(db: Database, who: WorkspaceId, dice: random.Ran
         return lambda: db.transact(partial(work, workspace=who, **told))
 
     def leaves(person: ContactId) -> Callable[[], Awaitable[object]]:
-        return transact(audience.leave_lists, contact=person, lists=[left], source="page", now=NOW)
+        return transact(subscriptions.leave_lists, contact=person, lists=[left], source="page", now=NOW)
 
     def merges(into: ContactId, merged: ContactId) -> Callable[[], Awaitable[object]]:
         return transact(compliance.merge_contacts, into=into, merged=merged, keys=KEYS, by=by, now=NOW)
@@ -140,10 +145,10 @@ async def still_on_it_after_all(db: Database, who: WorkspaceId, dice: random.Ran
     told = [ToSuppress(email, SuppressionReason.UNSUBSCRIBED) for email in dice.sample(emails, 3)]
     deeds = [
         *(leaves(person) for person in [*people, *spare]),
-        transact(audience.suppress_addresses, addresses=told, list=other, source="api", keys=KEYS, now=NOW),
+        transact(suppressions.suppress_addresses, addresses=told, list=other, source="api", keys=KEYS, now=NOW),
         *(
             transact(
-                audience.put_contact,
+                contacts.put_contact,
                 fields=ContactFields(email=email, phone=str(dice.random())),
                 lists=[left, other],
                 keys=KEYS,
@@ -154,16 +159,16 @@ async def still_on_it_after_all(db: Database, who: WorkspaceId, dice: random.Ran
         ),
         *(transact(compliance.confirm, consent=one, ip="", user_agent="", keys=KEYS, now=NOW) for one in asked),
         *(merges(person, gone) for person, gone in zip(people, spare, strict=False)),
-        transact(audience.tag_contacts, contacts=dice.sample(people, len(people)), add=["a"], by=by, now=NOW),
+        transact(tags.tag_contacts, contacts=dice.sample(people, len(people)), add=["a"], by=by, now=NOW),
         transact(
-            audience.update_contacts,
+            bulk.update_contacts,
             contacts=dice.sample(people, len(people)),
             fields=ContactFields(last_name="X"),
             by=by,
             now=NOW,
         ),
-        transact(audience.remove, list=other, contacts=dice.sample(people, len(people))),
-        transact(audience.decline_consent, consent=asked[-1], now=NOW),
+        transact(subscriptions.remove, list=other, contacts=dice.sample(people, len(people))),
+        transact(consents.decline_consent, consent=asked[-1], now=NOW),
         lambda: compliance.leave(
             db,
             nobody,

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from delivery_world import world
-from tidings import audience
 from tidings.accounts import SYSTEM
-from tidings.audience import Audience
+from tidings.audience import lists, recipients, segments
+from tidings.audience.recipients import Audience
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
 
@@ -15,7 +15,7 @@ async def test_who_is_sampled(db: Database, tmp_path: Path) -> None:
         ids = await w.contacts(*(f"c{n}@example.com" for n in range(30)))
         by, now = SYSTEM(w.workspace), utc_now()
         async with db.transaction() as tx:
-            left = await audience.create_list(tx, workspace=w.workspace, name="Out", by=by, now=now)
+            left = await lists.create_list(tx, workspace=w.workspace, name="Out", by=by, now=now)
             await tx.execute(
                 "INSERT INTO subscriptions (workspace_id, list_id, contact_id, subscribed_at) VALUES ($1, $2, $3, now())",
                 w.workspace,
@@ -25,7 +25,7 @@ async def test_who_is_sampled(db: Database, tmp_path: Path) -> None:
             await tx.execute(
                 "UPDATE contacts SET status = 'unsubscribed' WHERE workspace_id = $1 AND id = $2", w.workspace, ids[1]
             )
-            segment = await audience.create_segment(
+            segment = await segments.create_segment(
                 tx,
                 workspace=w.workspace,
                 name="Few",
@@ -37,17 +37,17 @@ async def test_who_is_sampled(db: Database, tmp_path: Path) -> None:
         few = Audience(segments=[segment.id])
         async with db.connection() as tx:
             for quick in (False, True):
-                everyone = await audience.sample_recipients(
+                everyone = await recipients.sample_recipients(
                     tx, workspace=w.workspace, audience=who, limit=100, now=now, quick=quick
                 )
                 assert [row["id"] for row in everyone] == ids[2:]
                 assert everyone[0]["first_name"] == "Ada"
-                found = await audience.sample_recipients(
+                found = await recipients.sample_recipients(
                     tx, workspace=w.workspace, audience=few, limit=100, now=now, quick=quick
                 )
                 assert [row["email"] for row in found] == ["c2@example.com", *(f"c2{n}@example.com" for n in range(10))]
             some = [
-                [row["id"] for row in await audience.sample_recipients(
+                [row["id"] for row in await recipients.sample_recipients(
                     tx, workspace=w.workspace, audience=who, limit=10, now=now
                 )]
                 for _ in range(2)
@@ -56,4 +56,4 @@ async def test_who_is_sampled(db: Database, tmp_path: Path) -> None:
             assert len(some[0]) == 10
             assert some[0] != ids[2:12], "spread over all of them"
             assert await tx.fetchval("SHOW statement_timeout") == "0"
-            assert len(await audience.sample_contacts(tx, workspace=w.workspace, limit=100)) == 29
+            assert len(await recipients.sample_contacts(tx, workspace=w.workspace, limit=100)) == 29

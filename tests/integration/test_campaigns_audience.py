@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from delivery_world import World, world
-from tidings import audience, campaigns, compliance, delivery
+from tidings import campaigns, compliance, delivery
 from tidings.accounts import SYSTEM
-from tidings.audience import Audience, ToSuppress
+from tidings.audience import contacts, leaving, lists, recipients, segments, suppressions
+from tidings.audience.recipients import Audience
+from tidings.audience.suppressions import ToSuppress
 from tidings.campaigns import Campaign, CampaignStatus, Why
 from tidings.compliance import NotReady
 from tidings.core.clock import utc_now
@@ -20,7 +22,7 @@ from tidings.core.ids import ContactId, ListId, SegmentId
 
 async def _list(w: World, name: str, *members: int, status: str = "subscribed") -> ListId:
     async with w.app.db.transaction() as tx:
-        made = await audience.create_list(tx, workspace=w.workspace, name=name, by=SYSTEM(w.workspace), now=utc_now())
+        made = await lists.create_list(tx, workspace=w.workspace, name=name, by=SYSTEM(w.workspace), now=utc_now())
         await tx.execute(
             """INSERT INTO subscriptions (workspace_id, list_id, contact_id, status, subscribed_at)
                SELECT $1, $2, id, $4::text::subscription_status, now() FROM unnest($3::bigint[]) AS id""",
@@ -34,7 +36,7 @@ async def _list(w: World, name: str, *members: int, status: str = "subscribed") 
 
 async def _segment(w: World, name: str, *conditions: dict[str, Any]) -> SegmentId:
     async with w.app.db.transaction() as tx:
-        made = await audience.create_segment(
+        made = await segments.create_segment(
             tx,
             workspace=w.workspace,
             name=name,
@@ -49,9 +51,9 @@ def _address(operator: str, value: Any) -> dict[str, Any]:
     return {"field": "email", "operator": operator, "value": value}
 
 
-async def _count(w: World, whom: Audience) -> audience.AudienceCount:
+async def _count(w: World, whom: Audience) -> recipients.AudienceCount:
     async with w.app.db.connection() as tx:
-        return await audience.count_recipients(tx, workspace=w.workspace, audience=whom, now=utc_now())
+        return await recipients.count_recipients(tx, workspace=w.workspace, audience=whom, now=utc_now())
 
 
 async def _why(w: World, campaign: Campaign, contact: ContactId) -> list[Why]:
@@ -76,7 +78,7 @@ async def test_lists_and_segments_together_less_lists_and_segments(db: Database,
         south = await _segment(w, "South", _address("ends with", "@south.test"))
         eff = await _segment(w, "Eff", _address("starts with", "f@"))
         async with db.transaction() as tx:
-            await audience.suppress(
+            await leaving.suppress(
                 tx,
                 workspace=w.workspace,
                 contacts=[(ids["d@south.test"], "550")],
@@ -206,7 +208,7 @@ async def test_before_the_launch_it_says_what_would_become_of_them(db: Database,
     async with world(db, tmp_path, working=False) as w:
         fine, bounced, complained = await w.contacts("a@x.test", "b@x.test", "c@x.test")
         async with db.transaction() as tx:
-            await audience.suppress(
+            await leaving.suppress(
                 tx, workspace=w.workspace, contacts=[(bounced, "550")], reason="bounced", source="test", now=utc_now()
             )
         await _set(w, "UPDATE contacts SET status = 'complained' WHERE id = $1", complained)
@@ -335,10 +337,10 @@ async def test_an_address_that_is_no_contact_gets_an_answer(db: Database, tmp_pa
             await compliance.merge_contacts(
                 tx, workspace=w.workspace, into=new, merged=old, keys=w.app.keys, by=SYSTEM(w.workspace), now=utc_now()
             )
-            await audience.delete_contact(
+            await contacts.delete_contact(
                 tx, workspace=w.workspace, contact=gone, by=SYSTEM(w.workspace), now=utc_now()
             )
-            await audience.suppress_addresses(
+            await suppressions.suppress_addresses(
                 tx,
                 workspace=w.workspace,
                 addresses=[ToSuppress("never@x.test")],

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tidings.audience._search import search_sql
+from tidings.audience.search._search import search_sql
 from tidings.campaigns import TOP
 from tidings.core.clock import utc_now
 from tidings.core.db import Database, Tx, sql

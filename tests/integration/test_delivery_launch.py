@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from delivery_world import World, eventually, world
-from tidings import audience, campaigns, delivery
+from tidings import campaigns, delivery
 from tidings.accounts import SYSTEM
-from tidings.audience import Fragment
+from tidings.audience import leaving, lists
+from tidings.audience.segments import Fragment
 from tidings.campaigns import CampaignStatus
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
@@ -21,7 +22,7 @@ async def _prepare(w: World, chunk_size: int = 100) -> SendId | None:
 
 async def _list(w: World, name: str, *members: int) -> ListId:
     async with w.app.db.transaction() as tx:
-        made = await audience.create_list(tx, workspace=w.workspace, name=name, by=SYSTEM(w.workspace), now=utc_now())
+        made = await lists.create_list(tx, workspace=w.workspace, name=name, by=SYSTEM(w.workspace), now=utc_now())
         await tx.execute(
             """
             INSERT INTO subscriptions (workspace_id, list_id, contact_id, subscribed_at)
@@ -40,7 +41,7 @@ async def test_everybody_once_and_who_is_skipped_says_why(db: Database, tmp_path
         other = await _list(w, "Other", a, b)  # twice on the lists of the campaign
         not_them = await _list(w, "Not them", c)
         async with db.transaction() as tx:
-            await audience.suppress(
+            await leaving.suppress(
                 tx, workspace=w.workspace, contacts=[(d, "550 no")], reason="bounced", source="test", now=utc_now()
             )
             await tx.execute("UPDATE contacts SET status = 'complained' WHERE id = $1", e)

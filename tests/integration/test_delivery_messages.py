@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from delivery_world import World, eventually, world
-from tidings import audience, delivery
+from tidings import delivery
+from tidings.audience import leaving, states
 from tidings.campaigns import CampaignStatus
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
@@ -116,12 +117,12 @@ async def test_several_to_one_person_and_contents_are_kept_once(db: Database, tm
     ],
 )
 async def test_who_is_out(
-    db: Database, tmp_path: Path, reason: audience.SuppressionReason, kind: str, arrives: bool
+    db: Database, tmp_path: Path, reason: states.SuppressionReason, kind: str, arrives: bool
 ) -> None:
     async with world(db, tmp_path) as w:
         contacts = await w.contacts("ada@example.com")
         async with db.transaction() as tx:
-            await audience.suppress(
+            await leaving.suppress(
                 tx,
                 workspace=w.workspace,
                 contacts=[(contact, "") for contact in contacts],

@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 
 from delivery_world import World, eventually, world
-from tidings import audience, campaigns, compliance
+from tidings import campaigns, compliance
 from tidings.accounts import SYSTEM
-from tidings.audience import Audience, SuppressionReason, ToSuppress
+from tidings.audience import bulk, contacts, gone, imports, recipients, segments, suppressions
+from tidings.audience.addresses import normalise_suppressed
+from tidings.audience.recipients import Audience
+from tidings.audience.states import SuppressionReason
+from tidings.audience.suppressions import ToSuppress
 from tidings.campaigns import CampaignStatus, Why
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
@@ -23,7 +27,7 @@ EVERYBODY = {"and": [{"field": "email", "operator": "contains", "value": "@"}]}
 
 async def _suppress(w: World, *addresses: str, list_id: ListId | None = None) -> Any:
     async with w.app.db.transaction() as tx:
-        return await audience.suppress_addresses(
+        return await suppressions.suppress_addresses(
             tx,
             workspace=w.workspace,
             addresses=[ToSuppress(address) for address in addresses],
@@ -43,13 +47,13 @@ async def test_counted_skipped_explained_and_lifted(db: Database, tmp_path: Path
         assert (await _suppress(w, "@shut.example")).withdrawn == []
         whom = Audience(lists=[w.newsletter])
         async with db.transaction() as tx:
-            counted = await audience.count_recipients(tx, workspace=w.workspace, audience=whom, now=utc_now())
+            counted = await recipients.count_recipients(tx, workspace=w.workspace, audience=whom, now=utc_now())
             assert (counted.mailable, counted.skipped) == (3, {"suppressed:domain": 2})
             for quick in (False, True):
-                members = await audience.conditions_members(
+                members = await segments.conditions_members(
                     tx, workspace=w.workspace, conditions=EVERYBODY, first=2, now=utc_now()
                 )
-                count = await audience.count_segment(tx, workspace=w.workspace, members=members, quick=quick)
+                count = await segments.count_segment(tx, workspace=w.workspace, members=members, quick=quick)
                 assert (count.contacts, count.mailable) == (5, 3)
         campaign = await w.campaign()
         async with db.connection() as tx:
@@ -63,11 +67,11 @@ async def test_counted_skipped_explained_and_lifted(db: Database, tmp_path: Path
         states = await w.states()
         assert {states[email] for email in emails[:2]} == {("skipped", "suppressed:domain")}
         async with db.transaction() as tx:
-            await audience.lift_suppressions(
+            await suppressions.lift_suppressions(
                 tx, workspace=w.workspace, ids=list(done.ids.values()), reason="sorry", consent="",
                 by=SYSTEM(w.workspace), now=utc_now(),
             )  # fmt: skip
-            counted = await audience.count_recipients(tx, workspace=w.workspace, audience=whom, now=utc_now())
+            counted = await recipients.count_recipients(tx, workspace=w.workspace, audience=whom, now=utc_now())
         assert (counted.mailable, counted.skipped) == (5, {})
 
 
@@ -101,23 +105,23 @@ async def test_an_import_counts_them_and_they_stay_out(db: Database, tmp_path: P
         rows = [{"email": f"a{n}@{('shut', 'open')[n % 2]}.example"} for n in range(10)]
         for created in (10, 0):
             async with db.transaction() as tx:
-                started = await audience.start_import(
+                started = await imports.start_import(
                     tx, workspace=w.workspace, list=w.newsletter, contacts=rows, by=SYSTEM(w.workspace), now=utc_now()
                 )
-            await audience.run_import(db, w.app.keys, workspace=w.workspace, import_=started.id)
+            await imports.run_import(db, w.app.keys, workspace=w.workspace, import_=started.id)
             async with db.connection() as tx:
-                done = await audience.get_import(tx, workspace=w.workspace, import_=started.id)
+                done = await imports.get_import(tx, workspace=w.workspace, import_=started.id)
             assert (done.created, done.suppressed) == (created, 5)
 
 
 @pytest.mark.parametrize("address", ["@", "@nonsense", "@a@b.example", "@.example", "@shut.example x", "x@"])
 def test_what_is_no_domain(address: str) -> None:
     with pytest.raises(Invalid):
-        audience.normalise_suppressed(address)
+        normalise_suppressed(address)
 
 
 def test_one_spelling_of_a_domain() -> None:
-    assert audience.normalise_suppressed(" @BÜCHER.example ") == "@xn--bcher-kva.example"
+    assert normalise_suppressed(" @BÜCHER.example ") == "@xn--bcher-kva.example"
 
 
 async def test_only_everywhere_and_only_by_hand(db: Database, tmp_path: Path) -> None:
@@ -126,7 +130,7 @@ async def test_only_everywhere_and_only_by_hand(db: Database, tmp_path: Path) ->
             await _suppress(w, "@shut.example", list_id=w.newsletter)
         with pytest.raises(Invalid, match="by hand"):
             async with db.transaction() as tx:
-                await audience.suppress_addresses(
+                await suppressions.suppress_addresses(
                     tx,
                     workspace=w.workspace,
                     addresses=[ToSuppress("@shut.example", SuppressionReason.COMPLAINED)],
@@ -135,7 +139,7 @@ async def test_only_everywhere_and_only_by_hand(db: Database, tmp_path: Path) ->
                     now=utc_now(),
                 )
         file = io.BytesIO(b"email,reason\n'@shut.example,\n@gone.example,bounced\nann@example.com,\n")
-        (rows,) = audience.read_addresses(file, reason=SuppressionReason.MANUAL, detail="", batch=10)
+        (rows,) = suppressions.read_addresses(file, reason=SuppressionReason.MANUAL, detail="", batch=10)
         assert [one.email for one in rows.addresses] == ["@shut.example", "ann@example.com"]
         assert [(p.line, p.value) for p in rows.problems] == [(3, "@gone.example")]
 
@@ -152,9 +156,9 @@ async def test_who_is_deleted_leaves_nothing_that_segments_are_told(db: Database
                 [ann, bob, eve],
             )
             by = SYSTEM(w.workspace)
-            await audience.delete_contact(tx, workspace=w.workspace, contact=ann, by=by, now=utc_now())
-            await audience.delete_contacts(tx, workspace=w.workspace, contacts=[bob], by=by, now=utc_now())
-            told = await audience.told_of_survivors(tx, batches=[(1, opened)])
+            await contacts.delete_contact(tx, workspace=w.workspace, contact=ann, by=by, now=utc_now())
+            await bulk.delete_contacts(tx, workspace=w.workspace, contacts=[bob], by=by, now=utc_now())
+            told = await gone.told_of_survivors(tx, batches=[(1, opened)])
             await record(tx, events=told[0][1], writer=0)
             for table in ("contact_activity", "contact_receipts"):
                 assert [r["contact_id"] for r in await tx.fetch(f"SELECT contact_id FROM {table}")] == [eve]  # noqa: S608

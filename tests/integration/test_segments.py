@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tidings import audience
 from tidings.accounts import SYSTEM
-from tidings.audience import SegmentExists, SegmentInUse, SegmentInvalid, SegmentNotFound
+from tidings.audience import segments
+from tidings.audience.segments import SegmentExists, SegmentInUse, SegmentInvalid, SegmentNotFound
 from tidings.core.db import Database, Tx
 from tidings.core.ids import SegmentId, WorkspaceId
 
@@ -15,7 +15,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 async def members(tx: Tx, workspace: int, conditions: Any) -> set[int]:
-    found = await audience.conditions_members(
+    found = await segments.conditions_members(
         tx, workspace=WorkspaceId(workspace), conditions=conditions, first=2, now=NOW
     )
     return {row["id"] for row in await tx.fetch(found.sql, workspace, *found.values)}
@@ -29,7 +29,7 @@ async def problems(tx: Tx, workspace: int, conditions: Any) -> dict[str, str]:
 
 async def make(tx: Tx, workspace: int, name: str, conditions: Any) -> SegmentId:
     by = SYSTEM(WorkspaceId(workspace))
-    made = await audience.create_segment(
+    made = await segments.create_segment(
         tx, workspace=WorkspaceId(workspace), name=name, conditions=conditions, by=by, now=NOW
     )
     return made.id
@@ -129,7 +129,7 @@ async def test_segments_within_segments(db: Database, workspace: int) -> None:
         first = await make(tx, workspace, "First", KINDS[0])
         second = await make(tx, workspace, "Second", {"field": "segment", "operator": "=", "value": f"segment_{first}"})
         with pytest.raises(SegmentInvalid, match="contain itself"):
-            await audience.update_segment(
+            await segments.update_segment(
                 tx,
                 workspace=WorkspaceId(workspace),
                 segment=first,
@@ -138,10 +138,10 @@ async def test_segments_within_segments(db: Database, workspace: int) -> None:
                 now=NOW,
             )
         with pytest.raises(SegmentInUse, match=f"segment_{second}"):
-            await audience.delete_segment(tx, workspace=WorkspaceId(workspace), segment=first, by=by, now=NOW)
+            await segments.delete_segment(tx, workspace=WorkspaceId(workspace), segment=first, by=by, now=NOW)
         with pytest.raises(SegmentExists):
             await make(tx, workspace, "First", KINDS[0])
-        await audience.delete_segment(tx, workspace=WorkspaceId(workspace), segment=second, by=by, now=NOW)
-        await audience.delete_segment(tx, workspace=WorkspaceId(workspace), segment=first, by=by, now=NOW)
+        await segments.delete_segment(tx, workspace=WorkspaceId(workspace), segment=second, by=by, now=NOW)
+        await segments.delete_segment(tx, workspace=WorkspaceId(workspace), segment=first, by=by, now=NOW)
         with pytest.raises(SegmentNotFound):
-            await audience.get_segment(tx, workspace=WorkspaceId(workspace), segment=first)
+            await segments.get_segment(tx, workspace=WorkspaceId(workspace), segment=first)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tidings import audience
-from tidings.audience._segments._operators import Operator
+from tidings.audience import segments
+from tidings.audience.segments._operators import Operator
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
 from tidings.core.ids import WorkspaceId
@@ -48,7 +48,7 @@ async def test_every_example_runs(db: Database, workspace: int) -> None:
                 workspace,
             )
         for example in examples():
-            members = await audience.conditions_members(
+            members = await segments.conditions_members(
                 tx, workspace=WorkspaceId(workspace), conditions=example, first=2, now=utc_now()
             )
             await tx.fetch(members.sql, workspace, *members.values)
@@ -63,7 +63,7 @@ def test_every_operator_has_an_example() -> None:
 def test_the_schema_knows_every_example(example: dict[str, Any]) -> None:
     matching = [
         name
-        for name, schema in audience.conditions_schemas().items()
+        for name, schema in segments.conditions_schemas().items()
         if "field" in schema.get("properties", {}) and _fits(example, schema["properties"])
     ]
     assert len(matching) == 1, matching

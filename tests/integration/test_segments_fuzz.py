@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from segment_oracle import People
-from tidings import audience, delivery, events
+from tidings import delivery, events
 from tidings.accounts import SYSTEM
-from tidings.audience import SegmentInvalid
+from tidings.audience import contacts, segments
+from tidings.audience.segments import SegmentInvalid
 from tidings.core.db import Database
 from tidings.core.ids import ContactId, SendId, WorkspaceId
 from tidings.events import Agent, Event, EventType
@@ -231,7 +232,7 @@ async def make_people(db: Database, workspace: int) -> People:
         assert await delivery.gather_receipts(tx, now=NOW)
         await tx.execute("UPDATE sends SET recipients = 120 WHERE id = 2")
         of = WorkspaceId(workspace)
-        await audience.delete_contact(tx, workspace=of, contact=ContactId(61), by=SYSTEM(of), now=NOW)
+        await contacts.delete_contact(tx, workspace=of, contact=ContactId(61), by=SYSTEM(of), now=NOW)
     return people
 
 
@@ -263,22 +264,22 @@ async def _compare(db: Database, workspace: int, people: People, count: int) -> 
 
     async def members(tree: Any) -> set[int]:
         async with db.transaction() as tx:
-            found = await audience.conditions_members(
+            found = await segments.conditions_members(
                 tx, workspace=WorkspaceId(workspace), conditions=tree, first=2, now=NOW
             )
             rows = await tx.fetch(found.sql, workspace, *found.values)
             ids = [row["id"] for row in rows]
             assert len(ids) == len(set(ids)), "each once"
             # What counts and what is looked at are made of the same conditions by other means.
-            count = await audience.count_segment(tx, workspace=WorkspaceId(workspace), members=found)
+            count = await segments.count_segment(tx, workspace=WorkspaceId(workspace), members=found)
             assert (count.contacts, count.mailable) == (len(ids), len(active.intersection(ids))), tree
             if len(ids) % 4 == 1:  # the same with a whole domain on the suppression list
                 await tx.execute(_SUPPRESS_DOMAIN, workspace)
-                count = await audience.count_segment(tx, workspace=WorkspaceId(workspace), members=found)
+                count = await segments.count_segment(tx, workspace=WorkspaceId(workspace), members=found)
                 reached = (active - of_domain).intersection(ids)
                 assert (count.contacts, count.mailable) == (len(ids), len(reached)), tree
                 await tx.execute("DELETE FROM suppressions WHERE workspace_id = $1", workspace)
-            newest = await audience.sample_segment(
+            newest = await segments.sample_segment(
                 tx, workspace=WorkspaceId(workspace), members=found, offset=1, limit=3
             )
             assert [one.id for one in newest] == sorted(ids, reverse=True)[1:4], tree
@@ -341,7 +342,7 @@ async def test_hostile_conditions_are_refused_or_run(db: Database, workspace: in
     async def attempt(tree: Any) -> None:
         async with db.transaction() as tx:
             try:
-                found = await audience.conditions_members(
+                found = await segments.conditions_members(
                     tx, workspace=WorkspaceId(workspace), conditions=tree, first=2, now=NOW
                 )
             except SegmentInvalid as error:
@@ -350,7 +351,7 @@ async def test_hostile_conditions_are_refused_or_run(db: Database, workspace: in
             assert "DROP" not in found.sql
             await tx.execute("SET LOCAL statement_timeout = 2000")
             await tx.fetch(found.sql, workspace, *found.values)
-            await audience.count_segment(tx, workspace=WorkspaceId(workspace), members=found)
+            await segments.count_segment(tx, workspace=WorkspaceId(workspace), members=found)
 
     @_examples(400)
     @given(broken)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tidings import audience
-from tidings.audience._segments._blocks import count_of
-from tidings.audience._segments._preview import _within, estimate_segment
+from tidings.audience import segments
+from tidings.audience.segments._blocks import count_of
+from tidings.audience.segments._preview import _within, estimate_segment
 from tidings.bench import segments as bench
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
@@ -26,17 +26,17 @@ async def large(db: Database) -> AsyncIterator[WorkspaceId]:
 
 async def _plan(db: Database, workspace: WorkspaceId, conditions: Any) -> str:
     async with db.transaction() as tx:
-        members = await audience.conditions_members(
+        members = await segments.conditions_members(
             tx, workspace=workspace, conditions=conditions, first=2, now=utc_now()
         )
-        await audience.settle_plans(tx)
+        await segments.settle_plans(tx)
         rows = await tx.fetch(f"EXPLAIN SELECT count(*) FROM ({members.sql}) AS m", workspace, *members.values)  # noqa: S608
     return "\n".join(row[0] for row in rows)
 
 
 async def _count_plan(db: Database, workspace: WorkspaceId, conditions: Any) -> str:
     async with db.transaction() as tx:
-        found = await audience.conditions_members(
+        found = await segments.conditions_members(
             tx, workspace=workspace, conditions=conditions, first=2, now=utc_now()
         )
         rows = await _within(tx, 5000, f"EXPLAIN {count_of(found.node)}", found.node, workspace, *found.values)
@@ -85,13 +85,13 @@ async def test_plans_and_previews_at_a_hundred_thousand(db: Database, large: Wor
     link = await _count_plan(db, large, bench.KINDS["clicked a link anywhere"])
     assert "link_send_id" in link, link
     async with db.transaction() as tx:
-        members = await audience.conditions_members(
+        members = await segments.conditions_members(
             tx, workspace=large, conditions=bench.KINDS["opened ever"], first=2, now=utc_now()
         )
-        exact = await audience.count_segment(tx, workspace=large, members=members)
+        exact = await segments.count_segment(tx, workspace=large, members=members)
         assert exact.exact
         assert 0 < exact.mailable < exact.contacts < CONTACTS
-        some = await audience.sample_segment(tx, workspace=large, members=members, limit=5)
+        some = await segments.sample_segment(tx, workspace=large, members=members, limit=5)
         assert len(some) == 5
         assert some[0].id > some[4].id
         guess = await estimate_segment(tx, workspace=large, members=members)
@@ -114,12 +114,12 @@ async def test_a_million_contacts_and_ten_million_events(db: Database) -> None:
         if min(took) > 1:
             slow[name] = min(took)
         async with db.transaction() as tx:
-            found = await audience.conditions_members(
+            found = await segments.conditions_members(
                 tx, workspace=workspace, conditions=conditions, first=2, now=utc_now()
             )
-            exact = await audience.count_segment(tx, workspace=workspace, members=found)
+            exact = await segments.count_segment(tx, workspace=workspace, members=found)
             guess = await estimate_segment(tx, workspace=workspace, members=found)
-            some = await audience.sample_segment(tx, workspace=workspace, members=found, limit=3)
+            some = await segments.sample_segment(tx, workspace=workspace, members=found, limit=3)
         # Three times the 95 % interval, of forty kinds: a miss is one in some ten million runs.
         assert abs(guess.contacts - exact.contacts) <= 3 * guess.error, name
         assert len(some) == 3
@@ -128,7 +128,7 @@ async def test_a_million_contacts_and_ten_million_events(db: Database) -> None:
 
 async def _counted(db: Database, workspace: WorkspaceId, conditions: Any) -> None:
     async with db.transaction() as tx:
-        found = await audience.conditions_members(
+        found = await segments.conditions_members(
             tx, workspace=workspace, conditions=conditions, first=2, now=utc_now()
         )
-        await audience.count_segment(tx, workspace=workspace, members=found)
+        await segments.count_segment(tx, workspace=workspace, members=found)

@@ -5,8 +5,7 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tidings.audience import address_hash, normalise_email
-from tidings.audience._addresses import _PLAIN
+from tidings.audience.addresses import _PLAIN, address_hash, normalise_email
 from tidings.core.errors import Invalid
 
 

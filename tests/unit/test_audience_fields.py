@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidings.audience import ContactField, ContactFields, FieldType, clean_contact
+from tidings.audience.fields import ContactField, ContactFields, FieldType, clean_contact
 from tidings.core.errors import Invalid
 from tidings.core.ids import FieldId
 

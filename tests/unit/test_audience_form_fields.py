@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidings.audience import AnswerProblem, Question, clean_contact, read_answers
+from tidings.audience.fields import clean_contact
+from tidings.audience.forms import AnswerProblem, Question, read_answers
 from tidings.compliance import SignupTokens, pick_language
 from tidings.core.clock import utc_now
 from tidings.core.crypto import Keyring

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidings.audience import ContactField, FieldType, clean_contact
-from tidings.audience._export_sql import STANDARD, neutralised, plain_again
-from tidings.audience._imports import _plan
-from tidings.audience._imports._check import Checker
-from tidings.audience._imports._mapping import Column, apply_mapping, source_of, suggest, written_here
-from tidings.audience._imports._plan import STAGED, Checked, Plan
-from tidings.audience._imports._tables import Rows
-from tidings.audience._imports._values import (
+from tidings.audience.exports._reading import STANDARD
+from tidings.audience.fields import ContactField, FieldType, clean_contact
+from tidings.audience.imports import _plan
+from tidings.audience.imports._check import Checker
+from tidings.audience.imports._mapping import Column, apply_mapping, source_of, suggest, written_here
+from tidings.audience.imports._plan import STAGED, Checked, Plan
+from tidings.audience.imports._tables import Rows
+from tidings.audience.imports._values import (
     infer_type,
     read_list_names,
     read_status,
@@ -23,6 +23,7 @@ from tidings.audience._imports._values import (
     to_date,
     to_number,
 )
+from tidings.audience.spreadsheets import neutralised, plain_again
 from tidings.core.errors import Invalid
 from tidings.core.ids import FieldId
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tidings.audience._imports._child import look_at
-from tidings.audience._imports._formats import FileFormat, Utf8Scan, sniff
-from tidings.audience._imports._open import open_table
-from tidings.audience._imports._tables import BrokenFile
+from tidings.audience.imports._child import look_at
+from tidings.audience.imports._formats import FileFormat, Utf8Scan, sniff
+from tidings.audience.imports._open import open_table
+from tidings.audience.imports._tables import BrokenFile
 from tidings.core.errors import Invalid
 
 # What is no text in XML, and lone surrogates, which no encoding has; NUL is for the test of its own.
@@ -217,7 +217,7 @@ def test_the_files_of_a_zip_share_their_columns() -> None:
 
 
 def test_bombs_do_not_go_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tidings.audience._imports._zip.UNPACKED_LIMIT", 1_000_000)
+    monkeypatch.setattr("tidings.audience.imports._zip.UNPACKED_LIMIT", 1_000_000)
     with pytest.raises(BrokenFile, match="unpacks to more"):
         read(zipped(a__csv=b"Email\n" + b"a@x.test\n" * 200_000))
     entities = b'<!DOCTYPE x [<!ENTITY a "aaaa">]><workbook>&a;</workbook>'

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tidings.audience import AnswerProblem
+from tidings.audience.forms import AnswerProblem
 from tidings.compliance import LANGUAGES
 from tidings.compliance._confirm_mail import default_mail
 from tidings.compliance._words import WORDS

@@ -9,7 +9,7 @@ from tidings.api import _problem_codes
 from tidings.api._examples import EXAMPLES
 from tidings.api._idempotency import HEADER
 from tidings.api.problems import MEDIA_TYPE
-from tidings.audience import conditions_schemas
+from tidings.audience.segments import conditions_schemas
 from tidings.content import document_schemas
 
 _PROBLEM: dict[str, Any] = {

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from fastapi import Response
 from pydantic import Field, TypeAdapter, ValidationError
 
-from tidings import audience
 from tidings.api._deps import Call
 from tidings.api._fields import Body, ListRef
 from tidings.api._idempotency import Once
 from tidings.api._multipart import Form, content_type_in, filename_in
 from tidings.api.problems import BodyTooLarge, UnsupportedMediaType, field_path
-from tidings.audience import Choices, FileTooLarge, Import, ImportPolicy, Reading, Upload
+from tidings.audience import imports
+from tidings.audience.imports import Choices, FileTooLarge, Import, ImportPolicy, Reading, Upload
 from tidings.core.errors import FieldProblem, Invalid
 from tidings.core.ids import ListId
 
@@ -80,7 +80,7 @@ async def receive(call: Call, answer: Callable[[Import], Response]) -> Response:
             if earlier is None:
                 done = await upload.finish(tx)
                 if options.start or options.dry_run:
-                    done = await audience.queue_import(
+                    done = await imports.queue_import(
                         tx,
                         workspace=call.workspace,
                         import_=upload.id,

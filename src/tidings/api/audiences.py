@@ -6,12 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from tidings import audience, campaigns, delivery
+from tidings import campaigns, delivery
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, CampaignRef, ContactRef, ListRef, SegmentRef
 from tidings.api._paging import SIZE_LIMIT
 from tidings.api._route import Route
-from tidings.audience import Audience, AudienceCount
+from tidings.audience import addresses, lists
+from tidings.audience.recipients import Audience, AudienceCount, count_recipients, missing_segments_of
 from tidings.campaigns import Explanation, Why
 from tidings.core.errors import Invalid
 from tidings.core.ids import CampaignId, ContactId, ListId, SegmentId, public_id
@@ -114,8 +115,8 @@ class ExplanationOut(BaseModel):
 async def count_audience(body: AudienceIn, call: Reading) -> AudienceOut:
     """How many recipients a campaign to these would have now, and how many of them may not be mailed, by reason."""
     whom = body.audience()
-    problems = await audience.missing_segments_of(call.tx, workspace=call.workspace, audience=whom)
-    missing = await audience.missing_lists(call.tx, workspace=call.workspace, lists=[*whom.lists, *whom.excluded_lists])
+    problems = await missing_segments_of(call.tx, workspace=call.workspace, audience=whom)
+    missing = await lists.missing_lists(call.tx, workspace=call.workspace, lists=[*whom.lists, *whom.excluded_lists])
     for field, ids in (("contact_list_ids", whom.lists), ("exclude_list_ids", whom.excluded_lists)):
         problems += [
             Invalid.at(f"{field}[{position}]", f"there is no list {public_id('list', id_)}").fields[0]
@@ -124,7 +125,7 @@ async def count_audience(body: AudienceIn, call: Reading) -> AudienceOut:
         ]
     if problems:
         raise Invalid("; ".join(f"{p.field}: {p.message}" for p in problems), fields=tuple(problems))
-    count = await audience.count_recipients(call.tx, workspace=call.workspace, audience=whom, now=call.now)
+    count = await count_recipients(call.tx, workspace=call.workspace, audience=whom, now=call.now)
     return AudienceOut.of(count)
 
 
@@ -132,7 +133,7 @@ async def count_audience(body: AudienceIn, call: Reading) -> AudienceOut:
 async def campaign_audience(campaign_id: CampaignRef, call: Reading) -> AudienceOut:
     """What a launch at this moment would number. Once it was launched, `total_recipients` says what it did number."""
     campaign = await campaigns.get_campaign(call.tx, workspace=call.workspace, campaign=CampaignId(campaign_id))
-    count = await audience.count_recipients(call.tx, workspace=call.workspace, audience=campaign.audience, now=call.now)
+    count = await count_recipients(call.tx, workspace=call.workspace, audience=campaign.audience, now=call.now)
     return AudienceOut.of(count)
 
 
@@ -178,7 +179,7 @@ async def explain_address(
         call.tx,
         workspace=call.workspace,
         campaign=campaign,
-        email=audience.normalise_email(email),
+        email=addresses.normalise_email(email),
         keys=call.app.keys,
         now=call.now,
     )

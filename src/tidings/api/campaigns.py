@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
-from tidings import audience, campaigns
+from tidings import campaigns
 from tidings.api._deps import Call, needs
 from tidings.api._fields import (
     AttachmentRef,
@@ -22,6 +22,7 @@ from tidings.api._fields import (
 )
 from tidings.api._paging import Page, Paged
 from tidings.api._route import Route
+from tidings.audience import lists
 from tidings.campaigns import Campaign, CampaignStatus, Counts, Draft, Rates
 from tidings.core.ids import AttachmentId, CampaignId, ListId, SegmentId, TemplateId, public_id
 from tidings.delivery import Way
@@ -279,7 +280,7 @@ async def get_archive(
     """The addresses of the workspace's archive and its feed, or those of one list. Empty archives are not found there."""
     of_list = None if list_id is None else ListId(list_id)
     if of_list is not None:
-        await audience.get_list(call.tx, workspace=call.workspace, list=of_list)
+        await lists.get_list(call.tx, workspace=call.workspace, list=of_list)
     token = campaigns.ArchiveTokens(call.app.keys).token(campaigns.Archive(call.workspace, of_list))
     url = f"{call.app.public_url}/a/{token}"
     return ArchiveOut(url=url, feed_url=f"{url}/feed.xml")

@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, StringConstraints
 
-from tidings import audience
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, FieldRef, Line, Name
 from tidings.api._route import Route
-from tidings.audience import ContactField, FieldType
+from tidings.audience import fields
+from tidings.audience.fields import ContactField, FieldType
 from tidings.core.ids import FieldId, public_id
 
 router = APIRouter(prefix="/contact-fields", tags=["contact fields"], route_class=Route)
@@ -72,7 +72,7 @@ class ContactFieldChanges(Body):
 @router.post("", status_code=201)
 async def create_contact_field(body: NewContactField, call: Writing) -> ContactFieldOut:
     """Declare a custom field. Values that contacts have under the name become its type; a 409 says how many cannot."""
-    made = await audience.create_contact_field(
+    made = await fields.create_contact_field(
         call.tx,
         workspace=call.workspace,
         name=body.name,
@@ -88,7 +88,7 @@ async def create_contact_field(body: NewContactField, call: Writing) -> ContactF
 @router.get("")
 async def list_contact_fields(call: Reading) -> ContactFields:
     """All custom fields, by name."""
-    found = await audience.declared_fields(call.tx, workspace=call.workspace)
+    found = await fields.declared_fields(call.tx, workspace=call.workspace)
     return ContactFields(items=[ContactFieldOut.of(field) for field in found.values()])
 
 
@@ -96,14 +96,14 @@ async def list_contact_fields(call: Reading) -> ContactFields:
 async def get_contact_field(field_id: FieldRef, call: Reading) -> ContactFieldOut:
     """One custom field."""
     return ContactFieldOut.of(
-        await audience.get_contact_field(call.tx, workspace=call.workspace, field=FieldId(field_id))
+        await fields.get_contact_field(call.tx, workspace=call.workspace, field=FieldId(field_id))
     )
 
 
 @router.patch("/{field_id}")
 async def update_contact_field(field_id: FieldRef, body: ContactFieldChanges, call: Writing) -> ContactFieldOut:
     """Change the label, the type or the choices. All stored values become the new type; a 409 says how many cannot."""
-    changed = await audience.update_contact_field(
+    changed = await fields.update_contact_field(
         call.tx,
         workspace=call.workspace,
         field=FieldId(field_id),
@@ -123,6 +123,6 @@ async def delete_contact_field(
     values: Annotated[bool, Query(description="also take away what contacts have under this name")] = False,
 ) -> None:
     """Declare a field no more. What contacts have under its name stays, as attributes of any type, unless `values` is true."""
-    await audience.delete_contact_field(
+    await fields.delete_contact_field(
         call.tx, workspace=call.workspace, field=FieldId(field_id), values=values, by=call.principal, now=call.now
     )

@@ -9,12 +9,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from tidings import audience, campaigns, compliance
+from tidings import campaigns, compliance
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, ContactRef
 from tidings.api._route import Route
 from tidings.api.contacts import ContactOut, withdraw
-from tidings.audience import Side
+from tidings.audience import contacts
+from tidings.audience.merging import Side
 from tidings.campaigns import Happening, Position, TimelineKind
 from tidings.core.errors import Invalid
 from tidings.core.ids import ContactId, public_id
@@ -82,7 +83,7 @@ async def contact_timeline(
     """Everything that happened to a contact, newest first: messages, opens and clicks, lists, consents, events, changes."""
     contact = ContactId(contact_id)
     below = campaigns.TOP if cursor is None else _position(cursor)
-    await audience.get_contact(call.tx, workspace=call.workspace, contact=contact)
+    await contacts.get_contact(call.tx, workspace=call.workspace, contact=contact)
     found = await campaigns.contact_timeline(
         call.tx, workspace=call.workspace, contact=contact, below=below, kinds=kind, limit=page_size + 1
     )

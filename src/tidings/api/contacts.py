@@ -6,12 +6,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
-from tidings import audience, campaigns, compliance, events
+from tidings import campaigns, compliance, events
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, ContactRef, ListRef, Prose
 from tidings.api._paging import Page, Paged
 from tidings.api._route import Route
-from tidings.audience import Contact, ContactStatus
+from tidings.audience import addresses, fields, lists
+from tidings.audience import contacts as audience_contacts
+from tidings.audience import search as audience_search
+from tidings.audience.contacts import Contact
+from tidings.audience.states import ContactStatus
 from tidings.core.errors import Invalid
 from tidings.core.ids import ContactId, ListId, public_id
 
@@ -76,11 +80,11 @@ class ContactFieldsBody(Body):
     tags: Tags | None = None
     attributes: Attributes | None = None
 
-    async def clean(self, call: Call, *, at: str = "") -> audience.ContactFields:
+    async def clean(self, call: Call, *, at: str = "") -> fields.ContactFields:
         """Checked and tidied, attributes by the types that the workspace declared. Raises Invalid."""
-        declared = await audience.declared_fields(call.tx, workspace=call.workspace) if self.attributes else None
+        declared = await fields.declared_fields(call.tx, workspace=call.workspace) if self.attributes else None
         told = self.model_dump(exclude_unset=True, exclude={"list_ids"})
-        return audience.clean_contact(told, at=at, fields=declared)
+        return fields.clean_contact(told, at=at, fields=declared)
 
 
 class NewContact(ContactFieldsBody):
@@ -131,7 +135,7 @@ class ContactEngagement(BaseModel):
 @router.post("", status_code=201)
 async def create_contact(body: NewContact, call: Writing) -> ContactOut:
     """Create a contact. A taken address is a 409 naming who has it. A suppressed address stays suppressed: see `status`."""
-    made = await audience.create_contact(
+    made = await audience_contacts.create_contact(
         call.tx,
         workspace=call.workspace,
         fields=await body.clean(call),
@@ -149,7 +153,7 @@ async def upsert_contact(body: NewContact, call: Writing) -> Response:
 
     Of a known contact what is left out or null stays, attributes merge, and the lists are added. Whoever left stays out.
     """
-    contact, made = await audience.put_contact(
+    contact, made = await audience_contacts.put_contact(
         call.tx,
         workspace=call.workspace,
         fields=await body.clean(call),
@@ -182,8 +186,8 @@ async def list_contacts(
     if email is None and (search.strip() or tag is not None or list_id is not None):
         list_ = None if list_id is None else ListId(list_id)
         if list_ is not None:
-            await audience.require_list(call.tx, workspace=call.workspace, list=list_)
-        page = await audience.search_contacts(
+            await lists.require_list(call.tx, workspace=call.workspace, list=list_)
+        page = await audience_search.search_contacts(
             call.tx,
             workspace=call.workspace,
             search=search,
@@ -196,8 +200,8 @@ async def list_contacts(
         )
         last = page.contacts[-1].id if page.contacts else None
         return paging.of([ContactOut.of(c) for c in page.contacts], last_id=last, total=page.total, capped=page.capped)
-    normal = None if email is None else audience.normalise_email(email)
-    found = await audience.list_contacts(
+    normal = None if email is None else addresses.normalise_email(email)
+    found = await audience_search.list_contacts(
         call.tx,
         workspace=call.workspace,
         email=normal,
@@ -208,7 +212,7 @@ async def list_contacts(
     )
     total = None
     if paging.before is None:
-        total = await audience.count_contacts(call.tx, workspace=call.workspace, email=normal, status=status)
+        total = await audience_search.count_contacts(call.tx, workspace=call.workspace, email=normal, status=status)
     return paging.of([ContactOut.of(c) for c in found], last_id=found[-1].id if found else None, total=total)
 
 
@@ -217,14 +221,14 @@ async def get_contact_by_email(
     email: Annotated[str, Path(max_length=1000, examples=["ann@example.com"])], call: Reading
 ) -> ContactOut:
     """The contact with this address."""
-    normal = audience.normalise_email(email)
-    return ContactOut.of(await audience.find_contact(call.tx, workspace=call.workspace, email=normal))
+    normal = addresses.normalise_email(email)
+    return ContactOut.of(await audience_contacts.find_contact(call.tx, workspace=call.workspace, email=normal))
 
 
 @router.get("/{contact_id}")
 async def get_contact(contact_id: ContactRef, call: Reading) -> ContactOut:
     """One contact."""
-    found = await audience.get_contact(call.tx, workspace=call.workspace, contact=ContactId(contact_id))
+    found = await audience_contacts.get_contact(call.tx, workspace=call.workspace, contact=ContactId(contact_id))
     return ContactOut.of(found)
 
 
@@ -233,7 +237,7 @@ async def get_contact(contact_id: ContactRef, call: Reading) -> ContactOut:
 async def update_contact(contact_id: ContactRef, body: ContactChanges, call: Writing) -> ContactOut:
     """Change what is given."""
     contact = ContactId(contact_id)
-    changed, moved = await audience.update_contact(
+    changed, moved = await audience_contacts.update_contact(
         call.tx,
         workspace=call.workspace,
         contact=contact,
@@ -251,7 +255,9 @@ async def update_contact(contact_id: ContactRef, body: ContactChanges, call: Wri
 async def delete_contact(contact_id: ContactRef, call: Writing) -> None:
     """Delete a contact. If the address is suppressed, it stays so. Nothing is handed over to them after the answer."""
     contact = ContactId(contact_id)
-    await audience.delete_contact(call.tx, workspace=call.workspace, contact=contact, by=call.principal, now=call.now)
+    await audience_contacts.delete_contact(
+        call.tx, workspace=call.workspace, contact=contact, by=call.principal, now=call.now
+    )
     withdraw(call, [contact])
 
 
@@ -262,7 +268,7 @@ async def unsubscribe_contact(
     """Take a contact off everything, as they wished. Nothing is handed over to them after the answer."""
     contact = ContactId(contact_id)
     async with call.app.db.connection() as connection:
-        await audience.get_contact(connection, workspace=call.workspace, contact=contact)
+        await audience_contacts.get_contact(connection, workspace=call.workspace, contact=contact)
     await compliance.leave(
         call.app.db,
         call.app.withdrawals,
@@ -274,14 +280,14 @@ async def unsubscribe_contact(
         now=call.now,
     )
     async with call.app.db.connection() as connection:
-        return ContactOut.of(await audience.get_contact(connection, workspace=call.workspace, contact=contact))
+        return ContactOut.of(await audience_contacts.get_contact(connection, workspace=call.workspace, contact=contact))
 
 
 @router.get("/{contact_id}/engagement", summary="What a contact did with messages")
 async def contact_engagement(contact_id: ContactRef, call: Reading) -> ContactEngagement:
     """What the contact did with messages: opens, clicks, leaving. Machine hits count in opens and clicks, not as human."""
     contact = ContactId(contact_id)
-    await audience.get_contact(call.tx, workspace=call.workspace, contact=contact)
+    await audience_contacts.get_contact(call.tx, workspace=call.workspace, contact=contact)
     sends = await events.contact_engagement(call.tx, workspace=call.workspace, contact=contact)
     known = await campaigns.of_sends(call.tx, workspace=call.workspace, sends=[s.send for s in sends])
     return ContactEngagement(

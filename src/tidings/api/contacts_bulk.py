@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from tidings import audience
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, ContactRef, ListRef, SegmentRef
 from tidings.api._route import Route
 from tidings.api.contacts import ContactFieldsBody, Tags, withdraw
+from tidings.audience import bulk, tags
 from tidings.core.ids import ContactId, ListId, SegmentId
 
 router = APIRouter(prefix="/contacts", tags=["contacts"], route_class=Route)
@@ -72,7 +72,7 @@ class Deleted(BaseModel):
 @router.post("/tags", summary="Tag and untag contacts")
 async def tag_contacts(body: Tagging, call: Writing) -> Changed:
     """Put tags on contacts and take others off, at once. If one of the contacts does not exist, nothing changes."""
-    changed = await audience.tag_contacts(
+    changed = await tags.tag_contacts(
         call.tx,
         workspace=call.workspace,
         contacts=_ids(body.contact_ids),
@@ -103,7 +103,7 @@ async def tag_segment(
 @router.post("/update")
 async def update_contacts(body: ManyChanges, call: Writing) -> Changed:
     """Say the same of many contacts, at once. If one of them does not exist, nothing changes."""
-    changed = await audience.update_contacts(
+    changed = await bulk.update_contacts(
         call.tx,
         workspace=call.workspace,
         contacts=_ids(body.contact_ids),
@@ -118,15 +118,13 @@ async def update_contacts(body: ManyChanges, call: Writing) -> Changed:
 async def delete_contacts(body: ManyToDelete, call: Writing) -> Deleted:
     """Delete contacts; suppressed addresses stay so. If one of them does not exist, nothing is deleted."""
     contacts = list(dict.fromkeys(_ids(body.contact_ids)))
-    await audience.delete_contacts(
-        call.tx, workspace=call.workspace, contacts=contacts, by=call.principal, now=call.now
-    )
+    await bulk.delete_contacts(call.tx, workspace=call.workspace, contacts=contacts, by=call.principal, now=call.now)
     withdraw(call, contacts)
     return Deleted(deleted=len(contacts))
 
 
 async def _tag_all(call: Call, of: ListId | SegmentId, body: TaggingAll, *, segment: bool) -> TaggedAllOut:
-    done = await audience.tag_everybody(
+    done = await bulk.tag_everybody(
         call.app.db,
         workspace=call.workspace,
         of=of,

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
-from tidings import audience
 from tidings.api._deps import Call, needs
 from tidings.api._fields import ContactRef
 from tidings.api._paging import Page, Paged
 from tidings.api._route import BulkRoute
-from tidings.audience import CustomEvent, EventName, Told
+from tidings.audience import contacts, custom_events
+from tidings.audience.custom_events import CustomEvent, EventName, Told
 from tidings.core.errors import Invalid
 from tidings.core.ids import ContactId, public_id
 
@@ -26,13 +26,13 @@ _EVENT: dict[str, Any] = {
     "properties": {
         "id": {
             "type": "string",
-            "maxLength": audience.EVENT_KEY_LIMIT,
+            "maxLength": custom_events.KEY_LIMIT,
             "description": "your own id of this event: told again, it is kept once",
         },
         "contact_id": {"type": "string", "description": "who did it; or tell their `email`"},
         "email": {"type": "string", "description": "who did it, by address; or tell their `contact_id`"},
         "create_contact": {"type": "boolean", "default": False, "description": "make a contact of an unknown `email`"},
-        "name": {"type": "string", "maxLength": audience.EVENT_NAME_LIMIT, "description": "what they did"},
+        "name": {"type": "string", "maxLength": custom_events.NAME_LIMIT, "description": "what they did"},
         "at": {"type": "string", "format": "date-time", "description": "when; else now"},
         "properties": {"type": "object", "description": "whatever else is known; up to 16 KB as JSON"},
     },
@@ -45,7 +45,7 @@ class NewEvents(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     events: Annotated[
-        list[Annotated[Any, WithJsonSchema(_EVENT)]], Field(min_length=1, max_length=audience.EVENT_BATCH_LIMIT)
+        list[Annotated[Any, WithJsonSchema(_EVENT)]], Field(min_length=1, max_length=custom_events.BATCH_LIMIT)
     ]
     _form: str = "events"
 
@@ -171,7 +171,7 @@ async def tell_events(body: NewEvents, call: Annotated[Call, needs("events:write
     With an `id` an event is kept once however often it is told; another event with the same `id` is rejected. If all are
     wrong, the answer is a 422.
     """
-    told = await audience.tell_events(
+    told = await custom_events.tell_events(
         call.tx, workspace=call.workspace, events=body.events, paths=body.paths(), keys=call.app.keys, now=call.now
     )
     problems = [problem for one in told for problem in one.problems]
@@ -191,7 +191,7 @@ async def tell_events(body: NewEvents, call: Annotated[Call, needs("events:write
 async def list_event_names(call: Annotated[Call, needs("contacts:read")]) -> EventNames:
     """The names under which events were told, how often, and with which properties: for whoever builds segments."""
     return EventNames(
-        items=[EventNameOut.of(one) for one in await audience.event_names(call.tx, workspace=call.workspace)]
+        items=[EventNameOut.of(one) for one in await custom_events.event_names(call.tx, workspace=call.workspace)]
     )
 
 
@@ -201,8 +201,8 @@ async def list_contact_events(
 ) -> Page[EventOut]:
     """What a contact did elsewhere, the latest first."""
     contact = ContactId(contact_id)
-    await audience.get_contact(call.tx, workspace=call.workspace, contact=contact)
-    found = await audience.list_events(
+    await contacts.get_contact(call.tx, workspace=call.workspace, contact=contact)
+    found = await custom_events.list_events(
         call.tx,
         workspace=call.workspace,
         contact=contact,
@@ -212,5 +212,5 @@ async def list_contact_events(
     )
     total = None
     if paging.before is None:
-        total = await audience.count_events(call.tx, workspace=call.workspace, contact=contact)
+        total = await custom_events.count_events(call.tx, workspace=call.workspace, contact=contact)
     return paging.of([EventOut.of(one) for one in found], last_id=found[-1].id if found else None, total=total)

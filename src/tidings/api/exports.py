@@ -9,20 +9,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from starlette.types import Receive, Scope, Send
 
-from tidings import audience
 from tidings.accounts import audit
 from tidings.api._deps import Call, needs
 from tidings.api._fields import ListRef, SegmentRef
 from tidings.api._route import Route
-from tidings.audience import (
-    ContactStatus,
-    ExportAs,
-    ExportFormat,
-    ExportOf,
-    SubscriptionStatus,
-    SuppressionReason,
-    Wanted,
-)
+from tidings.audience import exports
+from tidings.audience.exports import ExportAs, ExportFormat, ExportOf
+from tidings.audience.states import ContactStatus, SubscriptionStatus, SuppressionReason
+from tidings.audience.suppressions import Wanted
 from tidings.core.errors import Invalid, RateLimited, Unavailable
 from tidings.core.ids import ListId, SegmentId
 
@@ -114,7 +108,7 @@ async def export_contacts(
         search=search,
     )
     names = None if fields is None else fields.split(",")
-    export = audience.export_contacts(
+    export = exports.export_contacts(
         call.app.db,
         workspace=call.workspace,
         of=of,
@@ -133,7 +127,7 @@ async def export_suppressions(
 ) -> Response:
     """The suppression list, in a form that `POST /suppressions/import` takes. Erased addresses are empty."""
     wanted = Wanted(list=None if list_id is None else ListId(list_id), reason=reason)
-    export = audience.export_suppressions(
+    export = exports.export_suppressions(
         call.app.db, workspace=call.workspace, wanted=wanted, keys=call.app.keys, format=format
     )
     return await _streamed(call, export, format, "suppressions")

@@ -6,12 +6,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from tidings import audience, compliance
+from tidings import compliance
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, FormRef, Line, ListRef, Name, Prose
 from tidings.api._paging import Page, Paged
 from tidings.api._route import Route
-from tidings.audience import Form, FormDraft, FormField, OptIn
+from tidings.audience import forms
+from tidings.audience.forms import Form, FormDraft, FormField
+from tidings.audience.lists import OptIn
 from tidings.core.ids import FormId, ListId, public_id
 
 router = APIRouter(prefix="/forms", tags=["forms"], route_class=Route)
@@ -115,7 +117,7 @@ class FormChanges(_Said):
 async def create_form(body: NewForm, call: Writing) -> FormDetail:
     """Create a signup form. If signing up has to be confirmed, the workspace or the list must have a sender."""
     draft = FormDraft(**body.changes())
-    made = await audience.create_form(call.tx, workspace=call.workspace, draft=draft, by=call.principal, now=call.now)
+    made = await forms.create_form(call.tx, workspace=call.workspace, draft=draft, by=call.principal, now=call.now)
     await compliance.require_sender(call.tx, workspace=call.workspace, lists=made.list_ids, opt_in=made.opt_in)
     return await _detail(call, made)
 
@@ -123,10 +125,10 @@ async def create_form(body: NewForm, call: Writing) -> FormDetail:
 @router.get("")
 async def list_forms(call: Reading, paging: Paged) -> Page[FormOut]:
     """Signup forms, newest first."""
-    found = await audience.list_forms(
+    found = await forms.list_forms(
         call.tx, workspace=call.workspace, before=paging.before, offset=paging.offset, limit=paging.limit
     )
-    total = None if paging.before is not None else await audience.count_forms(call.tx, workspace=call.workspace)
+    total = None if paging.before is not None else await forms.count_forms(call.tx, workspace=call.workspace)
     items = [FormOut(**_values(call, form)) for form in found]
     return paging.of(items, last_id=found[-1].id if found else None, total=total)
 
@@ -134,14 +136,14 @@ async def list_forms(call: Reading, paging: Paged) -> Page[FormOut]:
 @router.get("/{form_id}")
 async def get_form(form_id: FormRef, call: Reading) -> FormDetail:
     """One form, with its code for other pages."""
-    return await _detail(call, await audience.get_form(call.tx, workspace=call.workspace, form=FormId(form_id)))
+    return await _detail(call, await forms.get_form(call.tx, workspace=call.workspace, form=FormId(form_id)))
 
 
 @router.put("/{form_id}", name="put_form")
 @router.patch("/{form_id}")
 async def update_form(form_id: FormRef, body: FormChanges, call: Writing) -> FormDetail:
     """Change what is given. Whoever has the page open is shown the new wording before they can agree to it."""
-    changed = await audience.update_form(
+    changed = await forms.update_form(
         call.tx,
         workspace=call.workspace,
         form=FormId(form_id),
@@ -156,7 +158,7 @@ async def update_form(form_id: FormRef, body: FormChanges, call: Writing) -> For
 @router.delete("/{form_id}", status_code=204)
 async def delete_form(form_id: FormRef, call: Writing) -> None:
     """Delete a form. What was agreed to through it stays, and whoever has not confirmed yet still can."""
-    await audience.delete_form(call.tx, workspace=call.workspace, form=FormId(form_id), by=call.principal, now=call.now)
+    await forms.delete_form(call.tx, workspace=call.workspace, form=FormId(form_id), by=call.principal, now=call.now)
 
 
 async def _detail(call: Call, form: Form) -> FormDetail:

@@ -10,13 +10,13 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 
-from tidings import audience
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, ImportRef, ListRef
 from tidings.api._paging import Page, Paged
 from tidings.api._route import BulkRoute, Route
 from tidings.api._uploads import receive
-from tidings.audience import Choices, Import, ImportPolicy, ImportStatus
+from tidings.audience import imports
+from tidings.audience.imports import Choices, Import, ImportPolicy, ImportStatus
 from tidings.core.ids import ImportId, ListId, public_id
 
 router = APIRouter(prefix="/contacts/import", tags=["imports"], route_class=BulkRoute)
@@ -162,7 +162,7 @@ class ImportChoices(Body):
     )
 
     def choices(self) -> Choices:
-        """For `audience.queue_import`."""
+        """For `imports.queue_import`."""
         lists = None if self.list_ids is None else [ListId(list_id) for list_id in self.list_ids]
         return Choices(lists=lists, tags=self.tags, policy=self.policy, mapping=self.mapping, status=self.status)
 
@@ -183,7 +183,7 @@ class NewImport(Body):
 @router.post("", status_code=202)
 async def import_contacts(body: NewImport, call: Annotated[Call, needs("contacts:write")]) -> ImportOut:
     """Accept an import: stored when you read the answer, worked off in the background. Up to 100,000 rows and 32 MB."""
-    started = await audience.start_import(
+    started = await imports.start_import(
         call.tx,
         workspace=call.workspace,
         list=None if body.list_id is None else ListId(body.list_id),
@@ -198,16 +198,16 @@ async def import_contacts(body: NewImport, call: Annotated[Call, needs("contacts
 @status_router.get("/{import_id}", name="get_import_by_id", summary="Get import, by its short address")
 async def get_import(import_id: ImportRef, call: Reading) -> ImportOut:
     """How far an import is."""
-    return ImportOut.of(await audience.get_import(call.tx, workspace=call.workspace, import_=ImportId(import_id)))
+    return ImportOut.of(await imports.get_import(call.tx, workspace=call.workspace, import_=ImportId(import_id)))
 
 
 @status_router.get("")
 async def list_imports(call: Reading, paging: Paged) -> Page[ImportOut]:
     """Imports, newest first."""
-    found = await audience.list_imports(
+    found = await imports.list_imports(
         call.tx, workspace=call.workspace, before=paging.before, limit=paging.limit, offset=paging.offset
     )
-    total = None if paging.before else await audience.count_imports(call.tx, workspace=call.workspace)
+    total = None if paging.before else await imports.count_imports(call.tx, workspace=call.workspace)
     return paging.of([ImportOut.of(i) for i in found], last_id=found[-1].id if found else None, total=total)
 
 
@@ -239,7 +239,7 @@ async def dry_run_import(import_id: ImportRef, body: ImportChoices, call: Writin
 async def cancel_import(import_id: ImportRef, call: Writing) -> ImportOut:
     """Stop an import; what was processed stays."""
     return ImportOut.of(
-        await audience.cancel_import(
+        await imports.cancel_import(
             call.tx, workspace=call.workspace, import_=ImportId(import_id), by=call.principal, now=call.now
         )
     )
@@ -250,7 +250,7 @@ async def get_rejected_rows(
     import_id: ImportRef, call: Annotated[Call, needs("contacts:read", tx=False)]
 ) -> StreamingResponse:
     """The rejected rows as CSV: the original columns, then line, column and reason. Safe to open in a spreadsheet."""
-    parts = audience.rejected_rows(call.app.db, workspace=call.workspace, import_=ImportId(import_id))
+    parts = imports.rejected_rows(call.app.db, workspace=call.workspace, import_=ImportId(import_id))
     first = await anext(parts)  # raises ImportNotFound before anything is sent
 
     async def body() -> AsyncIterator[bytes]:
@@ -272,7 +272,7 @@ async def follow_import(
     """Progress as server-sent events: `import` with the import at each change, until it waits or has ended."""
     db, workspace, id_ = call.app.db, call.workspace, ImportId(import_id)
     async with db.connection() as connection:
-        await audience.get_import(connection, workspace=workspace, import_=id_)
+        await imports.get_import(connection, workspace=workspace, import_=id_)
 
     async def events() -> AsyncIterator[bytes]:
         last = b""
@@ -280,7 +280,7 @@ async def follow_import(
         yield b"retry: 1000\n\n"
         while True:
             async with db.connection() as connection:
-                seen = await audience.get_import(connection, workspace=workspace, import_=id_)
+                seen = await imports.get_import(connection, workspace=workspace, import_=id_)
             told = orjson.dumps(ImportOut.of(seen).model_dump(mode="json"))
             if told != last:
                 yield b"event: import\ndata: " + told + b"\n\n"
@@ -294,7 +294,7 @@ async def follow_import(
 
 
 async def _queue(call: Call, import_id: int, body: ImportChoices, *, dry_run: bool) -> Import:
-    return await audience.queue_import(
+    return await imports.queue_import(
         call.tx,
         workspace=call.workspace,
         import_=ImportId(import_id),

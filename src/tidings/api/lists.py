@@ -6,14 +6,16 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from tidings import audience, campaigns, compliance
+from tidings import campaigns, compliance
 from tidings.accounts import audit
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, ContactRef, Line, ListRef, Name, Prose
 from tidings.api._paging import Page, Paged
 from tidings.api._route import Route
 from tidings.api.contacts import ContactOut, withdraw
-from tidings.audience import List, ListSettings, OptIn, SubscriptionStatus, Visibility
+from tidings.audience import forms, lists, search, subscriptions
+from tidings.audience.lists import List, ListSettings, OptIn, Visibility
+from tidings.audience.states import SubscriptionStatus
 from tidings.core.ids import ContactId, ListId, public_id
 
 router = APIRouter(prefix="/lists", tags=["lists"], route_class=Route)
@@ -127,7 +129,7 @@ class RemovedOut(BaseModel):
 async def create_list(body: NewList, call: Writing) -> ListOut:
     """Create a list. A taken name is a 409."""
     await _check_confirmation(body, call)
-    made = await audience.create_list(
+    made = await lists.create_list(
         call.tx,
         workspace=call.workspace,
         name=body.name,
@@ -142,17 +144,17 @@ async def create_list(body: NewList, call: Writing) -> ListOut:
 @router.get("")
 async def list_lists(call: Reading, paging: Paged) -> Page[ListOut]:
     """Lists, newest first."""
-    found = await audience.list_lists(
+    found = await lists.list_lists(
         call.tx, workspace=call.workspace, before=paging.before, offset=paging.offset, limit=paging.limit
     )
-    total = None if paging.before is not None else await audience.count_lists(call.tx, workspace=call.workspace)
+    total = None if paging.before is not None else await lists.count_lists(call.tx, workspace=call.workspace)
     return paging.of([ListOut.of(item) for item in found], last_id=found[-1].id if found else None, total=total)
 
 
 @router.get("/{list_id}")
 async def get_list(list_id: ListRef, call: Reading) -> ListOut:
     """One list."""
-    return ListOut.of(await audience.get_list(call.tx, workspace=call.workspace, list=ListId(list_id)))
+    return ListOut.of(await lists.get_list(call.tx, workspace=call.workspace, list=ListId(list_id)))
 
 
 @router.put("/{list_id}", name="put_list")
@@ -160,7 +162,7 @@ async def get_list(list_id: ListRef, call: Reading) -> ListOut:
 async def update_list(list_id: ListRef, body: ListChanges, call: Writing) -> ListOut:
     """Change what is given."""
     await _check_confirmation(body, call)
-    changed = await audience.update_list(
+    changed = await lists.update_list(
         call.tx,
         workspace=call.workspace,
         list=ListId(list_id),
@@ -177,8 +179,8 @@ async def update_list(list_id: ListRef, body: ListChanges, call: Writing) -> Lis
 async def delete_list(list_id: ListRef, call: Writing) -> None:
     """Delete a list that no campaign is waiting for or going out to, and no form leads to; its contacts stay."""
     used_by = await campaigns.using_list(call.tx, workspace=call.workspace, list_id=ListId(list_id))
-    used_by = [*used_by, *await audience.forms_using_list(call.tx, workspace=call.workspace, list=ListId(list_id))]
-    gone = await audience.delete_list(
+    used_by = [*used_by, *await forms.forms_using_list(call.tx, workspace=call.workspace, list=ListId(list_id))]
+    gone = await lists.delete_list(
         call.tx, workspace=call.workspace, list=ListId(list_id), used_by=used_by, by=call.principal, now=call.now
     )
     withdraw(call, gone[:_WAITED_FOR])
@@ -196,8 +198,8 @@ async def list_list_contacts(
     """The contacts of a list, newest first: by page, or with a cursor to any depth."""
     wanted = None if status == "all" else status
     list_ = ListId(list_id)
-    await audience.require_list(call.tx, workspace=call.workspace, list=list_)
-    found = await audience.list_members(
+    await lists.require_list(call.tx, workspace=call.workspace, list=list_)
+    found = await search.list_members(
         call.tx,
         workspace=call.workspace,
         list=list_,
@@ -208,7 +210,7 @@ async def list_list_contacts(
     )
     total = None
     if paging.before is None:
-        total = await audience.count_members(call.tx, workspace=call.workspace, list=list_, status=wanted)
+        total = await search.count_members(call.tx, workspace=call.workspace, list=list_, status=wanted)
     return paging.of([ContactOut.of(c) for c in found], last_id=found[-1].id if found else None, total=total)
 
 
@@ -216,8 +218,10 @@ async def list_list_contacts(
 async def add_to_list(list_id: ListRef, body: Contacts, call: Writing) -> AddedOut:
     """Add contacts to a list."""
     list_ = ListId(list_id)
-    await audience.require_list(call.tx, workspace=call.workspace, list=list_)
-    done = await audience.subscribe(call.tx, workspace=call.workspace, list=list_, contacts=_ids(body), now=call.now)
+    await lists.require_list(call.tx, workspace=call.workspace, list=list_)
+    done = await subscriptions.subscribe(
+        call.tx, workspace=call.workspace, list=list_, contacts=_ids(body), now=call.now
+    )
     if done.added:
         await audit(
             call.tx,
@@ -243,8 +247,8 @@ async def remove_one_from_list(list_id: ListRef, contact_id: ContactRef, call: W
 
 
 async def _remove(call: Call, list_: ListId, contacts: list[ContactId]) -> list[ContactId]:
-    await audience.require_list(call.tx, workspace=call.workspace, list=list_)
-    gone = await audience.remove(call.tx, workspace=call.workspace, list=list_, contacts=contacts)
+    await lists.require_list(call.tx, workspace=call.workspace, list=list_)
+    gone = await subscriptions.remove(call.tx, workspace=call.workspace, list=list_, contacts=contacts)
     if gone:
         await audit(
             call.tx,

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from tidings import audience, delivery
+from tidings import delivery
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, ContactRef, Line, MessageRef, TemplateRef, WayRef
 from tidings.api._paging import Page, Paged
 from tidings.api._route import BulkRoute
+from tidings.audience import addresses
 from tidings.core.ids import ContactId, MessageId, TemplateId, public_id
 from tidings.delivery import Attachment, DeliveryState, Message, MessageKind, MessageView, Way
 
@@ -234,9 +235,9 @@ async def get_message(message_id: MessageRef, call: Reading) -> MessageWithEvent
 
 def _address(to: str) -> str:
     try:
-        return audience.normalise_email(to)
-    except audience.InvalidAddress as error:
-        raise audience.InvalidAddress.at("to", error.fields[0].message) from None
+        return addresses.normalise_email(to)
+    except addresses.InvalidAddress as error:
+        raise addresses.InvalidAddress.at("to", error.fields[0].message) from None
 
 
 def _told(message: MessageView) -> dict[str, Any]:

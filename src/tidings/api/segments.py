@@ -6,13 +6,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from tidings import audience, campaigns
+from tidings import campaigns
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, Name, Prose, SegmentRef
 from tidings.api._paging import Page, Paged
 from tidings.api._route import Route
 from tidings.api.contacts import ContactOut
-from tidings.audience import Membership, Segment
+from tidings.audience import segments
+from tidings.audience.segments import Membership, Segment
 from tidings.core.ids import SegmentId, public_id
 
 router = APIRouter(prefix="/segments", tags=["segments"], route_class=Route)
@@ -22,7 +23,7 @@ Writing = Annotated[Call, needs("segments:write")]
 SeesContacts = Annotated[Call, needs("contacts:read")]
 
 # Any JSON, so that what is wrong is told by the compiler, with its path; the document shows the language's own schema.
-Conditions = Annotated[Any, WithJsonSchema({"x-schema": audience.CONDITIONS_SCHEMA})]
+Conditions = Annotated[Any, WithJsonSchema({"x-schema": segments.CONDITIONS_SCHEMA})]
 Exactly = Annotated[bool, Query(description="wait for the exact count, however long it takes")]
 SampleSize = Annotated[int, Query(ge=0, le=100, description="how many contacts to show")]
 
@@ -89,7 +90,7 @@ class SegmentPreview(BaseModel):
 @router.post("", status_code=201)
 async def create_segment(body: NewSegment, call: Writing) -> SegmentOut:
     """Create a segment. A taken name is a 409; conditions that mean nothing are a 422 that names the place."""
-    made = await audience.create_segment(
+    made = await segments.create_segment(
         call.tx,
         workspace=call.workspace,
         name=body.name,
@@ -104,17 +105,17 @@ async def create_segment(body: NewSegment, call: Writing) -> SegmentOut:
 @router.get("")
 async def list_segments(call: Reading, paging: Paged) -> Page[SegmentOut]:
     """Segments, newest first."""
-    found = await audience.list_segments(
+    found = await segments.list_segments(
         call.tx, workspace=call.workspace, before=paging.before, offset=paging.offset, limit=paging.limit
     )
-    total = None if paging.before is not None else await audience.count_segments(call.tx, workspace=call.workspace)
+    total = None if paging.before is not None else await segments.count_segments(call.tx, workspace=call.workspace)
     return paging.of([SegmentOut.of(item) for item in found], last_id=found[-1].id if found else None, total=total)
 
 
 @router.post("/preview", summary="Preview conditions that are not saved")
 async def preview_conditions(body: SegmentToPreview, call: SeesContacts) -> SegmentPreview:
     """How many contacts conditions find, and some of them. Nothing is saved."""
-    members = await audience.conditions_members(
+    members = await segments.conditions_members(
         call.tx, workspace=call.workspace, conditions=body.conditions, first=2, now=call.now
     )
     return await _preview(call, members, exact=body.exact, sample_size=body.sample_size)
@@ -123,14 +124,14 @@ async def preview_conditions(body: SegmentToPreview, call: SeesContacts) -> Segm
 @router.get("/{segment_id}")
 async def get_segment(segment_id: SegmentRef, call: Reading) -> SegmentOut:
     """One segment."""
-    return SegmentOut.of(await audience.get_segment(call.tx, workspace=call.workspace, segment=SegmentId(segment_id)))
+    return SegmentOut.of(await segments.get_segment(call.tx, workspace=call.workspace, segment=SegmentId(segment_id)))
 
 
 @router.put("/{segment_id}", name="put_segment")
 @router.patch("/{segment_id}")
 async def update_segment(segment_id: SegmentRef, body: SegmentChanges, call: Writing) -> SegmentOut:
     """Change the name, the description or the conditions."""
-    changed = await audience.update_segment(
+    changed = await segments.update_segment(
         call.tx,
         workspace=call.workspace,
         segment=SegmentId(segment_id),
@@ -148,7 +149,7 @@ async def delete_segment(segment_id: SegmentRef, call: Writing) -> None:
     """Delete a segment that no campaign and no other segment needs; its contacts stay."""
     segment = SegmentId(segment_id)
     used_by = await campaigns.using_segment(call.tx, workspace=call.workspace, segment=segment)
-    await audience.delete_segment(
+    await segments.delete_segment(
         call.tx, workspace=call.workspace, segment=segment, used_by=used_by, by=call.principal, now=call.now
     )
 
@@ -165,7 +166,7 @@ async def preview_segment(
 async def list_segment_contacts(segment_id: SegmentRef, call: SeesContacts, paging: Paged) -> Page[ContactOut]:
     """Who is in a segment now, newest first: by page, or with a cursor to any depth."""
     members = await _members(call, SegmentId(segment_id))
-    found = await audience.sample_segment(
+    found = await segments.sample_segment(
         call.tx,
         workspace=call.workspace,
         members=members,
@@ -175,19 +176,19 @@ async def list_segment_contacts(segment_id: SegmentRef, call: SeesContacts, pagi
     )
     total = None
     if paging.before is None:
-        total = (await audience.count_segment(call.tx, workspace=call.workspace, members=members)).contacts
+        total = (await segments.count_segment(call.tx, workspace=call.workspace, members=members)).contacts
     return paging.of([ContactOut.of(c) for c in found], last_id=found[-1].id if found else None, total=total)
 
 
 async def _members(call: Call, segment: SegmentId) -> Membership:
-    await audience.get_segment(call.tx, workspace=call.workspace, segment=segment)
-    return await audience.segment_members(call.tx, workspace=call.workspace, segments=[segment], first=2, now=call.now)
+    await segments.get_segment(call.tx, workspace=call.workspace, segment=segment)
+    return await segments.segment_members(call.tx, workspace=call.workspace, segments=[segment], first=2, now=call.now)
 
 
 async def _preview(call: Call, members: Membership, *, exact: bool, sample_size: int) -> SegmentPreview:
-    count = await audience.count_segment(call.tx, workspace=call.workspace, members=members, quick=not exact)
+    count = await segments.count_segment(call.tx, workspace=call.workspace, members=members, quick=not exact)
     some = (
-        await audience.sample_segment(call.tx, workspace=call.workspace, members=members, limit=sample_size)
+        await segments.sample_segment(call.tx, workspace=call.workspace, members=members, limit=sample_size)
         if sample_size
         else []
     )

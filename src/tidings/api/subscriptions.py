@@ -6,12 +6,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from tidings import audience, compliance
+from tidings import compliance
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, ConsentRef, ContactRef, FormRef, Line, ListRef
 from tidings.api._paging import Page, Paged
 from tidings.api._route import Route
-from tidings.audience import Consent, ConsentRefused, ConsentState, OptIn, Proof, SubscriptionStatus
+from tidings.audience import addresses, contacts, lists, subscriptions
+from tidings.audience import consents as audience_consents
+from tidings.audience.consents import Consent, ConsentRefused, ConsentState, Proof
+from tidings.audience.fields import clean_contact, declared_fields
+from tidings.audience.lists import OptIn
+from tidings.audience.states import SubscriptionStatus
 from tidings.compliance import Outcome, SignedUp
 from tidings.core.client_address import network_of
 from tidings.core.errors import Invalid, RateLimited
@@ -118,10 +123,10 @@ async def start_subscription(list_id: ListRef, body: NewSubscription, call: Writ
     `state` says which. Whoever complained or was shut out is a 409, asking them more often than thrice a day a 429.
     """
     list_ = ListId(list_id)
-    await audience.require_list(call.tx, workspace=call.workspace, list=list_)
+    await lists.require_list(call.tx, workspace=call.workspace, list=list_)
     told = body.model_dump(include={"email", "first_name", "last_name", "phone", "attributes"}, exclude_none=True)
-    declared = await audience.declared_fields(call.tx, workspace=call.workspace)
-    fields = audience.clean_contact(told, fields=declared)
+    declared = await declared_fields(call.tx, workspace=call.workspace)
+    fields = clean_contact(told, fields=declared)
     assert fields.email is not None, "it was told"
     if body.ip and not network_of(body.ip):
         raise Invalid.at("ip", "must be an IPv4 or IPv6 address")
@@ -168,12 +173,12 @@ async def list_consents(
     state: ConsentState | None = None,
 ) -> Page[ConsentOut]:
     """Who asked to be on lists, newest first: those who have not confirmed yet too. What nobody confirmed is kept for a month."""
-    found = await audience.list_consents(
+    found = await audience_consents.list_consents(
         call.tx,
         workspace=call.workspace,
         list=None if list_id is None else ListId(list_id),
         form=None if form_id is None else FormId(form_id),
-        email=None if email is None else audience.normalise_email(email),
+        email=None if email is None else addresses.normalise_email(email),
         state=state,
         before=paging.before,
         offset=paging.offset,
@@ -188,9 +193,9 @@ async def list_consents(
 async def list_subscriptions(contact_id: ContactRef, call: Reading) -> Subscriptions:
     """Every list the contact is or was on, and each consent that names it."""
     contact = ContactId(contact_id)
-    await audience.get_contact(call.tx, workspace=call.workspace, contact=contact)
-    found = await audience.contact_subscriptions(call.tx, workspace=call.workspace, contact=contact)
-    proofs = await audience.contact_consents(call.tx, workspace=call.workspace, contact=contact)
+    await contacts.get_contact(call.tx, workspace=call.workspace, contact=contact)
+    found = await subscriptions.contact_subscriptions(call.tx, workspace=call.workspace, contact=contact)
+    proofs = await audience_consents.contact_consents(call.tx, workspace=call.workspace, contact=contact)
     return Subscriptions(
         contact_id=public_id("contact", contact),
         items=[
@@ -212,5 +217,5 @@ async def _out(call: Call, done: SignedUp) -> ConsentOut:
         raise RateLimited("this address was asked often enough: once a minute, thrice a day", retry_after_seconds=3600)
     if done.consent is None:
         raise ConsentRefused("they complained, said that it was not them, or someone of the workspace shut them out")
-    consent = await audience.get_consent(call.tx, workspace=call.workspace, consent=done.consent)
+    consent = await audience_consents.get_consent(call.tx, workspace=call.workspace, consent=done.consent)
     return ConsentOut.of(consent, call.now)

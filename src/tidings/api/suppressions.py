@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
-from tidings import audience, compliance
+from tidings import compliance
 from tidings.accounts import audit
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, ListRef, Prose, SuppressionRef, Words
@@ -15,7 +15,10 @@ from tidings.api._paging import Page, Paged
 from tidings.api._route import Route
 from tidings.api.contacts import withdraw
 from tidings.api.problems import BodyTooLarge, UnsupportedMediaType
-from tidings.audience import Suppression, SuppressionReason, ToSuppress, Wanted
+from tidings.audience import addresses, lists
+from tidings.audience import suppressions as audience_suppressions
+from tidings.audience.states import SuppressionReason
+from tidings.audience.suppressions import Suppression, ToSuppress, Wanted
 from tidings.core.ids import ListId, public_id
 
 router = APIRouter(prefix="/suppressions", tags=["suppressions"], route_class=Route)
@@ -150,10 +153,10 @@ async def list_suppressions(
     """Suppressed addresses, newest first. `email` finds one, also after its address was erased; `@example.com` a domain."""
     list_ = None if list_id is None else ListId(list_id)
     if list_ is not None:
-        await audience.require_list(call.tx, workspace=call.workspace, list=list_)
-    normal = None if email is None else audience.normalise_suppressed(email)
+        await lists.require_list(call.tx, workspace=call.workspace, list=list_)
+    normal = None if email is None else addresses.normalise_suppressed(email)
     wanted = Wanted(list_, normal, reason, source, since, until)
-    found = await audience.list_suppressions(
+    found = await audience_suppressions.list_suppressions(
         call.tx,
         workspace=call.workspace,
         wanted=wanted,
@@ -164,15 +167,17 @@ async def list_suppressions(
     )
     total = None
     if paging.before is None:
-        total = await audience.count_suppressions(call.tx, workspace=call.workspace, wanted=wanted, keys=call.app.keys)
+        total = await audience_suppressions.count_suppressions(
+            call.tx, workspace=call.workspace, wanted=wanted, keys=call.app.keys
+        )
     return paging.of([SuppressionOut.of(one) for one in found], last_id=found[-1].id if found else None, total=total)
 
 
 @router.post("", summary="Suppress addresses")
 async def suppress_addresses(body: Addresses, call: Writing) -> SuppressedOut:
     """Suppress addresses. Nothing is handed over to them after the answer, also in the middle of a send."""
-    emails = audience.clean_emails(body.emails, domains=True)
-    done = await audience.suppress_addresses(
+    emails = audience_suppressions.clean_emails(body.emails, domains=True)
+    done = await audience_suppressions.suppress_addresses(
         call.tx,
         workspace=call.workspace,
         addresses=[ToSuppress(email, body.reason, body.detail) for email in emails],
@@ -243,7 +248,7 @@ async def import_suppressions(
 @router.post("/lift", summary="Lift suppressions")
 async def lift_suppressions(body: Lifting, call: Writing) -> LiftedOut:
     """Let addresses be mailed again. Manual and bounced ones for a reason; where the person left, only with their consent."""
-    lifted = await audience.lift_suppressions(
+    lifted = await audience_suppressions.lift_suppressions(
         call.tx,
         workspace=call.workspace,
         ids=body.suppression_ids,
@@ -258,8 +263,10 @@ async def lift_suppressions(body: Lifting, call: Writing) -> LiftedOut:
 @router.post("/forget", summary="Erase addresses from the suppression list")
 async def forget_suppressed_addresses(body: Forgetting, call: Writing) -> ForgottenOut:
     """Erase addresses, and what was said of them, from the list. They stay suppressed: a keyed hash is kept (GDPR art. 17)."""
-    emails = audience.clean_emails(body.emails)
-    forgotten = await audience.forget_addresses(call.tx, workspace=call.workspace, emails=emails, keys=call.app.keys)
+    emails = audience_suppressions.clean_emails(body.emails)
+    forgotten = await audience_suppressions.forget_addresses(
+        call.tx, workspace=call.workspace, emails=emails, keys=call.app.keys
+    )
     await audit(
         call.tx,
         by=call.principal,
@@ -274,4 +281,6 @@ async def forget_suppressed_addresses(body: Forgetting, call: Writing) -> Forgot
 @router.get("/{suppression_id}")
 async def get_suppression(suppression_id: SuppressionRef, call: Reading) -> SuppressionOut:
     """One suppression."""
-    return SuppressionOut.of(await audience.get_suppression(call.tx, workspace=call.workspace, id=suppression_id))
+    return SuppressionOut.of(
+        await audience_suppressions.get_suppression(call.tx, workspace=call.workspace, id=suppression_id)
+    )

@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, StringConstraints
 
-from tidings import audience
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, TagRef
 from tidings.api._route import Route
-from tidings.audience import Tag
+from tidings.audience import tags
+from tidings.audience.tags import Tag
 from tidings.core.ids import TagId, public_id
 
 router = APIRouter(prefix="/tags", tags=["tags"], route_class=Route)
@@ -70,7 +70,7 @@ class TagChanges(Body):
 async def create_tag(body: NewTag, call: Writing) -> TagOut:
     """Make a tag, and choose its colour. A taken name is a 409."""
     return TagOut.of(
-        await audience.create_tag(
+        await tags.create_tag(
             call.tx, workspace=call.workspace, name=body.name, colour=body.colour, by=call.principal, now=call.now
         )
     )
@@ -79,19 +79,19 @@ async def create_tag(body: NewTag, call: Writing) -> TagOut:
 @router.get("")
 async def list_tags(call: Reading) -> Tags:
     """All tags by name, with how many contacts have each."""
-    return Tags(items=[TagOut.of(tag) for tag in await audience.list_tags(call.tx, workspace=call.workspace)])
+    return Tags(items=[TagOut.of(tag) for tag in await tags.list_tags(call.tx, workspace=call.workspace)])
 
 
 @router.get("/{tag_id}")
 async def get_tag(tag_id: TagRef, call: Reading) -> TagOut:
     """One tag."""
-    return TagOut.of(await audience.get_tag(call.tx, workspace=call.workspace, tag=TagId(tag_id)))
+    return TagOut.of(await tags.get_tag(call.tx, workspace=call.workspace, tag=TagId(tag_id)))
 
 
 @router.patch("/{tag_id}")
 async def update_tag(tag_id: TagRef, body: TagChanges, call: Writing) -> TagOut:
     """Rename a tag on all its contacts, or recolour it. A taken name is a 409 unless `merge` is true."""
-    changed = await audience.update_tag(
+    changed = await tags.update_tag(
         call.tx,
         workspace=call.workspace,
         tag=TagId(tag_id),
@@ -107,4 +107,4 @@ async def update_tag(tag_id: TagRef, body: TagChanges, call: Writing) -> TagOut:
 @router.delete("/{tag_id}", status_code=204)
 async def delete_tag(tag_id: TagRef, call: Writing) -> None:
     """Delete a tag, and take it off every contact."""
-    await audience.delete_tag(call.tx, workspace=call.workspace, tag=TagId(tag_id), by=call.principal, now=call.now)
+    await tags.delete_tag(call.tx, workspace=call.workspace, tag=TagId(tag_id), by=call.principal, now=call.now)

@@ -5,11 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import Field
 
-from tidings import accounts, audience, content, delivery
+from tidings import accounts, content, delivery
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Line, TemplateRef, WayRef
 from tidings.api._previews import TestOf, TestQueued
 from tidings.api._route import Route
+from tidings.audience import addresses, contacts
 from tidings.core.ids import ContactId, MessageId, TemplateId
 from tidings.delivery import Message
 
@@ -40,7 +41,7 @@ async def send_template_test(template_id: TemplateRef, body: TestSend, call: Sen
         call.tx, workspace=call.workspace, ids=template.attachment_ids, field="template_id"
     )
     queued: list[MessageId] = []
-    for address in audience.normalise_emails(body.to, field="to"):
+    for address in addresses.normalise_emails(body.to, field="to"):
         message = Message(
             to_email=address,
             subject=content.as_liquid(body.subject_prefix + shown.subject),
@@ -77,7 +78,7 @@ async def filled_in(
     """A template as one contact would read it, or as these values make it."""
     frozen = await content.freeze(call.tx, workspace=call.workspace, template=template, version=version)
     owner = await accounts.get_workspace(call.tx, workspace=call.workspace)
-    given = await audience.contact_values(
+    given = await contacts.contact_values(
         call.tx, workspace=call.workspace, contact=None if contact is None else ContactId(contact), over=variables
     )
     return await content.preview(

@@ -11,7 +11,7 @@ from tidings.accounts import OPERATOR, Workspace
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, Line, Name, Prose
 from tidings.api._route import Route
-from tidings.audience import sender_address
+from tidings.audience.lists import sender_address
 from tidings.core.ids import WorkspaceId, public_id
 
 router = APIRouter(prefix="/workspaces", tags=["workspaces"], route_class=Route)

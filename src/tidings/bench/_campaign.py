@@ -1,7 +1,8 @@
 """The campaign that is measured: 5 or 50 KB, about ten variables, conditionals, seventeen links."""
 
-from tidings import accounts, audience, campaigns, content, delivery
+from tidings import accounts, campaigns, content, delivery
 from tidings.accounts import SYSTEM
+from tidings.audience import lists
 from tidings.campaigns import Draft
 from tidings.core.clock import utc_now
 from tidings.core.crypto import Keyring
@@ -87,7 +88,7 @@ async def prepare(
             by=by,
             now=now,
         )
-        list_ = await audience.create_list(tx, workspace=workspace, name="Everyone", description="", by=by, now=now)
+        list_ = await lists.create_list(tx, workspace=workspace, name="Everyone", description="", by=by, now=now)
         await tx.execute(
             """
             WITH made AS (

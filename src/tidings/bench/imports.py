@@ -18,9 +18,10 @@ import orjson
 import psutil
 from rich.console import Console
 
-from tidings import audience
 from tidings.accounts import SYSTEM, create_workspace
-from tidings.audience import Choices, Import, ImportStatus, Reading, Upload
+from tidings.audience import imports
+from tidings.audience.imports import Choices, Import, ImportStatus, Reading, Upload
+from tidings.audience.lists import create_list
 from tidings.bench._system import System, throw_away_system
 from tidings.core.clock import utc_now
 from tidings.core.ids import ListId, WorkspaceId
@@ -56,7 +57,7 @@ async def run(*, rows: int, with_list: bool, json: bool) -> dict[str, object]:
 async def _measure(system: System, folder: Path, *, with_list: bool, console: Console) -> dict[str, object]:
     async with system.app.db.transaction() as tx:
         workspace = await create_workspace(tx, name="Import", postal_address="1 Bench Road", now=utc_now())
-        news = await audience.create_list(tx, workspace=workspace, name="News", by=SYSTEM(workspace), now=utc_now())
+        news = await create_list(tx, workspace=workspace, name="News", by=SYSTEM(workspace), now=utc_now())
     lists = [news.id] if with_list else []
     with console.status("Bare COPY …"):
         await _bare_copy(system, folder, workspace, lists)  # the first one also makes the table's files grow
@@ -123,7 +124,7 @@ async def _import(system: System, folder: Path, workspace: WorkspaceId, lists: l
     await upload.end(filename="contacts.csv", reading=Reading())
     uploaded = time.monotonic()
     async with system.app.db.transaction() as tx:
-        await audience.queue_import(
+        await imports.queue_import(
             tx,
             workspace=workspace,
             import_=upload.id,
@@ -137,7 +138,7 @@ async def _import(system: System, folder: Path, workspace: WorkspaceId, lists: l
         await asyncio.sleep(0.2)
         peak = max(peak, _memory(system))
         async with system.app.db.connection() as connection:
-            seen = await audience.get_import(connection, workspace=workspace, import_=upload.id)
+            seen = await imports.get_import(connection, workspace=workspace, import_=upload.id)
         if seen.status not in {ImportStatus.QUEUED, ImportStatus.RUNNING}:
             break
     return _told(seen) | {

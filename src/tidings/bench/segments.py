@@ -10,8 +10,9 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from tidings import audience, delivery
+from tidings import delivery
 from tidings.accounts import create_workspace
+from tidings.audience import segments
 from tidings.core.clock import utc_now
 from tidings.core.db import Database, sql
 from tidings.core.errors import Invalid
@@ -145,10 +146,10 @@ async def _measure(db: Database, workspace: WorkspaceId, name: str, conditions: 
     for _ in range(repeat):
         async with db.transaction() as tx:
             began = time.perf_counter()
-            members = await audience.conditions_members(
+            members = await segments.conditions_members(
                 tx, workspace=workspace, conditions=conditions, first=2, now=utc_now()
             )
-            count = (await audience.count_segment(tx, workspace=workspace, members=members)).contacts
+            count = (await segments.count_segment(tx, workspace=workspace, members=members)).contacts
             times.append((time.perf_counter() - began) * 1000)
     return {
         "kind": name,

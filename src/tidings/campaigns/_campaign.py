@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from tidings import audience, content
+from tidings import content
 from tidings.accounts import Principal, audit
-from tidings.audience import Audience
+from tidings.audience import addresses, lists, recipients
+from tidings.audience.recipients import Audience
 from tidings.campaigns._errors import CampaignNotFound, WrongState
 from tidings.compliance import preflight
 from tidings.core.db import Tx
@@ -320,12 +321,12 @@ async def _checked(tx: Tx, workspace: WorkspaceId, draft: Draft, now: datetime |
         bad("template_id", error.message)
     except content.AttachmentInvalid as error:
         problems += error.fields
-    missing = await audience.missing_lists(tx, workspace=workspace, lists=[*draft.list_ids, *draft.exclude_list_ids])
+    missing = await lists.missing_lists(tx, workspace=workspace, lists=[*draft.list_ids, *draft.exclude_list_ids])
     for field, ids in (("contact_list_ids", draft.list_ids), ("exclude_list_ids", draft.exclude_list_ids)):
         for position, id_ in enumerate(ids):
             if id_ in missing:
                 bad(f"{field}[{position}]", f"there is no list {public_id('list', id_)}")
-    problems += await audience.missing_segments_of(tx, workspace=workspace, audience=draft.audience)
+    problems += await recipients.missing_segments_of(tx, workspace=workspace, audience=draft.audience)
     if draft.provider_id is not None and draft.route_id is not None:
         bad("provider_id", "name a provider or a route, not both")
     elif draft.provider_id is not None or draft.route_id is not None:
@@ -365,7 +366,7 @@ async def _checked(tx: Tx, workspace: WorkspaceId, draft: Draft, now: datetime |
 
 def _address(text: str, field: str, bad: Any) -> str:
     try:
-        return audience.normalise_email(text)
+        return addresses.normalise_email(text)
     except Invalid as error:
         bad(field, error.fields[0].message if error.fields else error.message)
         return text

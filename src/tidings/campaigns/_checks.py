@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import datetime
 
-from tidings import accounts, audience, content, delivery
+from tidings import accounts, content, delivery
+from tidings.audience import recipients
 from tidings.campaigns._campaign import get_campaign
 from tidings.compliance import Matter, missing_for_launch
 from tidings.content import Checkable, Finding, Part, Place, Severity, invalid_liquid, rule
@@ -69,10 +70,12 @@ async def campaign_matter(
         pass  # told by what is missing
     except content.TemplateInvalid as error:
         findings += [invalid_liquid(one.field, one.message) for one in error.fields]
-    rows: audience.SampledRows = ()
+    rows: recipients.SampledRows = ()
     try:
-        rows = await audience.sample_recipients(tx, workspace=workspace, audience=found.audience, limit=sample, now=now)
-    except audience.SampleTooSlow:
+        rows = await recipients.sample_recipients(
+            tx, workspace=workspace, audience=found.audience, limit=sample, now=now
+        )
+    except recipients.SampleTooSlow:
         findings.append(NOT_SAMPLED.at(Place(Part.AUDIENCE)))
     except Invalid:
         pass  # a segment that cannot be read: told by what is missing
@@ -102,9 +105,9 @@ async def content_matter(
     workspace's. Raises Invalid for a contact that is not there.
     """
     rows = (
-        await audience.sample_contacts(tx, workspace=workspace, limit=sample)
+        await recipients.sample_contacts(tx, workspace=workspace, limit=sample)
         if contact is None
-        else await audience.one_contact(tx, workspace=workspace, contact=contact)
+        else await recipients.one_contact(tx, workspace=workspace, contact=contact)
     )
     if contact is not None and not rows:
         raise Invalid.at("contact_id", f"there is no {public_id('contact', contact)}")

@@ -1,6 +1,7 @@
 """What a campaign says to its audience, as it would be frozen at this moment."""
 
-from tidings import accounts, audience, content, delivery
+from tidings import accounts, content, delivery
+from tidings.audience import lists
 from tidings.campaigns._campaign import Campaign
 from tidings.core.db import Tx
 from tidings.core.ids import WorkspaceId
@@ -17,7 +18,7 @@ async def content_of(
     domain = campaign.sender_email.rpartition("@")[2]
     # RFC 2919: the id of what people are subscribed to, stable for as long as the list lives.
     if len(campaign.list_ids) == 1 and not campaign.segment_ids:
-        only = await audience.get_list(tx, workspace=workspace, list=campaign.list_ids[0])
+        only = await lists.get_list(tx, workspace=workspace, list=campaign.list_ids[0])
         list_id, list_name = f"list-{only.id}.workspace-{workspace}.{domain}", only.name
     else:
         list_id, list_name = f"campaigns.workspace-{workspace}.{domain}", owner.name

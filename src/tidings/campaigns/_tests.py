@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tidings import audience, content, delivery
+from tidings import content, delivery
 from tidings.accounts import Principal, audit
+from tidings.audience import contacts, recipients
+from tidings.audience.addresses import normalise_emails
 from tidings.campaigns._campaign import Campaign, get_campaign
 from tidings.campaigns._content import content_of
 from tidings.core.crypto import Keyring
@@ -43,7 +45,7 @@ async def preview_campaign(
     found = await get_campaign(tx, workspace=workspace, campaign=campaign)
     said = await _said(tx, workspace, found, public_url)
     person = contact or await _somebody(tx, workspace, found, now)
-    values = await audience.contact_values(tx, workspace=workspace, contact=person, over={})
+    values = await contacts.contact_values(tx, workspace=workspace, contact=person, over={})
     shown = await _filled_in(said, values, token=None, marked=marked, now=now)
     return CampaignPreview(shown, person)
 
@@ -69,11 +71,11 @@ async def send_campaign_test(
     they go and it has no pixel, so that nothing is counted, and its way to leave takes nobody off anything. Raises what
     preview_campaign raises, InvalidAddress naming `to[…]`, MessageInvalid.
     """
-    addresses = audience.normalise_emails(to, field="to")
+    addresses = normalise_emails(to, field="to")
     found = await get_campaign(tx, workspace=workspace, campaign=campaign)
     said = await _said(tx, workspace, found, public_url)
     person = contact or await _somebody(tx, workspace, found, now)
-    values = await audience.contact_values(tx, workspace=workspace, contact=person, over=variables or {})
+    values = await contacts.contact_values(tx, workspace=workspace, contact=person, over=variables or {})
     # A token of nobody: its pages are there, and there is nobody for whom they could change anything.
     token = Tokens(keys).for_send(workspace, SendId(0))(0, 0)
     shown = await _filled_in(said, values, token=token, marked=False, now=now)
@@ -115,7 +117,7 @@ async def _said(tx: Tx, workspace: WorkspaceId, campaign: Campaign, public_url: 
 
 async def _somebody(tx: Tx, workspace: WorkspaceId, campaign: Campaign, now: datetime) -> ContactId | None:
     """Somebody who would get it."""
-    rows = await audience.sample_recipients(
+    rows = await recipients.sample_recipients(
         tx, workspace=workspace, audience=campaign.audience, limit=1, now=now, quick=True
     )
     return ContactId(rows[0]["id"]) if rows else None

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from tidings import audience, delivery
-from tidings.audience import Belonging, SubscriptionStatus
+from tidings import delivery
+from tidings.audience import gone, recipients, search, states, suppressions
+from tidings.audience.recipients import Belonging
+from tidings.audience.states import SubscriptionStatus
 from tidings.campaigns._campaign import Campaign, get_campaign
 from tidings.core.crypto import Keyring
 from tidings.core.db import Tx
@@ -86,11 +88,8 @@ async def explain(
         found = await delivery.recipient(tx, workspace=workspace, send=of.send_id, contact=contact)
     if found is not None:
         return Explanation(contact, found.email, found, [_became(found)])
-    stand = await audience.belonging(tx, workspace=workspace, audience=of.audience, contact=contact, now=now)
-    if (
-        stand is None
-        and (merged := await audience.merged_contact(tx, workspace=workspace, contact=contact)) is not None
-    ):
+    stand = await recipients.belonging(tx, workspace=workspace, audience=of.audience, contact=contact, now=now)
+    if stand is None and (merged := await gone.merged_contact(tx, workspace=workspace, contact=contact)) is not None:
         told = await explain(tx, workspace=workspace, campaign=campaign, contact=merged.into, now=now)
         return replace(told, reasons=[_merged(merged), *told.reasons])
     if stand is None:
@@ -107,10 +106,10 @@ async def explain_address(
     tx: Tx, *, workspace: WorkspaceId, campaign: CampaignId, email: str, keys: Keyring, now: datetime
 ) -> Explanation:
     """The same of whoever has this normalised address, or had it before a merge. Raises CampaignNotFound, SegmentInvalid."""
-    found = await audience.list_contacts(tx, workspace=workspace, email=email, limit=1)
+    found = await search.list_contacts(tx, workspace=workspace, email=email, limit=1)
     if found:
         return await explain(tx, workspace=workspace, campaign=campaign, contact=found[0].id, now=now)
-    merged = await audience.merged_contact(tx, workspace=workspace, email=email)
+    merged = await gone.merged_contact(tx, workspace=workspace, email=email)
     if merged is not None:
         told = await explain(tx, workspace=workspace, campaign=campaign, contact=merged.contact, now=now)
         of_old_id = any(reason.code is Why.MERGED for reason in told.reasons)
@@ -118,21 +117,21 @@ async def explain_address(
     of = await get_campaign(tx, workspace=workspace, campaign=campaign)
     recipient = None
     reasons = [Reason(Why.UNKNOWN_CONTACT, f"{email} is no contact: never was, or was deleted long ago")]
-    if deleted := await audience.deleted_contact(tx, workspace=workspace, email=email, keys=keys):
+    if deleted := await gone.deleted_contact(tx, workspace=workspace, email=email, keys=keys):
         contact, at = deleted
         reasons = [Reason(Why.ERASED, f"{email} was {public_id('contact', contact)}, which was deleted at {_at(at)}")]
         if of.send_id is not None:
             recipient = await delivery.recipient(tx, workspace=workspace, send=of.send_id, contact=contact)
         reasons += [] if recipient is None else [_became(recipient)]
     for address, name in ((email, "address"), (f"@{email.rpartition('@')[2]}", "domain")):
-        wanted = audience.Wanted(email=address)
-        if of_it := await audience.list_suppressions(tx, workspace=workspace, wanted=wanted, keys=keys, limit=1):
+        wanted = suppressions.Wanted(email=address)
+        if of_it := await suppressions.list_suppressions(tx, workspace=workspace, wanted=wanted, keys=keys, limit=1):
             kind = "domain" if name == "domain" else of_it[0].reason
             reasons.append(Reason(Why.SUPPRESSED, _SKIPPED[f"suppressed:{kind}"]))
     return Explanation(None, email, recipient, reasons)
 
 
-def _merged(merged: audience.Merged) -> Reason:
+def _merged(merged: gone.Merged) -> Reason:
     old, new = public_id("contact", merged.contact), public_id("contact", merged.into)
     return Reason(Why.MERGED, f"{merged.email} was {old}, which was merged into {new} at {_at(merged.at)}")
 
@@ -193,7 +192,7 @@ def _reasons(of: Campaign, stand: Belonging, numbered: datetime | None) -> Itera
         yield Reason(Why.SUPPRESSED, _SKIPPED[f"suppressed:{stand.suppressed}"])
     elif stand.domain_suppressed:
         yield Reason(Why.SUPPRESSED, _SKIPPED["suppressed:domain"])
-    elif stand.status is not audience.ContactStatus.ACTIVE:
+    elif stand.status is not states.ContactStatus.ACTIVE:
         yield Reason(Why.STATUS, _SKIPPED[f"status:{stand.status}"])
     elif stand.objection is not None:
         code = Why.LEFT_LIST if stand.objection == "left_list" else Why.NOT_CONFIRMED

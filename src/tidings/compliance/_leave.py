@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from tidings import audience
 from tidings.accounts import Principal, audit
+from tidings.audience import gone, leaving
 from tidings.core.db import Database, Tx
 from tidings.core.ids import ContactId, SendId, WorkspaceId, public_id
 from tidings.delivery import Withdrawals
@@ -31,13 +31,13 @@ async def leave(
     """
 
     async def out(tx: Tx) -> tuple[list[ContactId], dict[ContactId, ContactId]]:
-        left = await audience.unsubscribe(
+        left = await leaving.unsubscribe(
             tx, workspace=workspace, contacts=[contact], reason=reason, source=source, send=send, n=n, now=now
         )
         if by is not None:
             for person in left:
                 await audit(tx, by=by, action="contact.taken_out", subject=public_id("contact", person), now=now)
-        return left, await audience.survivor(tx, workspace=workspace, contacts=[contact])
+        return left, await gone.survivor(tx, workspace=workspace, contacts=[contact])
 
     changed, merged = await db.transact(out)
     await withdrawals.settled(workspace=workspace, contacts=[contact, *merged.values()])

@@ -2,9 +2,11 @@
 
 from datetime import datetime
 
-from tidings import audience, delivery
+from tidings import delivery
 from tidings.accounts import Principal
-from tidings.audience import Contact, Side
+from tidings.audience import contacts, merging
+from tidings.audience.contacts import Contact
+from tidings.audience.merging import Side
 from tidings.core.crypto import Keyring
 from tidings.core.db import Tx
 from tidings.core.ids import ContactId, WorkspaceId
@@ -28,10 +30,10 @@ async def merge_contacts(
     sent to the merged one go on working for the one who stays. The caller waits at `withdraw_barrier` for both afterwards.
     Raises ContactNotFound, Invalid.
     """
-    pair = await audience.lock_pair(tx, workspace=workspace, into=into, merged=merged)
+    pair = await merging.lock_pair(tx, workspace=workspace, into=into, merged=merged)
     if pair is None:
-        return await audience.get_contact(tx, workspace=workspace, contact=into)
+        return await contacts.get_contact(tx, workspace=workspace, contact=into)
     await delivery.hand_over(tx, workspace=workspace, contact=merged, into=into)
-    return await audience.merge_contacts(
+    return await merging.merge_contacts(
         tx, workspace=workspace, pair=pair, prefer=prefer, address=address, keys=keys, by=by, now=now
     )

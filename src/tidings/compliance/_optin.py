@@ -6,18 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from tidings import accounts, audience
-from tidings.audience import (
-    Confirmation,
-    ConsentState,
-    ContactFields,
-    Form,
-    ListNotFound,
-    ListTerms,
-    OptIn,
-    Proof,
-    Standing,
-)
+from tidings import accounts
+from tidings.audience import consents, forms
+from tidings.audience.consents import Confirmation, ConsentState, Proof, Standing
+from tidings.audience.fields import ContactFields
+from tidings.audience.forms import Form
+from tidings.audience.lists import ListNotFound, ListTerms, OptIn, some_lists
 from tidings.compliance._confirm_mail import default_mail
 from tidings.compliance._post import Letter, post
 from tidings.compliance._signup_form import ShownForm, wants_confirmation
@@ -95,11 +89,11 @@ async def sign_up(
     `opt_in` None: double if one of the lists wants it. Whoever is out of anything is asked to confirm, even where others are
     not; whoever complained or was shut out is left alone. Raises ListNotFound, NoSender, TooManySignups.
     """
-    found = await audience.some_lists(tx, workspace=workspace, lists=lists)
+    found = await some_lists(tx, workspace=workspace, lists=lists)
     if not found:
         raise ListNotFound("none of these lists exists")
-    known = await audience.standing(tx, workspace=workspace, email=email, lists=lists, keys=keys)
-    recent = await audience.recent_consents(
+    known = await consents.standing(tx, workspace=workspace, email=email, lists=lists, keys=keys)
+    recent = await consents.recent_consents(
         tx, workspace=workspace, email=email, network=proof.network, form=proof.form, most=hourly_limit, now=now
     )
     if recent.network >= A_NETWORK_AN_HOUR or (proof.form is not None and recent.form >= hourly_limit):
@@ -112,7 +106,7 @@ async def sign_up(
         return SignedUp(Outcome.TOO_OFTEN)
     there = [one.id for one in found]
     if not double and not known.out:
-        contact = await audience.admit(
+        contact = await consents.admit(
             tx,
             workspace=workspace,
             email=email,
@@ -155,7 +149,7 @@ async def ask_again(
 
     Raises ConsentNotFound, ListNotFound, NoSender, TooManySignups.
     """
-    old = await audience.get_consent(tx, workspace=workspace, consent=consent)
+    old = await consents.get_consent(tx, workspace=workspace, consent=consent)
     if old.state(now) is ConsentState.DECLINED:
         return SignedUp(Outcome.REFUSED)
     proof = Proof(
@@ -184,8 +178,8 @@ async def ask_again(
 async def confirm(
     tx: Tx, *, workspace: WorkspaceId, consent: ConsentId, ip: str, user_agent: str, keys: Keyring, now: datetime
 ) -> Confirmation:
-    """The owner of the address pressed the button. Raises ConsentNotFound. See `audience.confirm_consent`."""
-    return await audience.confirm_consent(
+    """The owner of the address pressed the button. Raises ConsentNotFound. See `consents.confirm_consent`."""
+    return await consents.confirm_consent(
         tx, workspace=workspace, consent=consent, ip=ip, user_agent=user_agent, keys=keys, now=now
     )
 
@@ -195,13 +189,13 @@ async def shown_form(
 ) -> ShownForm:
     """The form with everything that its page shows."""
     owner = await accounts.get_workspace(tx, workspace=workspace)
-    lists = await audience.some_lists(tx, workspace=workspace, lists=form.list_ids)
+    lists = await some_lists(tx, workspace=workspace, lists=form.list_ids)
     return ShownForm(
         form,
         SignupTokens(keys).form(workspace, form.id),
         owner.sender_name or owner.name,
         lists,
-        await audience.questions(tx, workspace=workspace, fields=form.fields),
+        await forms.questions(tx, workspace=workspace, fields=form.fields),
         pick_language(form.language, accept_language),
     )
 
@@ -210,7 +204,7 @@ async def require_sender(
     tx: Tx, *, workspace: WorkspaceId, lists: Sequence[ListId], opt_in: OptIn | None = None
 ) -> None:
     """Raises NoSender if confirmations would have to be sent for these lists, which exist, and there is nobody to send them."""
-    found = await audience.some_lists(tx, workspace=workspace, lists=lists)
+    found = await some_lists(tx, workspace=workspace, lists=lists)
     await _sender(tx, workspace, found, wanted=wants_confirmation(found, opt_in))
 
 
@@ -246,7 +240,7 @@ async def _ask(
     known: Standing,
     now: datetime,
 ) -> ConsentId:
-    return await audience.ask_consent(
+    return await consents.ask_consent(
         tx,
         workspace=workspace,
         email=email,

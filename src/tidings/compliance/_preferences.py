@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from tidings import audience
-from tidings.audience import ContactStatus, Proof, SuppressionReason
+from tidings.audience import consents, contacts, fields, gone, states, subscriptions
+from tidings.audience.consents import Proof
+from tidings.audience.lists import public_lists
+from tidings.audience.states import ContactStatus, SuppressionReason
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database, Tx
 from tidings.core.ids import ContactId, ListId, SendId, WorkspaceId
@@ -48,11 +50,11 @@ async def preferences(tx: Tx, *, workspace: WorkspaceId, contact: ContactId, key
     """Where a contact, or whoever they were merged into, stands with the public lists; None if they were erased."""
     person = await whoever(tx, workspace=workspace, contact=contact)
     try:
-        known = await audience.get_contact(tx, workspace=workspace, contact=person)
-    except audience.ContactNotFound:
+        known = await contacts.get_contact(tx, workspace=workspace, contact=person)
+    except contacts.ContactNotFound:
         return None
-    lists = await audience.public_lists(tx, workspace=workspace)
-    stands = await audience.standing(
+    lists = await public_lists(tx, workspace=workspace)
+    stands = await consents.standing(
         tx, workspace=workspace, email=known.email, lists=[one.id for one in lists], keys=keys
     )
     choices = [
@@ -60,7 +62,7 @@ async def preferences(tx: Tx, *, workspace: WorkspaceId, contact: ContactId, key
             one.id,
             one.shown_name,
             one.public_description,
-            stands.lists.get(one.id) is audience.SubscriptionStatus.SUBSCRIBED,
+            stands.lists.get(one.id) is states.SubscriptionStatus.SUBSCRIBED,
         )
         for one in lists
     ]
@@ -95,7 +97,7 @@ async def choose(
             return None, [], []
         offered = [choice for choice in stands.choices if choice.id in shown]
         joined = [choice.id for choice in offered if choice.id in on and not choice.on]
-        left = await audience.leave_lists(
+        left = await subscriptions.leave_lists(
             tx,
             workspace=workspace,
             contact=stands.contact,
@@ -106,7 +108,7 @@ async def choose(
             now=now,
         )
         if joined:
-            await audience.choose_lists(
+            await consents.choose_lists(
                 tx,
                 workspace=workspace,
                 contact=stands.contact,
@@ -115,12 +117,12 @@ async def choose(
                 keys=keys,
                 now=now,
             )
-            await audience.ask_consent(
+            await consents.ask_consent(
                 tx,
                 workspace=workspace,
                 email=stands.email,
                 lists=joined,
-                answers=audience.ContactFields(),
+                answers=fields.ContactFields(),
                 proof=proof,
                 expires_at=None,
                 contact=stands.contact,
@@ -136,9 +138,9 @@ async def choose(
 
 async def whoever(tx: Tx, *, workspace: WorkspaceId, contact: ContactId) -> ContactId:
     """Who they are now: links in messages that were sent carry the id from before they were merged into somebody."""
-    return (await audience.survivor(tx, workspace=workspace, contacts=[contact])).get(contact, contact)
+    return (await gone.survivor(tx, workspace=workspace, contacts=[contact])).get(contact, contact)
 
 
 async def any_public_list(tx: Tx, *, workspace: WorkspaceId) -> bool:
     """Whether there is anything to choose from on the preference page."""
-    return bool(await audience.public_lists(tx, workspace=workspace))
+    return bool(await public_lists(tx, workspace=workspace))

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from tidings import accounts, content, delivery
-from tidings.audience import Audience, SampleTooSlow, anyone, missing_lists, missing_segments_of, sample_recipients
+from tidings.audience.lists import missing_lists
+from tidings.audience.recipients import Audience, SampleTooSlow, anyone, missing_segments_of, sample_recipients
 from tidings.core.db import Tx
 from tidings.core.errors import Conflict, FieldProblem, Invalid
 from tidings.core.ids import ProviderId, RouteId, TemplateId, WorkspaceId

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 
-from tidings.audience import AnswerProblem, Form, ListTerms, OptIn, Question
+from tidings.audience.forms import AnswerProblem, Form, Question
+from tidings.audience.lists import ListTerms, OptIn
 from tidings.compliance._words import WORDS, pick_language
 from tidings.core.ids import ListId, public_id
 

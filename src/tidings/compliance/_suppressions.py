@@ -7,9 +7,10 @@ from datetime import datetime
 from functools import partial
 from typing import BinaryIO
 
-from tidings import audience
 from tidings.accounts import Principal, audit
-from tidings.audience import RowProblem, Rows, SuppressionReason
+from tidings.audience import lists, suppressions
+from tidings.audience.states import SuppressionReason
+from tidings.audience.suppressions import RowProblem, Rows
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database
 from tidings.core.errors import Invalid
@@ -54,16 +55,16 @@ async def import_suppressions(
     a crash stays done, and the same file again does the rest. Raises Invalid if there is no such list, or too many rows.
     """
     done = SuppressionImport()
-    rows = audience.read_addresses(file, reason=reason, detail=detail, batch=_BATCH, list=list)
+    rows = suppressions.read_addresses(file, reason=reason, detail=detail, batch=_BATCH, list=list)
     if list is not None:
         async with db.connection() as connection:
-            if await audience.missing_lists(connection, workspace=workspace, lists=[list]):
+            if await lists.missing_lists(connection, workspace=workspace, lists=[list]):
                 raise Invalid.at("list_id", f"there is no list {public_id('list', list)}")
     try:
         while (some := await asyncio.to_thread(_next, rows)) is not None:
             became = await db.transact(
                 partial(
-                    audience.suppress_addresses,
+                    suppressions.suppress_addresses,
                     workspace=workspace,
                     addresses=some.addresses,
                     list=list,

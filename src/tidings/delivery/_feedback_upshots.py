@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from tidings import audience
+from tidings.audience import states
+from tidings.audience.leaving import suppress, suppress_hashes
 from tidings.core.db import Tx, sql
 from tidings.core.ids import ContactId, SendId, WorkspaceId
 from tidings.delivery._feedback_report import Feedback
@@ -54,11 +55,11 @@ async def act_upon(
     await _remember(tx, workspace, [r for r in concerning if r.happening in _AGAINST and _of(r) in known])
     facts = [*_facts(concerning, known, moved, people, workspace)]
     hard = [r for r in concerning if r.happening is Happening.BOUNCED and r.bounce is FailureClass.HARD]
-    await _suppress(tx, workspace, hard, people, audience.SuppressionReason.BOUNCED, now)
+    await _suppress(tx, workspace, hard, people, states.SuppressionReason.BOUNCED, now)
     complaints = [r for r in concerning if r.happening is Happening.COMPLAINED]
-    await _suppress(tx, workspace, complaints, people, audience.SuppressionReason.COMPLAINED, now)
+    await _suppress(tx, workspace, complaints, people, states.SuppressionReason.COMPLAINED, now)
     leaving = [r for r in concerning if r.happening is Happening.UNSUBSCRIBED]
-    left = await _suppress(tx, workspace, leaving, people, audience.SuppressionReason.UNSUBSCRIBED, now)
+    left = await _suppress(tx, workspace, leaving, people, states.SuppressionReason.UNSUBSCRIBED, now)
     facts += [
         Event(workspace, EventType.UNSUBSCRIBED, r.at, r.send, r.n, contact, data={"reason": "", "source": r.source})
         for contact, r in left.items()
@@ -111,7 +112,7 @@ async def _suppress(
     workspace: WorkspaceId,
     reports: Sequence[Feedback],
     people: Mapping[_Key, Person],
-    reason: audience.SuppressionReason,
+    reason: states.SuppressionReason,
     now: datetime,
 ) -> dict[ContactId, Feedback]:
     """Suppress whom the reports are about; returns the contacts whose status changed, with the report that did it."""
@@ -128,13 +129,11 @@ async def _suppress(
             strangers.setdefault(person.address_hash, r)
     for source in sorted({r.source for r in contacts.values()}):
         told = [(contact, r.reason) for contact, r in sorted(contacts.items()) if r.source == source]
-        new = await audience.suppress(tx, workspace=workspace, contacts=told, reason=reason, source=source, now=now)
+        new = await suppress(tx, workspace=workspace, contacts=told, reason=reason, source=source, now=now)
         changed |= {contact: contacts[contact] for contact in new if contact in contacts}
     for source in sorted({r.source for r in strangers.values()}):
         addresses = [(hash_, r.reason) for hash_, r in sorted(strangers.items()) if r.source == source]
-        await audience.suppress_hashes(
-            tx, workspace=workspace, addresses=addresses, reason=reason, source=source, now=now
-        )
+        await suppress_hashes(tx, workspace=workspace, addresses=addresses, reason=reason, source=source, now=now)
     return changed
 
 

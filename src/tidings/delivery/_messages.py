@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from tidings import accounts, audience, content
+from tidings import accounts, content
+from tidings.audience import addresses
 from tidings.core.crypto import Keyring
 from tidings.core.db import Tx, sql
 from tidings.core.errors import FieldProblem, Invalid
@@ -135,7 +136,7 @@ async def queue_message(
         message.kind,
         contact,
         message.to_email,
-        audience.address_hash(audience.address_key(keys), message.to_email),
+        addresses.address_hash(addresses.address_key(keys), message.to_email),
         message.to_name,
         *row[3:11],
         message.template,
@@ -177,7 +178,7 @@ def _checked(message: Message, owner: accounts.Workspace) -> Message:
 
     def address(name: str, text: str) -> str:
         try:
-            return audience.normalise_email(text)
+            return addresses.normalise_email(text)
         except Invalid as error:
             problems.append(FieldProblem(name, error.fields[0].message))
             return text

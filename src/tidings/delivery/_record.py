@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tidings import audience
+from tidings.audience import leaving
+from tidings.audience.states import SuppressionReason
 from tidings.core.db import Tx, sql
 from tidings.core.ids import ContactId, SendId, WorkspaceId
 from tidings.delivery._soft_bounces import ADDS_UP, add_soft_bounces
@@ -156,10 +157,10 @@ async def record_others(tx: Tx, *, told: Told, writer: int, now: datetime) -> No
         elif state == DeliveryState.BOUNCED and contact is not None:
             bounced.setdefault(WorkspaceId(workspace), []).append((ContactId(contact), detail))
     for workspace, contacts in bounced.items():
-        await audience.suppress(tx, workspace=workspace, contacts=contacts, reason="bounced", source="smtp", now=now)
+        await leaving.suppress(tx, workspace=workspace, contacts=contacts, reason="bounced", source="smtp", now=now)
     for workspace, addresses in strangers.items():
-        reason = audience.SuppressionReason.BOUNCED
-        await audience.suppress_hashes(
+        reason = SuppressionReason.BOUNCED
+        await leaving.suppress_hashes(
             tx, workspace=workspace, addresses=addresses, reason=reason, source="smtp", now=now
         )
     await _count_give_ups(tx, rows, now)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tidings.audience import Audience, recipients, settle_plans
+from tidings.audience.recipients import Audience, recipients
+from tidings.audience.segments import settle_plans
 from tidings.core.db import Tx, sql
 from tidings.core.errors import NotFound, TidingsError
 from tidings.core.ids import CampaignId, ProviderId, RouteId, SendId, TemplateId, WorkspaceId

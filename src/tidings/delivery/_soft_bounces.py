@@ -6,7 +6,7 @@ The policy is the workspace's: so many soft bounces, spread over so many days, w
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from tidings import audience
+from tidings.audience import leaving, states
 from tidings.core.db import Tx, sql
 from tidings.core.ids import ContactId, WorkspaceId
 from tidings.delivery.providers import FailureClass
@@ -36,7 +36,7 @@ async def add_soft_bounces(
         return []
     limit, span = policy["soft_bounce_limit"], timedelta(days=policy["soft_bounce_days"])
     said = {whom: reason for whom, _, reason in bounces}
-    reason = audience.SuppressionReason.BOUNCED
+    reason = states.SuppressionReason.BOUNCED
     contacts = [(whom, at) for whom, at, _ in bounces if not isinstance(whom, bytes)]
     dead: list[tuple[ContactId, str]] = []
     if contacts:
@@ -45,7 +45,7 @@ async def add_soft_bounces(
         known = [(ContactId(row["contact_id"]), row["at"]) for row in rows]
         dead = [(whom, _told(at, said[whom])) for whom, at in known if _add_up(at, limit, span)]
     if dead:
-        await audience.suppress(tx, workspace=workspace, contacts=dead, reason=reason, source="soft_bounces", now=now)
+        await leaving.suppress(tx, workspace=workspace, contacts=dead, reason=reason, source="soft_bounces", now=now)
         await tx.execute(_FORGET, workspace, [contact for contact, _ in dead])
     addresses = [(whom, at) for whom, at, _ in bounces if isinstance(whom, bytes)]
     if addresses:
@@ -57,7 +57,7 @@ async def add_soft_bounces(
             if _add_up(row["at"], limit, span)
         ]
         if lost:
-            await audience.suppress_hashes(
+            await leaving.suppress_hashes(
                 tx, workspace=workspace, addresses=lost, reason=reason, source="soft_bounces", now=now
             )
             await tx.execute(_FORGET_ADDRESSES, workspace, [whom for whom, _ in lost])

@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
-from tidings import audience, campaigns, delivery
+from tidings import campaigns, delivery
+from tidings.audience.lists import some_lists
 from tidings.campaigns import Archive, Archived, ArchiveTokens
 from tidings.content import RenderError, TemplateInvalid
 from tidings.core.errors import NotFound
@@ -149,9 +150,7 @@ class Archives:
     async def _name(self, archive: Archive) -> str:
         if archive.list_id is None:
             return await self._site.sender(archive.workspace)
-        lists = await self._site.lookup(
-            partial(audience.some_lists, workspace=archive.workspace, lists=[archive.list_id])
-        )
+        lists = await self._site.lookup(partial(some_lists, workspace=archive.workspace, lists=[archive.list_id]))
         if not lists:
             raise NotFound("this list is gone")
         return lists[0].shown_name

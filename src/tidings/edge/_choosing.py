@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from tidings import compliance
-from tidings.audience import Proof
+from tidings.audience.consents import Proof
 from tidings.compliance import Preferences
 from tidings.core.clock import utc_now
 from tidings.core.ids import ListId

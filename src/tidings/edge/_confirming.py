@@ -4,8 +4,11 @@ import logging
 from functools import partial
 from typing import Any
 
-from tidings import audience, compliance
-from tidings.audience import Consent, ConsentState, Form, Verdict
+from tidings import compliance
+from tidings.audience import consents, forms
+from tidings.audience.consents import Consent, ConsentState, Verdict
+from tidings.audience.forms import Form
+from tidings.audience.lists import some_lists
 from tidings.compliance import TooManySignups
 from tidings.core.clock import utc_now
 from tidings.core.db import Tx
@@ -39,7 +42,7 @@ class Confirming:
         if body is None:
             too_large(proto, language(scope))
             return
-        consent = await self._site.lookup(partial(audience.get_consent, workspace=workspace, consent=number))
+        consent = await self._site.lookup(partial(consents.get_consent, workspace=workspace, consent=number))
         act = read_form(scope.headers.get("content-type") or "", body).get("act", "") if method == "POST" else ""
         if act == "confirm":
             await self._confirm(scope, proto, workspace, consent)
@@ -54,9 +57,7 @@ class Confirming:
         sender, spoken = await self._site.sender(workspace), language(scope, consent.language)
         match consent.state(utc_now()):
             case ConsentState.PENDING:
-                lists = await self._site.lookup(
-                    partial(audience.some_lists, workspace=workspace, lists=consent.list_ids)
-                )
+                lists = await self._site.lookup(partial(some_lists, workspace=workspace, lists=consent.list_ids))
                 return _pages.confirm(sender, consent.email, [one.shown_name for one in lists], spoken)
             case ConsentState.GIVEN:
                 return _pages.message("already", spoken, form=await self._way_back(workspace, consent))
@@ -91,7 +92,7 @@ class Confirming:
         elif form is not None and form.confirmed_url:
             proto.response_bytes(303, [location(form.confirmed_url), *PRIVATE], b"")
         else:
-            lists = await self._site.lookup(partial(audience.some_lists, workspace=workspace, lists=consent.list_ids))
+            lists = await self._site.lookup(partial(some_lists, workspace=workspace, lists=consent.list_ids))
             page = _pages.message(
                 "confirmed",
                 spoken,
@@ -107,7 +108,7 @@ class Confirming:
             proto.response_bytes(200, HTML, await self._page(scope, workspace, consent))
             return
         await self._site.change(
-            partial(audience.decline_consent, workspace=workspace, consent=consent.id, now=utc_now())
+            partial(consents.decline_consent, workspace=workspace, consent=consent.id, now=utc_now())
         )
         proto.response_bytes(200, HTML, _pages.message("declined", language(scope, consent.language)))
 
@@ -145,7 +146,7 @@ class Confirming:
         if consent.form_id is None:
             return None
         try:
-            return await self._site.lookup(partial(audience.get_form, workspace=workspace, form=consent.form_id))
+            return await self._site.lookup(partial(forms.get_form, workspace=workspace, form=consent.form_id))
         except NotFound:
             return None
 

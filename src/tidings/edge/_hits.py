@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tidings import audience
+from tidings.audience import gone
 from tidings.core.db import Database, Tx
 from tidings.core.ids import ContactId, SendId, WorkspaceId
 from tidings.edge._group_commit import GroupCommit
@@ -23,7 +23,7 @@ class Hits(GroupCommit[Event]):
         self._writer = writer
 
     async def _record(self, tx: Tx, source: str, batches: Sequence[tuple[int, list[Event]]]) -> None:
-        told = await audience.told_of_survivors(tx, batches=batches)
+        told = await gone.told_of_survivors(tx, batches=batches)
         # A commit that goes through after all is known to `record_once`.
         await record_once(tx, source=source, batches=told, writer=self._writer)
 

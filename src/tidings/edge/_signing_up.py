@@ -14,8 +14,10 @@ from typing import Any
 
 import orjson
 
-from tidings import audience, compliance
-from tidings.audience import AnswerProblem, Answers, Proof, read_answers
+from tidings import compliance
+from tidings.audience import forms
+from tidings.audience.consents import Proof
+from tidings.audience.forms import AnswerProblem, Answers, read_answers
 from tidings.compliance import LANGUAGES, Filled, ShownForm, TooManySignups
 from tidings.core.clock import utc_now
 from tidings.core.db import Tx
@@ -220,7 +222,7 @@ class SigningUp:
         accept = scope.headers.get("accept-language") or ""
 
         async def find(tx: Tx) -> ShownForm:
-            form = await audience.get_form(tx, workspace=workspace, form=number)
+            form = await forms.get_form(tx, workspace=workspace, form=number)
             return await compliance.shown_form(
                 tx, workspace=workspace, form=form, keys=self._site.app.keys, accept_language=accept
             )
@@ -251,7 +253,7 @@ def _wants_json(scope: Any) -> bool:
 
 def _headers(shown: ShownForm) -> Headers:
     """The form may lead to where it redirects: browsers ask form-action about that too."""
-    action = [audience.origin_of(shown.form.redirect_url)] if shown.form.redirect_url else []
+    action = [forms.origin_of(shown.form.redirect_url)] if shown.form.redirect_url else []
     return html_headers(form_action=action, frame_ancestors=shown.form.origins)
 
 

@@ -1,0 +1,73 @@
+"""Some of those whom an audience has, as they are: for looking at what a message would say to them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeAlias
+
+import asyncpg
+
+from tidings.audience.recipients._recipients import Audience, recipients
+from tidings.audience.segments import settle_plans
+from tidings.core.db import Tx
+from tidings.core.errors import Unavailable
+from tidings.core.ids import WorkspaceId
+
+SampledRows: TypeAlias = Sequence[asyncpg.Record]
+
+# A recipient's row as delivery's _fetch.sql has it.
+_COLUMNS = """
+SELECT 1 AS n, c.id, c.email, c.first_name, c.last_name, c.phone, c.language, c.time_zone, c.tags,
+       c.attributes::text AS attributes, c.created_at, NULL AS skip, 0 AS unknowns
+FROM contacts AS c
+"""
+_CHOSEN = """
+JOIN (SELECT r.contact_id FROM ({who}) AS r WHERE r.skip_reason IS NULL {order} LIMIT $2) AS picked
+    ON c.workspace_id = $1 AND c.id = picked.contact_id
+ORDER BY c.id
+"""
+# A mix of the ids: spread over the whole audience, and the same ones each time, so that what was mended is seen.
+_SPREAD = "ORDER BY hashint8extended(r.contact_id, 7)"
+_ANY = """
+JOIN (SELECT id FROM contacts WHERE workspace_id = $1 AND status = 'active' ORDER BY id DESC LIMIT 20000) AS newest
+    ON c.workspace_id = $1 AND c.id = newest.id
+ORDER BY hashint8extended(c.id, 7) LIMIT $2
+"""
+_LIMIT_MS = 15_000
+_QUICK_MS = 1_500
+
+
+class SampleTooSlow(Unavailable):
+    """Finding contacts of this audience took longer than it may."""
+
+    code = "sample_too_slow"
+
+
+async def sample_recipients(
+    tx: Tx, *, workspace: WorkspaceId, audience: Audience, limit: int, now: datetime, quick: bool = False
+) -> SampledRows:
+    """Up to `limit` of those who may be mailed, spread over all of them; `quick`: the first that are found.
+
+    Raises SegmentInvalid, SampleTooSlow.
+    """
+    who = await recipients(tx, workspace=workspace, audience=audience, first=3, now=now)
+    statement = _COLUMNS + _CHOSEN.format(who=who.sql, order="" if quick else _SPREAD)
+    try:
+        async with tx.transaction():
+            await settle_plans(tx)
+            await tx.execute(f"SET LOCAL statement_timeout = {_QUICK_MS if quick else _LIMIT_MS}")
+            rows = await tx.fetch(statement, workspace, limit, *who.values)
+            # A savepoint that is kept keeps its settings, too.
+            await tx.execute("SET LOCAL statement_timeout = 0")
+            return rows
+    except asyncpg.QueryCanceledError:
+        raise SampleTooSlow("looking for contacts of this audience took too long; try again, or ask for less") from None
+
+
+async def sample_contacts(tx: Tx, *, workspace: WorkspaceId, limit: int) -> SampledRows:
+    """Up to `limit` active contacts of the workspace, spread over the newest 20,000 of them."""
+    return await tx.fetch(_COLUMNS + _ANY, workspace, limit)
+
+
+async def one_contact(tx: Tx, *, workspace: WorkspaceId, contact: int) -> SampledRows:
+    """One contact's row; none if there is no such contact."""
+    return await tx.fetch(f"{_COLUMNS} WHERE c.workspace_id = $1 AND c.id = $2", workspace, contact)
