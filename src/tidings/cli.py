@@ -190,7 +190,19 @@ def provider_add(
     connections: Annotated[
         int | None, typer.Option(min=1, max=1000, help="open at once, at most; smtp: 10, if not given")
     ] = None,
+    messages_per_connection: Annotated[
+        int | None, typer.Option(min=1, help="smtp: after so many it is closed, and another opened")
+    ] = None,
     rate: Annotated[float | None, typer.Option(min=0.001, help="messages a second, at most")] = None,
+    per_minute: Annotated[int | None, typer.Option(min=1, help="messages in any minute, at most")] = None,
+    per_hour: Annotated[int | None, typer.Option(min=1, help="messages in any hour, at most")] = None,
+    per_day: Annotated[int | None, typer.Option(min=1, help="messages in any 24 hours, at most")] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="careful, or MAILBOX_PROVIDER:PERIOD=NUMBER, such as google:per_minute=600 or other:per_second=5; repeat it"
+        ),
+    ] = None,
     workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "",
     default: Annotated[bool, typer.Option(help="use it for campaigns that name no provider")] = True,
 ) -> None:
@@ -200,7 +212,10 @@ def provider_add(
     config: dict[str, object] = {"host": host, "port": port, "tls": tls} if kind == "smtp" else {}
     config |= {"username": username} if username else {}
     config |= {} if connections is None else {"connections": connections}
-    config |= {} if rate is None else {"rate_per_second": rate}
+    rates = {"second": rate, "minute": per_minute, "hour": per_hour, "day": per_day}
+    config |= {f"rate_per_{period}": most for period, most in rates.items() if most is not None}
+    config |= {} if messages_per_connection is None else {"messages_per_connection": messages_per_connection}
+    config |= {"limits": _limits(limit)} if limit else {}
     config |= _pairs(setting or [])
     if kind == "smtp" and not host:
         raise typer.BadParameter("give the SMTP server", param_hint="--host")
@@ -210,6 +225,36 @@ def provider_add(
         _settings(), workspace=workspace, name=name, kind=kind, config=config, secret=secrets, is_default=default
     )
     typer.echo(_run(making))
+
+
+def _limits(texts: list[str]) -> object:
+    """Options as the setting `limits`."""
+    if texts == ["careful"]:
+        return "careful"
+    found: dict[str, dict[str, float]] = {}
+    for text in texts:
+        scope, _, rest = text.rpartition(":")
+        period, _, number = rest.partition("=")
+        try:
+            most = float(number)
+        except ValueError:
+            most = 0.0
+        if not scope or most <= 0:
+            raise typer.BadParameter(f"{text!r}: give careful, or such as google:per_minute=600", param_hint="--limit")
+        found.setdefault(scope, {})[period] = int(most) if most == int(most) else most
+    return found
+
+
+@providers.command("limits")
+def provider_limits(
+    name: Annotated[str, typer.Argument(help="its name or id")],
+    workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "",
+) -> None:
+    """Show what may go through a provider, what of that is used, and what is slowed down."""
+    from tidings.manage import show_limits
+
+    for line in _run(show_limits(_settings(), workspace=workspace, name=name)):
+        typer.echo(line)
 
 
 @routes.command("add")

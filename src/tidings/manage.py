@@ -70,6 +70,36 @@ async def _add_provider(
     return f"{public_id('provider', provider.id)} {provider.name}: {role} of {chosen.name}"
 
 
+async def show_limits(settings: Settings, *, workspace: str, name: str) -> list[str]:
+    """The limits of a provider, by name or id, a line each."""
+    async with (
+        open_app(reachable(settings), pool_size=1, wait_seconds=_PATIENCE_SECONDS) as app,
+        app.db.transaction() as tx,
+    ):
+        chosen = await find_workspace(tx, workspace)
+        for provider in await delivery.list_providers(tx, workspace=chosen.id):
+            if name in {provider.name, public_id("provider", provider.id)}:
+                uses = await delivery.provider_limits(tx, workspace=chosen.id, provider=provider.id, now=utc_now())
+                return [_limit_line(use) for use in uses] or ["no limits"]
+    raise Invalid.at("provider", f"there is no provider {name!r}")
+
+
+def _limit_line(use: delivery.LimitUse) -> str:
+    limit = use.limit
+    most = [f"{limit.per_second:g} a second"] if limit.per_second is not None else []
+    for period, number, used in (
+        ("minute", limit.per_minute, use.used_minute),
+        ("hour", limit.per_hour, use.used_hour),
+        ("day", limit.per_day, use.used_day),
+    ):
+        most += [f"{used:,} of {number:,} a {period}"] if number is not None else []
+    most += [use.why] if use.why else []
+    if use.factor < 1:
+        pace = "" if use.pace is None else f", {use.pace:.3g} a second"
+        most.append(f"slowed down to {use.factor:.0%}{pace}: {use.reason}")
+    return f"{use.scope or 'altogether'}: {'; '.join(most)}"
+
+
 async def add_route(
     settings: Settings, *, workspace: str, name: str, strategy: str, providers: list[str], is_default: bool
 ) -> str:

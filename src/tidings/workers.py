@@ -55,6 +55,7 @@ async def conduct(app: App, stop: asyncio.Event) -> None:
         every(5, conductor.poll_mailboxes),
         every(5, conductor.collect_domains),
         every(5, conductor.look_up_domains),
+        every(20, conductor.read_accounts),
         every(0.5, conductor.cancel),
         every(5, conductor.gather_receipts),
         forever(conductor.expire),
@@ -70,6 +71,7 @@ class Conductor:
     def __init__(self, app: App) -> None:
         self._app = app
         self._db = app.db
+        self._accounts = delivery.Accounts(app.db, app.keys)
         self._launched = asyncio.Condition()
         self._message_ids = delivery.MessageIds(app.keys)
         self._return_paths = ReturnPaths(app.keys)
@@ -169,6 +171,10 @@ class Conductor:
         if self._app.resolver is not None:
             async with self._db.transaction() as tx:
                 await delivery.collect_domains(tx, now=utc_now())
+
+    async def read_accounts(self) -> None:
+        """Ask providers what our accounts there may send."""
+        await self._accounts.refresh(now=utc_now())
 
     async def look_up_domains(self) -> None:
         """Ask the DNS who runs the mailboxes of domains, for as long as it answers."""

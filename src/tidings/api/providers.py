@@ -171,6 +171,9 @@ class LimitOut(BaseModel):
         Field(description="messages a second while it is slowed down and has no limit a second of its own"),
     ]
     slowed_at: datetime | None
+    why: Annotated[
+        str, Field(description="where a limit comes from that is not in the settings: the account's quota, a warm-up")
+    ]
     reason: Annotated[str, Field(description="why it is slowed down, in the receiving side's words")]
 
     @classmethod
@@ -188,6 +191,7 @@ class LimitOut(BaseModel):
             factor=use.factor,
             pace=use.pace,
             slowed_at=use.slowed_at,
+            why=use.why,
             reason=use.reason,
         )
 

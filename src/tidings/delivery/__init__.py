@@ -9,6 +9,7 @@ Emits: bounced, deferred, complained, unsubscribed. What comes back: _feedback.
 The path of a message: _sends → _worker → _lane → _outlet → providers → _recorder → _record.
 """
 
+from tidings.delivery._accounts import Accounts
 from tidings.delivery._content import SendContent
 from tidings.delivery._dkim_keys import DkimAlgorithm, PrivateKey
 from tidings.delivery._domains import (
@@ -147,6 +148,7 @@ __all__ = [
     "LEASE_SECONDS",
     "NOTIFYING_KINDS",
     "PREPARE",
+    "Accounts",
     "Attachment",
     "BounceMailbox",
     "BounceMailboxNotFound",

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from tidings.core.db import Tx
 from tidings.core.ids import ProviderId, WorkspaceId
+from tidings.delivery._caps import restraints, within
 from tidings.delivery._limits import DAY, HOUR, MINUTE, Limit, limits_of
 from tidings.delivery._mailbox_providers import OTHER, by_domain
 from tidings.delivery._providers import get_provider
@@ -28,7 +29,7 @@ class LimitUse:
 
     scope: str
     limit: Limit
-    """As it is set."""
+    """As it is set, and capped."""
     factor: float
     """How much of it is used at present: less than 1 after the receiving side asked for less."""
     pace: float | None
@@ -36,6 +37,8 @@ class LimitUse:
     slowed_at: datetime | None
     reason: str
     """The receiving side's words; '' while it is not slowed down."""
+    why: str
+    """Where a limit comes from that is in nobody's settings; '' for the others."""
     used_minute: int | None
     used_hour: int | None
     used_day: int | None
@@ -49,12 +52,16 @@ async def provider_limits(tx: Tx, *, workspace: WorkspaceId, provider: ProviderI
     wanted = {name: limit for name, limit in limits.groups.items() if name != OTHER}
     if limits.whole.some:
         wanted = {"": limits.whole} | wanted
+    pair = (int(workspace), int(provider))
+    caps = (await restraints(tx, providers=[pair]))[pair].caps
+    for scope, cap in caps.items():
+        wanted[scope] = within(wanted.get(scope, Limit()), cap)
     used: dict[str, dict[int, int]] = {}
     slowed: dict[str, tuple[float, float | None, datetime | None, str]] = {}
     for row in await tx.fetch(_USES, workspace, provider, now):
         scope = row["scope"]
         if row["factor"] < 1 and scope not in wanted:
-            wanted[scope] = Limit()
+            wanted.setdefault(scope, Limit())
         elif scope and scope not in wanted and (under := limits.of(by_domain(scope) or scope, scope)) is not None:
             wanted[scope] = under[1]
         if row["seconds"] is not None:
@@ -72,6 +79,7 @@ async def provider_limits(tx: Tx, *, workspace: WorkspaceId, provider: ProviderI
                 pace if factor < 1 else None,
                 slowed_at if factor < 1 else None,
                 reason if factor < 1 else "",
+                caps[scope].why if scope in caps else "",
                 None if limit.per_minute is None else of.get(MINUTE, 0),
                 None if limit.per_hour is None else of.get(HOUR, 0),
                 None if limit.per_day is None else of.get(DAY, 0),

@@ -59,7 +59,7 @@ def limits_of(config: Mapping[str, Any]) -> Limits:
     problems: list[FieldProblem] = []
     whole = _limit({name.removeprefix("rate_"): config.get(name) for name in RATES}, "rate_", problems)
     groups: dict[str, Limit] = {}
-    told = config.get("limits")
+    told = CAREFUL if config.get("limits") == "careful" else config.get("limits")
     if isinstance(told, Mapping):
         for name, limit in cast("Mapping[object, object]", told).items():
             at = f"limits.{name}"
@@ -71,11 +71,24 @@ def limits_of(config: Mapping[str, Any]) -> Limits:
             else:
                 groups[name] = _limit(cast("Mapping[str, object]", limit), f"{at}.", problems)
     elif told is not None:
-        problems.append(FieldProblem("limits", "give an object: a mailbox provider, and what it may get"))
+        problems.append(FieldProblem("limits", 'give "careful", or an object: a mailbox provider, and what it may get'))
     if problems:
         raise Invalid("; ".join(f"{p.field}: {p.message}" for p in problems), fields=tuple(problems))
     return Limits(whole, groups)
 
+
+CAREFUL: Mapping[str, Mapping[str, int]] = {
+    "google": {"per_second": 20, "per_hour": 20_000},
+    "microsoft": {"per_second": 10, "per_hour": 10_000},
+    "yahoo": {"per_second": 10, "per_hour": 10_000},
+    "apple": {"per_second": 5, "per_hour": 5_000},
+    "comcast": {"per_second": 5, "per_hour": 5_000},
+    "orange": {"per_second": 1, "per_hour": 1_000},
+    OTHER: {"per_second": 5, "per_hour": 5_000},
+}
+"""`limits: "careful"`. No mailbox provider publishes a rate. These are ours, in the proportions of the connections and messages a
+connection that operators of large senders use (KumoMTA's policy-extras, shaping.toml: Google and Microsoft 5 with 50 messages,
+Yahoo 20 messages, Apple 10 with 5, Comcast 25 with 1000, Orange 2 with 100), for an address with a fair reputation."""
 
 _NAMES = ("per_second", *PERIODS)
 RATES = tuple(f"rate_{name}" for name in _NAMES)

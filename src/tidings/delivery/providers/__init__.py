@@ -20,7 +20,7 @@ from tidings.delivery.providers._outcomes import (
 )
 from tidings.delivery.providers._refusals import FailureClass
 from tidings.delivery.providers._sendgrid import read_sendgrid, verify_sendgrid
-from tidings.delivery.providers._ses import SesAccount, SesProvider, read_ses
+from tidings.delivery.providers._ses import SesAccount, SesProvider, read_ses, read_ses_account
 from tidings.delivery.providers._sns import SnsMessage, parse_sns, verify_sns
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "read_mailgun",
     "read_sendgrid",
     "read_ses",
+    "read_ses_account",
     "refusal_class",
     "verify_mailgun",
     "verify_sendgrid",

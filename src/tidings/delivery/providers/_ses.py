@@ -217,6 +217,30 @@ class SesProvider(HttpProvider):
             return "accepted; its id could not be read"
 
 
+class _Nothing:
+    """A source without messages."""
+
+    def next(self) -> None:
+        return None
+
+    def transmitting(self, job: Outgoing) -> bool:
+        raise AssertionError(job)
+
+    def settle(self, job: Outgoing, outcome: Outcome) -> None: ...
+
+    def give_back(self, job: Outgoing) -> None: ...
+
+
+async def read_ses_account(config: Mapping[str, Any], secret: Mapping[str, Any]) -> SesAccount:
+    """What the account with these settings may send. Raises Invalid, Unavailable."""
+    provider = SesProvider(SesConfig.parse(config, secret))
+    provider.start(_Nothing())
+    try:
+        return await provider.account()
+    finally:
+        await provider.close(grace_seconds=0)
+
+
 def _error(answer: Answer) -> str:
     name = answer.headers.get("x-amzn-errortype", "")
     if not name:
