@@ -257,6 +257,40 @@ def provider_limits(
         typer.echo(line)
 
 
+@providers.command("warmup")
+def provider_warmup(
+    name: Annotated[str, typer.Argument(help="the provider's name or id")],
+    begin: Annotated[bool, typer.Option("--begin", help="begin, or begin anew")] = False,
+    start: Annotated[
+        int | None, typer.Option(help="messages on the first day, to each group; 50, if not given")
+    ] = None,
+    growth: Annotated[float | None, typer.Option(help="from one day to the next, at most 2; 1.4, if not given")] = None,
+    target: Annotated[
+        int | None, typer.Option(help="messages a day, to each group, at the end; 20000, if not given")
+    ] = None,
+    stop: Annotated[bool, typer.Option("--stop", help="end it: nothing is capped any more")] = False,
+    workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "",
+) -> None:
+    """Show the warm-up of a provider whose IP or domain is new, begin one, or stop it."""
+    from tidings.delivery import warmup_ladder
+    from tidings.warming import show, warm_up
+
+    if not begin and (start, growth, target) != (None, None, None):
+        raise typer.BadParameter("needed to begin with --start, --growth or --target", param_hint="--begin")
+    if begin and stop:
+        raise typer.BadParameter("begin or stop, not both", param_hint="--stop")
+
+    async def asked() -> Any:
+        caps = warmup_ladder(start=start, growth=growth, target=target) if begin else None
+        return await warm_up(_settings(), workspace=workspace, name=name, caps=caps, stop=stop)
+
+    found = _run(asked())
+    if found is None:
+        typer.echo("stopped: nothing is capped any more")
+    else:
+        show(found)
+
+
 @routes.command("add")
 def route_add(
     name: Annotated[str, typer.Argument(help="what you call it")],

@@ -48,6 +48,7 @@ async def conduct(app: App, stop: asyncio.Event) -> None:
         every(2, conductor.finish),
         every(0.5, conductor.retry_failed),
         every(1, conductor.pause_failing),
+        every(10, conductor.step_warmups),
         every(1, conductor.bundle_messages),
         every(10, conductor.tidy_messages),
         every(0.2, conductor.take_notifications),
@@ -126,6 +127,13 @@ class Conductor:
         """Stop campaigns of which too much fails."""
         async with self._db.transaction() as tx:
             await delivery.pause_failing(tx)
+
+    async def step_warmups(self) -> None:
+        """Judge the days of warm-ups that are over, one warm-up a transaction."""
+        some = True
+        while some:
+            async with self._db.transaction() as tx:
+                some = await delivery.step_warmup(tx, now=utc_now())
 
     async def finish(self) -> None:
         """End sends whose last worker died just before it could."""

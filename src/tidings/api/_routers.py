@@ -32,6 +32,7 @@ from tidings.api import (
     tags,
     template_tests,
     templates,
+    warmups,
     workspaces,
 )
 
@@ -64,6 +65,7 @@ ROUTERS = (
     checks.router,
     messages.router,
     providers.router,
+    warmups.router,
     routes.router,
     routes.campaign_router,
     notifications.router,

@@ -130,6 +130,22 @@ from tidings.delivery._shares import ProviderShare, provider_shares
 from tidings.delivery._states import ChunkState, DeliveryState, SendStatus
 from tidings.delivery._troubles import Trouble, forget_troubles
 from tidings.delivery._upkeep import cancel_some, close_cancelled, expire_leases, finish_all, requeue_due
+from tidings.delivery._warmup import (
+    Warmup,
+    WarmupDay,
+    WarmupGroup,
+    WarmupNotFound,
+    get_warmup,
+    start_warmup,
+    step_warmup,
+    stop_warmup,
+)
+from tidings.delivery._warmup_plan import GROWTH as WARMUP_GROWTH
+from tidings.delivery._warmup_plan import START as WARMUP_START
+from tidings.delivery._warmup_plan import TARGET as WARMUP_TARGET
+from tidings.delivery._warmup_plan import Move as WarmupMove
+from tidings.delivery._warmup_plan import checked as warmup_caps
+from tidings.delivery._warmup_plan import ladder as warmup_ladder
 from tidings.delivery._web import (
     PageNotFound,
     PageTooDear,
@@ -148,6 +164,9 @@ __all__ = [
     "LEASE_SECONDS",
     "NOTIFYING_KINDS",
     "PREPARE",
+    "WARMUP_GROWTH",
+    "WARMUP_START",
+    "WARMUP_TARGET",
     "Accounts",
     "Attachment",
     "BounceMailbox",
@@ -203,6 +222,11 @@ __all__ = [
     "Strategy",
     "SystemResolver",
     "Trouble",
+    "Warmup",
+    "WarmupDay",
+    "WarmupGroup",
+    "WarmupMove",
+    "WarmupNotFound",
     "Way",
     "WebContent",
     "WebMessage",
@@ -244,6 +268,7 @@ __all__ = [
     "get_message",
     "get_provider",
     "get_route",
+    "get_warmup",
     "hand_over",
     "health_of_way",
     "latest_feedback",
@@ -279,6 +304,9 @@ __all__ = [
     "send_links",
     "set_return_path",
     "settle_leaver",
+    "start_warmup",
+    "step_warmup",
+    "stop_warmup",
     "store_inbound",
     "store_notifications",
     "take_inbound",
@@ -289,6 +317,8 @@ __all__ = [
     "update_mailbox",
     "update_provider",
     "update_route",
+    "warmup_caps",
+    "warmup_ladder",
     "web_content",
     "web_recipient",
 ]
