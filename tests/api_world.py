@@ -239,6 +239,7 @@ class World:
                 "providers": [{"provider_id": ids["provider_id"], "weight": 2, "priority": 1}],
                 "is_default": False,
             },
+            "start_warmup": {"start": 50, "growth": 1.5, "target": 500, "caps": None},
             "add_domain": {"domain": "other.example", "algorithms": ["ed25519"]},
             "add_inbound_message": {"recipient": "b@example.com", "sender": "", "content": "Subject: x\n\nx\n"},
             "add_bounce_mailbox": {

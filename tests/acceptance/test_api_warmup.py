@@ -60,7 +60,7 @@ async def test_on_the_command_line(api: Client, database_url: str, tmp_path: Pat
                 "warmup",
                 "new IP",
                 "--workspace",
-                str(api.workspace),
+                f"workspace_{api.workspace}",
                 *words,
             ],
             env={

@@ -64,6 +64,8 @@ EXAMPLES: dict[str, Any] = {
         "content": "From: MAILER-DAEMON@mx.example.net\nSubject: Undelivered\n\n<ada@example.com>: 550 5.1.1 no such user\n",
     },
     "NewMailbox": {"host": "imap.example.com", "username": "bounces@example.com", "password": "secret"},
+    "MailboxChanges": {"password": "another secret", "every_seconds": 600},
+    "NewWarmup": {"start": 50, "growth": 1.4, "target": 50000},
     "DomainChange": {"return_path": "bounces.example.com"},
     "Retry": {"include_unknown": False},
     "Rotation": {"algorithms": ["ed25519"]},
