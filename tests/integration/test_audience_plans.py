@@ -142,3 +142,71 @@ async def test_an_import_looks_suppressions_up_by_address_whatever_the_statistic
     told = await plan(just_filled, sql("tidings.audience.imports", "_new"), 78, utc_now(), [])
     assert "using suppressions_pkey" in told, told
     assert "suppressions_by_reason" not in told, told
+
+
+@pytest.mark.parametrize("kind", ["force_custom_plan", "force_generic_plan"])
+async def test_suppressing_looks_each_address_up_whatever_the_statistics_say(just_filled: Tx, kind: str) -> None:
+    tx = just_filled
+    await tx.execute(
+        """INSERT INTO lists (workspace_id, id, name, created_at, updated_at) OVERRIDING SYSTEM VALUE
+           VALUES (78, 1, 'News', now(), now())"""
+    )
+    await tx.execute(
+        """INSERT INTO suppressions (workspace_id, address_hash, reason, created_at)
+           SELECT 78, address_hash, 'bounced', now() FROM contacts WHERE workspace_id = 78 AND id % 2 = 0"""
+    )
+    await tx.execute(
+        """INSERT INTO list_suppressions (workspace_id, list_id, address_hash, reason, created_at)
+           SELECT 78, 1, address_hash, 'bounced', now() FROM contacts WHERE workspace_id = 78 AND id % 2 = 0"""
+    )
+    await tx.execute(f"SET LOCAL plan_cache_mode = {kind}")
+    people = await tx.fetch(
+        "SELECT id, email, address_hash FROM contacts WHERE workspace_id = 78 ORDER BY id LIMIT 1000"
+    )
+    ids, emails, hashes = ([row[name] for row in people] for name in ("id", "email", "address_hash"))
+    told = (emails, hashes, ["unsubscribed"] * 1000, [""] * 1000)
+    lookups = 0
+    for statement, values in (
+        (audience.suppressions._suppressions._LOCK_PEOPLE, (78, emails)),
+        (sql("tidings.audience.suppressions", "_on_list"), (78, *told, ids, "api", utc_now(), 1)),
+        (sql("tidings.audience.suppressions", "_addresses"), (78, *told, "api", utc_now())),
+        (sql("tidings.audience.suppressions", "_follow"), (78, ids, hashes, "unsubscribed", utc_now())),
+    ):
+        found = await plan(tx, statement, *values)
+        assert "Rows Removed by Join Filter" not in found, found
+        lookups += found.count("loops=1000")
+    assert lookups >= 3
+    assert (
+        await tx.fetchval("SELECT count(*) FROM contacts WHERE workspace_id = 78 AND status = 'unsubscribed'") == 1000
+    )
+    assert await tx.fetchval("SELECT count(*) FROM list_suppressions WHERE workspace_id = 78") == 2000
+
+
+async def test_messages_meet_suppressions_one_by_one_whatever_the_statistics_say(just_filled: Tx) -> None:
+    tx = just_filled
+    await tx.execute(
+        """INSERT INTO suppressions (workspace_id, address_hash, reason, created_at)
+           SELECT 78, address_hash, 'bounced', now() FROM contacts WHERE workspace_id = 78"""
+    )
+    await tx.execute(
+        """INSERT INTO sends (workspace_id, id, campaign_id, provider_id, status, list_ids, created_at)
+           VALUES (78, 1, 1, 1, 'running', '{}', now())"""
+    )
+    await tx.execute(
+        """INSERT INTO deliveries (workspace_id, send_id, n, contact_id, state, at)
+           SELECT 78, 1, i, 90000 + i, 'pending', now() FROM generate_series(1, 500) i"""
+    )
+    await tx.execute(
+        """INSERT INTO messages (workspace_id, id, send_id, n, contact_id, to_email, address_hash, kind, content_hash, created_at,
+               to_name, first_name, last_name, phone, language, time_zone, tags, variables, known_at, subject, headers, attached)
+           SELECT 78, c.id, 1, c.id - 90000, c.id, c.email, c.address_hash, 'transactional', '', now(),
+                  '', '', '', '', '', '', '{}', '{}', now(), '', '[]', '[]'
+           FROM contacts AS c WHERE c.workspace_id = 78 AND c.id <= 90500"""
+    )
+    await tx.execute("ANALYZE deliveries, messages, sends")
+    found = await plan(tx, sql("tidings.delivery", "_fetch_messages"), 78, 1, 1, 500, None)
+    assert "using suppressions_pkey" in found, found
+    assert "Rows Removed by Join Filter" not in found, found
+    rows = await tx.fetch(sql("tidings.delivery", "_fetch_messages"), 78, 1, 1, 500, None)
+    assert {row["skip"] for row in rows} == {"suppressed:bounced"}
+    assert len(rows) == 500

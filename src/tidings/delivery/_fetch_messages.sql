@@ -22,8 +22,14 @@ SELECT d.n, coalesce(m.contact_id, 0) AS contact_id, m.to_email, m.first_name, m
 FROM deliveries AS d
 JOIN sends AS o ON o.workspace_id = d.workspace_id AND o.id = d.send_id
 LEFT JOIN messages AS m ON m.workspace_id = d.workspace_id AND m.send_id = d.send_id AND m.n = d.n
-LEFT JOIN contacts AS c ON c.workspace_id = m.workspace_id AND c.id = m.contact_id
-LEFT JOIN suppressions AS s ON s.workspace_id = m.workspace_id AND s.address_hash = m.address_hash
+-- Looked up one by one, whatever the statistics say: to read all suppressions for each message seems cheap while they are few.
+LEFT JOIN LATERAL (
+    SELECT id, status FROM contacts WHERE workspace_id = $1 AND id >= m.contact_id ORDER BY id LIMIT 1
+) AS c ON c.id = m.contact_id
+LEFT JOIN LATERAL (
+    SELECT address_hash, reason FROM suppressions
+    WHERE workspace_id = $1 AND address_hash >= m.address_hash ORDER BY address_hash LIMIT 1
+) AS s ON s.address_hash = m.address_hash
 WHERE d.workspace_id = $1 AND d.send_id = $2 AND d.n BETWEEN $3 AND $4 AND d.state = 'pending'
   AND ($5::integer[] IS NULL OR d.n = ANY ($5)) AND o.status IN ('running', 'done')
   -- Who has a retry belongs to its chunk from then on, even while the first one is still open, or is given to another worker.

@@ -1,22 +1,29 @@
 -- Suppress addresses on one list, of contacts or of nobody we know, and say what became of each: added, raised (to a
 -- stronger reason) or already. Contacts have left the list then. The list and the contacts are locked before.
--- $1 workspace, $2 addresses, $3 hashes, $4 reasons, $5 details (one element an address, no address twice), $6 source,
--- $7 now, $8 list
+-- Each is looked up, as in _addresses.sql.
+-- $1 workspace, $2 addresses, $3 hashes, $4 reasons, $5 details, $6 their contacts or null (one element an address, no address
+-- twice), $7 source, $8 now, $9 list
 WITH told AS (
-    SELECT t.*, c.id AS contact_id, b.status AS before
-    FROM unnest($2::text[], $3::bytea[], $4::suppression_reason[], $5::text[]) AS t (email, address_hash, reason, detail)
-    LEFT JOIN contacts AS c ON c.workspace_id = $1 AND c.email = t.email
-    LEFT JOIN subscriptions AS b ON b.workspace_id = $1 AND b.list_id = $8 AND b.contact_id = c.id
+    SELECT t.*, b.status AS before
+    FROM unnest($2::text[], $3::bytea[], $4::suppression_reason[], $5::text[], $6::bigint[])
+        AS t (email, address_hash, reason, detail, contact_id)
+    LEFT JOIN LATERAL (
+        SELECT contact_id, list_id, status FROM subscriptions
+        WHERE workspace_id = $1 AND (list_id, contact_id) >= ($9, t.contact_id) ORDER BY list_id, contact_id LIMIT 1
+    ) AS b ON b.list_id = $9 AND b.contact_id = t.contact_id
 ),
 known AS (
     SELECT t.*, s.id AS known_id
     FROM told AS t
-    LEFT JOIN list_suppressions AS s ON s.workspace_id = $1 AND s.list_id = $8 AND s.address_hash = t.address_hash
+    LEFT JOIN LATERAL (
+        SELECT id, list_id, address_hash FROM list_suppressions
+        WHERE workspace_id = $1 AND (list_id, address_hash) >= ($9, t.address_hash) ORDER BY list_id, address_hash LIMIT 1
+    ) AS s ON s.list_id = $9 AND s.address_hash = t.address_hash
 ),
 kept AS (
     INSERT INTO list_suppressions AS s
         (workspace_id, list_id, address_hash, address, reason, detail, source, before, created_at)
-    SELECT $1, $8, address_hash, email, reason, detail, $6, before, $7
+    SELECT $1, $9, address_hash, email, reason, detail, $7, before, $8
     FROM told
     ORDER BY address_hash
     ON CONFLICT (workspace_id, list_id, address_hash) DO UPDATE
@@ -27,11 +34,11 @@ kept AS (
 ),
 off AS (
     INSERT INTO subscriptions AS b (workspace_id, list_id, contact_id, status, subscribed_at, unsubscribed_at)
-    SELECT $1, $8, contact_id, 'unsubscribed', $7, $7
+    SELECT $1, $9, contact_id, 'unsubscribed', $8, $8
     FROM told
     WHERE contact_id IS NOT NULL
     ORDER BY contact_id
-    ON CONFLICT (workspace_id, list_id, contact_id) DO UPDATE SET status = 'unsubscribed', unsubscribed_at = $7
+    ON CONFLICT (workspace_id, list_id, contact_id) DO UPDATE SET status = 'unsubscribed', unsubscribed_at = $8
     WHERE b.status <> 'unsubscribed'
 )
 SELECT k.email,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 
@@ -19,8 +19,18 @@ from tidings.events import Event, EventType, record
 
 _LOCK_LIST = "SELECT true FROM lists WHERE workspace_id = $1 AND id = $2 FOR UPDATE"
 
+# Each is asked for as the next address, which one index alone can answer: the statistics of a workspace that is just being
+# filled say that it has one contact, and to read all of them for each address would seem cheap.
 _LOCK_PEOPLE = """
-SELECT FROM contacts WHERE workspace_id = $1 AND email = ANY ($2::text[]) ORDER BY id FOR NO KEY UPDATE
+SELECT id, email FROM contacts
+WHERE workspace_id = $1 AND email = ANY ($2::text[]) AND id = ANY (ARRAY(
+    SELECT c.id
+    FROM unnest($2::text[]) AS t (email)
+    CROSS JOIN LATERAL (
+        SELECT id, email FROM contacts WHERE workspace_id = $1 AND email >= t.email ORDER BY email LIMIT 1
+    ) AS c
+    WHERE c.email = t.email))
+ORDER BY id FOR NO KEY UPDATE
 """
 
 # Read in the index of search. Of a domain that most have these are many; each is told to the workers.
@@ -31,6 +41,8 @@ CROSS JOIN LATERAL (
     SELECT id FROM contacts WHERE workspace_id = $1 AND email LIKE '%' || t.address AND status = 'active'
 ) AS c
 """
+
+_Ids: TypeAlias = list[ContactId]  # `list` is a parameter below
 
 _HIGHEST = 2**63 - 1
 _ONE_BY_ONE = 0
@@ -137,20 +149,28 @@ async def suppress_addresses(
     once = {one.email: one for one in sorted(addresses, key=lambda one: _STRENGTH[one.reason])}
     if not once:
         return Suppressed({}, 0, 0, 0, [])
-    await tx.execute(_LOCK_PEOPLE, workspace, [*once])
+    people = {row["email"]: row["id"] for row in await tx.fetch(_LOCK_PEOPLE, workspace, [*once])}
     key = address_key(keys)
-    rows = await tx.fetch(
-        sql(__package__, "_addresses" if list is None else "_on_list"),
-        workspace,
-        [*once],
-        [address_hash(key, email) for email in once],
-        [one.reason for one in once.values()],
-        [one.detail for one in once.values()],
-        source,
-        now,
-        *([] if list is None else [list]),
-    )
-    withdrawn = [ContactId(row["withdrawn"]) for row in rows if row["withdrawn"] is not None]
+    hashes = {email: address_hash(key, email) for email in once}
+    told = ([*once], [*hashes.values()], [one.reason for one in once.values()], [one.detail for one in once.values()])
+    withdrawn: _Ids = []
+    if list is None:
+        rows = await tx.fetch(sql(__package__, "_addresses"), workspace, *told, source, now)
+        for reason in dict.fromkeys(one.reason for one in once.values()):
+            some = [email for email, one in once.items() if one.reason is reason]
+            out = await tx.fetch(
+                sql(__package__, "_follow"),
+                workspace,
+                [people[email] for email in some if email in people],
+                [hashes[email] for email in some],
+                reason,
+                now,
+            )
+            withdrawn += [ContactId(row["id"]) for row in out]
+    else:
+        known = [people.get(email) for email in once]
+        rows = await tx.fetch(sql(__package__, "_on_list"), workspace, *told, known, source, now, list)
+        withdrawn += [ContactId(row["withdrawn"]) for row in rows if row["withdrawn"] is not None]
     if domains := [row["email"] for row in rows if row["email"].startswith("@") and row["outcome"] != "already"]:
         withdrawn += [ContactId(row["id"]) for row in await tx.fetch(_PEOPLE_OF_DOMAINS, workspace, domains)]
     await announce_withdrawn(tx, workspace=workspace, contacts=withdrawn)
