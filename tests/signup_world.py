@@ -43,6 +43,12 @@ async def make_signup(db: Database, workspace: int, *, names: tuple[str, ...] = 
         await accounts.update_workspace(
             tx, workspace=owner, sender_email="hello@acme.example", by=SYSTEM(owner), now=utc_now()
         )
+        await tx.execute(
+            """INSERT INTO providers (workspace_id, name, kind, config, is_default, created_at, updated_at)
+               SELECT $1, 'p', 'sandbox', '{}', true, now(), now()
+               WHERE NOT EXISTS (SELECT FROM providers WHERE workspace_id = $1)""",
+            owner,
+        )
         lists = [
             (await create_list(tx, workspace=owner, name=name, settings=settings, by=SYSTEM(owner), now=utc_now())).id
             for name in names

@@ -17,8 +17,9 @@ HOSTILE = "\"><script>alert(1)</script>'&"
 
 
 @pytest.fixture
-def letters(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+async def letters(api: Client, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What would have been sent."""
+    await api("POST", "/providers", {"name": "P", "kind": "sandbox", "is_default": True})
     sent: list[Any] = []
 
     async def keep(tx: Any, *, letter: Any, **_: Any) -> None:
@@ -234,3 +235,24 @@ async def test_sent_again(api: Client, app: App, letters: list[Any]) -> None:
     async with app.db.connection() as connection:
         found = await lists.some_lists(connection, workspace=api.workspace, lists=[ListId(int(list_id[5:]))])
     assert [one.shown_name for one in found] == ["News"]
+
+
+async def test_the_owner_is_told_what_is_wrong_with_a_form(api: Client, app: App) -> None:
+    async with app.db.connection() as connection:
+        await connection.execute(
+            "UPDATE workspaces SET sender_email = 'hello@acme.example' WHERE id = $1", api.workspace
+        )
+    kept, other = await make_list(api), await make_list(api, name="Other")
+    form = (await api("POST", "/forms", {"name": "F", "list_ids": [kept, other]})).json
+    async with app.db.connection() as connection:
+        await connection.execute("UPDATE workspaces SET sender_email = ''")
+        await connection.execute("DELETE FROM lists WHERE name = 'Other'")
+        await connection.execute("DELETE FROM providers")
+    seen = {one["code"]: one["message"] for one in (await api("GET", f"/forms/{form['id']}")).json["problems"]}
+    assert set(seen) == {"list_missing", "no_sender", "no_provider"}
+    assert other in seen["list_missing"]
+    assert "sender_email" in seen["no_sender"]
+    async with app.db.connection() as connection:
+        await connection.execute("DELETE FROM lists")
+    told = (await api("GET", f"/forms/{form['id']}")).json["problems"]
+    assert [one["code"] for one in told] == ["list_missing", "no_lists"]

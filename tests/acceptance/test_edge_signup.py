@@ -311,6 +311,7 @@ async def test_limits(
         await press(base, signup, email="ann@example.com")
         async with db.connection() as connection:
             await connection.execute("UPDATE consents SET at = at - interval '1 hour'")
+            await connection.execute("UPDATE signup_attempts SET at = at - interval '1 hour'")
         assert len(letters) == min(turn + 1, 3)
     monkeypatch.setattr("tidings.compliance._optin.A_NETWORK_AN_HOUR", 3)
     answers = [await press(base, signup, email=f"p{number}@example.com") for number in range(5)]
@@ -319,6 +320,47 @@ async def test_limits(
     assert len(letters) == 6
     monkeypatch.setattr("tidings.edge._signing_up._A_MINUTE", 1.0)
     assert {(await ask(base, signup.path, "POST")).status for _ in range(30)} == {200, 422, 429} - {200}
+
+
+@pytest.mark.parametrize("limit", ["network", "form"])
+async def test_no_limit_tells_who_is_refused(
+    base: str, db: Database, workspace: int, letters: list[Any], monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    """After each of these, as many more get through: whoever was refused or asked before counted like everybody else."""
+    if limit == "network":
+        monkeypatch.setattr("tidings.compliance._optin.A_NETWORK_AN_HOUR", 2)
+    signup = await make_signup(db, workspace, hourly_limit=2 if limit == "form" else 1000)
+    async with db.transaction() as tx:
+        await audience.suppress_addresses(
+            tx,
+            workspace=signup.workspace,
+            addresses=[audience.ToSuppress("shut@example.com"), audience.ToSuppress("@gone.example")],
+            source="x",
+            keys=KEYS,
+            now=utc_now(),
+        )
+    for email in ("new@example.com", "new@example.com", "shut@example.com", "anybody@gone.example"):
+        async with db.connection() as connection:
+            await connection.execute("DELETE FROM signup_attempts")
+        answers = [await press(base, signup, email=one) for one in (email, f"1{email}", f"2{email}")]
+        assert [answer.status for answer in answers] == [200, 200, 429], email
+
+
+async def test_no_error_tells_who_is_refused(base: str, db: Database, signup: Signup) -> None:
+    async with db.transaction() as tx:
+        await tx.execute("DELETE FROM providers")
+        await audience.suppress_addresses(
+            tx,
+            workspace=signup.workspace,
+            addresses=[audience.ToSuppress("shut@example.com")],
+            source="x",
+            keys=KEYS,
+            now=utc_now(),
+        )
+    answers = [await press(base, signup, email=email) for email in ("shut@example.com", "new@example.com")]
+    assert [answer.status for answer in answers] == [503, 503]
+    assert answers[0].body == answers[1].body
+    assert b"provider" not in answers[0].body
 
 
 async def test_fetch_from_pages_that_may(base: str, db: Database, workspace: int, letters: list[Any]) -> None:

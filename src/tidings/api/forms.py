@@ -63,9 +63,17 @@ class FormOut(BaseModel):
     updated_at: datetime
 
 
+class FormProblemOut(BaseModel):
+    """Why a form does not work, and how to mend it. Visitors read only that it is not ready, or closed."""
+
+    code: str = Field(description="list_missing, no_lists, no_sender or no_provider")
+    message: str
+
+
 class FormDetail(FormOut):
     """A form with its code for other pages."""
 
+    problems: list[FormProblemOut] = Field(description="what keeps it from signing people up; empty: nothing")
     embed_html: str = Field(description="plain HTML for any page, without a script")
     embed_script: str = Field(description="the same with a small script: the answer appears in place. Needs `origins`")
 
@@ -163,9 +171,11 @@ async def delete_form(form_id: FormRef, call: Writing) -> None:
 
 async def _detail(call: Call, form: Form) -> FormDetail:
     shown = await compliance.shown_form(call.tx, workspace=call.workspace, form=form, keys=call.app.keys)
+    problems = await compliance.form_problems(call.tx, workspace=call.workspace, form=form)
     values = _values(call, form)
     return FormDetail(
         **values,
+        problems=[FormProblemOut(code=one.code, message=one.message) for one in problems],
         embed_html=compliance.embed_html(shown, address=values["url"]),
         embed_script=compliance.embed_script(shown, address=values["url"]),
     )

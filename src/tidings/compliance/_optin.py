@@ -21,6 +21,7 @@ from tidings.core.crypto import Keyring
 from tidings.core.db import Tx
 from tidings.core.errors import Conflict, RateLimited
 from tidings.core.ids import ConsentId, FormId, ListId, WorkspaceId, public_id
+from tidings.delivery import find_way
 
 A_DAY = 3
 """Confirmations that are sent to one address in 24 hours, whoever asks for them: nobody's mailbox is flooded through us."""
@@ -36,6 +37,12 @@ class NoSender(Conflict):
     """A confirmation has to come from somebody: the list, or the workspace, needs a sender."""
 
     code = "no_sender"
+
+
+class NoProvider(Conflict):
+    """Nothing carries confirmations: the workspace needs a provider."""
+
+    code = "no_provider"
 
 
 class TooManySignups(RateLimited):
@@ -87,19 +94,27 @@ async def sign_up(
     """Somebody typed this (normalised) address and asked for these lists.
 
     `opt_in` None: double if one of the lists wants it. Whoever is out of anything is asked to confirm, even where others are
-    not; whoever complained or was shut out is left alone. Raises ListNotFound, NoSender, TooManySignups.
+    not; whoever complained or was shut out is left alone. Raises ListNotFound, NoSender, NoProvider, TooManySignups: all of
+    them whoever it is that asks, so that no error tells of an address.
     """
     found = await some_lists(tx, workspace=workspace, lists=lists)
     if not found:
         raise ListNotFound("none of these lists exists")
+    double = wants_confirmation(found, opt_in)
+    sender = await _sender(tx, workspace, found, wanted=double)
+    provided = await _provider(tx, workspace, wanted=double)
     known = await consents.standing(tx, workspace=workspace, email=email, lists=lists, keys=keys)
     recent = await consents.recent_consents(
-        tx, workspace=workspace, email=email, network=proof.network, form=proof.form, most=hourly_limit, now=now
+        tx,
+        workspace=workspace,
+        email=email,
+        network=proof.network,
+        form=proof.form,
+        most=max(hourly_limit, A_NETWORK_AN_HOUR),
+        now=now,
     )
     if recent.network >= A_NETWORK_AN_HOUR or (proof.form is not None and recent.form >= hourly_limit):
         raise TooManySignups("there were too many sign-ups in the last hour", retry_after_seconds=600)
-    double = wants_confirmation(found, opt_in)
-    sender = await _sender(tx, workspace, found, wanted=double)
     if known.forbidden:
         return SignedUp(Outcome.REFUSED)
     if recent.address >= A_DAY or (recent.last_at is not None and now - recent.last_at < APART):
@@ -121,7 +136,7 @@ async def sign_up(
         known = Standing(contact, None, {})
         consent = await _ask(tx, workspace, email, there, answers, proof, None, known, now)
         return SignedUp(Outcome.SUBSCRIBED, consent)
-    if sender is None:
+    if sender is None or not provided:  # a form that needs no confirmation, and somebody who does
         return SignedUp(Outcome.REFUSED)
     primary = _primary(found)
     expires_at = now + timedelta(days=primary.confirm_days)
@@ -208,6 +223,34 @@ async def require_sender(
     await _sender(tx, workspace, found, wanted=wants_confirmation(found, opt_in))
 
 
+@dataclass(frozen=True, slots=True)
+class FormProblem:
+    """Why a form does not work, or not as its owner thinks: a stable `code`, and in words how to mend it."""
+
+    code: str
+    message: str
+
+
+async def form_problems(tx: Tx, *, workspace: WorkspaceId, form: Form) -> list[FormProblem]:
+    """What keeps a form from signing people up. Its visitors are told nothing of it but that it is not ready, or closed."""
+    found = await some_lists(tx, workspace=workspace, lists=form.list_ids)
+    problems: list[FormProblem] = []
+    gone = [public_id("list", one) for one in form.list_ids if one not in {known.id for known in found}]
+    if gone:
+        left = "it leads to the others alone" if found else "it leads nowhere, and its page says that it is closed"
+        problems.append(FormProblem("list_missing", f"list_ids: {', '.join(gone)} was deleted: {left}"))
+    if not found:
+        problems.append(FormProblem("no_lists", "list_ids: name a list that people are to be put on"))
+        return problems
+    double = wants_confirmation(found, form.opt_in)
+    for check in (_sender(tx, workspace, found, wanted=double), _provider(tx, workspace, wanted=double)):
+        try:
+            await check
+        except Conflict as error:
+            problems.append(FormProblem(error.code, error.message))
+    return problems
+
+
 def _primary(lists: Sequence[ListTerms]) -> ListTerms:
     """The list whose texts, sender and time a confirmation of several takes: the first that wants one."""
     return next((one for one in lists if one.opt_in is OptIn.DOUBLE), lists[0])
@@ -227,6 +270,15 @@ async def _sender(tx: Tx, workspace: WorkspaceId, lists: Sequence[ListTerms], *,
             + public_id("list", _primary(lists).id)
         )
     return None
+
+
+async def _provider(tx: Tx, workspace: WorkspaceId, *, wanted: bool) -> bool:
+    found = await find_way(tx, workspace=workspace, provider=None, route=None) is not None
+    if wanted and not found:
+        raise NoProvider(
+            "nothing carries confirmations: add a provider (POST /api/v1/providers, `tidings provider add`)"
+        )
+    return found
 
 
 async def _ask(

@@ -1,6 +1,6 @@
 """Who asked to be on a list, and can we prove it? Asking, confirming, declining, and the words that people agreed to.
 
-Owns: consents. Emits: subscribed, resubscribed.
+Owns: consents, signup_attempts. Emits: subscribed, resubscribed.
 """
 
 from tidings.audience.consents._consents import (

@@ -29,6 +29,7 @@ KEPT = timedelta(days=30)
 _COLUMNS = """id, contact_id, email, list_ids, source, form_id, answers, wording, language, ip, user_agent, at, expires_at,
     confirmed_at, confirm_ip, confirm_user_agent, declined_at"""
 _WORDS = 1000
+_COUNTED = timedelta(hours=1)
 _FORGOTTEN_AT_ONCE = 5000
 
 
@@ -128,7 +129,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many consents there were lately, and when this address last asked."""
+    """How many consents of the address there were lately and when the last, and attempts of its network and through the form."""
 
     address: int
     network: int
@@ -161,9 +162,9 @@ async def recent_consents(
     most: int,
     now: datetime,
 ) -> Counts:
-    """Consents of the address in the last day, and through forms of its network and of the form in the last hour.
+    """Consents of the address in the last day, and attempts from its network and through the form in the last hour.
 
-    Counting the form's stops at `most`.
+    Notes this attempt, whatever comes of it: limits must not tell who is refused. Counting attempts stops at `most`.
     """
     row = await tx.fetchrow(sql(__package__, "_recent"), workspace, email, network, form, now, most)
     assert row is not None
@@ -295,7 +296,11 @@ async def list_consents(
 
 
 async def forget_unconfirmed(tx: Tx, *, now: datetime) -> int:
-    """Delete what was never confirmed and cannot be any more for a month, and subscriptions that wait for nothing; how many."""
+    """Delete what was never confirmed and cannot be any more for a month, and subscriptions that wait for nothing; how many.
+
+    Attempts to sign up that no limit counts any more go, too.
+    """
+    await tx.execute("DELETE FROM signup_attempts WHERE at < $1", now - _COUNTED)
     rows = await tx.fetch(
         """DELETE FROM consents AS c
            USING (SELECT workspace_id, id FROM consents
