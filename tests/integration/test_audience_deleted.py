@@ -11,7 +11,7 @@ from tidings.audience import bulk, contacts, gone, recipients, subscriptions, su
 from tidings.audience.fields import ContactFields
 from tidings.audience.lists import create_list
 from tidings.audience.recipients import Audience
-from tidings.audience.states import SuppressionReason
+from tidings.audience.states import ContactStatus, SuppressionReason
 from tidings.audience.suppressions import ToSuppress
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database, Tx
@@ -99,6 +99,38 @@ async def test_leaving_by_a_link_from_before_the_deletion(db: Database, workspac
         row = await tx.fetchrow("SELECT address, reason::text FROM suppressions WHERE workspace_id = $1", who)
         assert row is not None
         assert tuple(row) == (None, "unsubscribed")
+
+
+async def test_leaving_by_a_link_from_before_somebody_was_deleted_and_made_anew(db: Database, workspace: int) -> None:
+    who, by = WorkspaceId(workspace), SYSTEM(WorkspaceId(workspace))
+
+    class Workers:
+        asked: set[ContactId]
+
+        async def settled(self, *, contacts: Any, **_: object) -> None:
+            self.asked = set(contacts)
+
+    workers: Any = Workers()
+    async with db.transaction() as tx:
+        news = await new_list(tx, who, "News")
+        link = await make(tx, who, news)
+        await contacts.delete_contact(tx, workspace=who, contact=link, by=by, now=NOW)
+        again = await make(tx, who, news)
+        other = await make(tx, who, news, email="bob@example.com")
+        assert await mailable(tx, who, news) == 2
+    for turn in range(2):
+        left = await compliance.leave(db, workers, workspace=who, contact=link, reason="", source="page", now=NOW)
+        assert left == (turn == 0)
+        assert turn or {link, again} == workers.asked
+    async with db.transaction() as tx:
+        seen = await contacts.get_contact(tx, workspace=who, contact=again)
+        assert seen.status is ContactStatus.UNSUBSCRIBED
+        assert (await contacts.get_contact(tx, workspace=who, contact=other)).status is ContactStatus.ACTIVE
+        assert await mailable(tx, who, news) == 1
+        status = "SELECT status::text FROM subscriptions WHERE contact_id = $1"
+        assert await tx.fetchval(status, again) == "unsubscribed"
+        told = await tx.fetch("SELECT contact_id FROM events WHERE type = 'unsubscribed'")
+        assert [row["contact_id"] for row in told] == [again]
 
 
 async def test_links_of_the_deleted_are_forgotten_in_the_end(db: Database, workspace: int) -> None:

@@ -40,7 +40,7 @@ async def leave(
         return left, await gone.survivor(tx, workspace=workspace, contacts=[contact])
 
     changed, merged = await db.transact(out)
-    await withdrawals.settled(workspace=workspace, contacts=[contact, *merged.values()])
+    await withdrawals.settled(workspace=workspace, contacts=[*{contact, *merged.values(), *changed}])
     return bool(changed)
 
 

@@ -3,11 +3,12 @@
 Of an address nothing but its keyed hash is kept. See docs/decisions/0093-who-is-deleted-stays-out.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from tidings.audience.addresses import address_hash, address_key
 from tidings.audience.gone._numbers import note_gone
+from tidings.audience.states import SuppressionReason
 from tidings.core.crypto import Keyring
 from tidings.core.db import Tx
 from tidings.core.ids import ContactId, WorkspaceId
@@ -75,6 +76,33 @@ async def deleted_hashes(tx: Tx, *, workspace: WorkspaceId, contacts: Sequence[C
         contacts,
     )
     return {ContactId(row["contact_id"]): row["address_hash"] for row in rows}
+
+
+async def heirs(
+    tx: Tx, *, workspace: WorkspaceId, hashes: Collection[bytes], reason: SuppressionReason
+) -> list[ContactId]:
+    """Contacts that were made anew with addresses of the deleted, locked until the transaction ends.
+
+    Of addresses that are suppressed for this reason or a stronger one already there is nothing to do for anybody: looking for
+    a contact by its hash reads them all, so it is done once an address, not at each press of an old link.
+    """
+    fresh = await tx.fetch(
+        """SELECT hash FROM unnest($2::bytea[]) AS t (hash)
+           WHERE NOT EXISTS (SELECT FROM suppressions AS s WHERE s.workspace_id = $1 AND s.address_hash = t.hash
+                               AND s.reason >= $3::text::suppression_reason)""",
+        workspace,
+        list(hashes),
+        reason,
+    )
+    if not fresh:
+        return []
+    rows = await tx.fetch(
+        """SELECT id FROM contacts WHERE workspace_id = $1 AND address_hash = ANY ($2::bytea[])
+           ORDER BY id FOR NO KEY UPDATE""",
+        workspace,
+        [row["hash"] for row in fresh],
+    )
+    return [ContactId(row["id"]) for row in rows]
 
 
 async def deleted_contact(

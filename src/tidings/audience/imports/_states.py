@@ -107,8 +107,18 @@ async def get_import(tx: Tx, *, workspace: WorkspaceId, import_: ImportId) -> Im
     return of_row(row)
 
 
+async def take_turn(tx: Tx, *, workspace: WorkspaceId, import_: ImportId) -> None:
+    """Whoever asks first is next, until the transaction ends.
+
+    The lock of a row is nobody's turn: whoever stores batch after batch takes it again before another that waits for it has
+    woken up, and a cancelled import would run on to its end on a busy machine.
+    """
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('tidings import', $1))", workspace << 32 ^ import_)
+
+
 async def lock_import(tx: Tx, *, workspace: WorkspaceId, import_: ImportId, states: Sequence[ImportStatus]) -> Import:
     """The import, kept from changing until the transaction ends. Raises ImportNotFound; ImportState if in another state."""
+    await take_turn(tx, workspace=workspace, import_=import_)
     row = await tx.fetchrow(f"{SELECT} WHERE workspace_id = $1 AND id = $2 FOR UPDATE", workspace, import_)
     if row is None:
         raise unknown(import_)

@@ -20,7 +20,7 @@ from tidings.audience.imports._mapping import Column, written_here
 from tidings.audience.imports._plan import OUT, Checked, Plan
 from tidings.audience.imports._reader import ReaderFault, read_checked, stored_pieces
 from tidings.audience.imports._stage import PLANS, stage
-from tidings.audience.imports._states import JOB, Import, ImportStatus, get_import
+from tidings.audience.imports._states import JOB, Import, ImportStatus, get_import, take_turn
 from tidings.audience.leaving import announce_withdrawn, suppress
 from tidings.audience.tags import register_tags
 from tidings.core.clock import utc_now
@@ -229,6 +229,7 @@ class _Worker:
         async with self._db.transaction() as tx:
             # A commit that the disk never saw is undone whole, progress and all: no need to wait for the disk each time.
             await tx.execute("SET LOCAL synchronous_commit = off")
+            await take_turn(tx, workspace=workspace, import_=import_)
             # The lock makes two workers of one import (a slow one and its stand-in) take turns.
             row = await tx.fetchrow(
                 "SELECT status, processed FROM imports WHERE workspace_id = $1 AND id = $2 FOR UPDATE", *self._of

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from tidings.audience.gone import LOCK, deleted_hashes, lock_survivors
+from tidings.audience.gone import LOCK, deleted_hashes, heirs, lock_survivors
 from tidings.audience.leaving._hashes import suppress_hashes
 from tidings.audience.states import SuppressionReason
 from tidings.core.db import Tx, sql
@@ -44,9 +44,9 @@ async def unsubscribe(
 ) -> list[ContactId]:
     """Take people out of everything in the workspace, as they wished; returns those who were not out yet.
 
-    Whoever was merged into another contact is that one now. `reason` is their own words, `source` the way they took
-    (one_click, page, api …); `send` and `n` the message they left from. Repeating it is harmless. Call it through
-    `compliance.leave`, which also waits for the workers.
+    Whoever was merged into another contact is that one now, and so is whoever was deleted and made anew. `reason` is their own
+    words, `source` the way they took (one_click, page, api …); `send` and `n` the message they left from. Repeating it is
+    harmless. Call it through `compliance.leave`, which also waits for the workers.
     """
     left = await _take_out(
         tx,
@@ -108,11 +108,16 @@ async def _take_out(
     else:
         now_known_as = await lock_survivors(tx, workspace=workspace, contacts=list(told))
         told = {now_known_as[contact]: detail for contact, detail in told.items()}
+    # Links in messages work on for whoever was deleted meanwhile, and nobody may bring that address back by importing it.
+    hashes = await deleted_hashes(tx, workspace=workspace, contacts=list(told))
+    if hashes and reason is not SuppressionReason.BOUNCED:
+        # Who was made anew since then is the same person. People before what is known of their addresses, as everywhere.
+        again = await heirs(tx, workspace=workspace, hashes=set(hashes.values()), reason=reason)
+        told |= {contact: next(iter(told.values())) for contact in again if contact not in told}
     ids = list(told)
     details = [_storable(detail) for detail in told.values()]
     rows = await tx.fetch(sql(__package__, "_suppress"), workspace, ids, details, reason, source, now)
-    # Links in messages work on for whoever was deleted meanwhile, and nobody may bring that address back by importing it.
-    if hashes := await deleted_hashes(tx, workspace=workspace, contacts=ids):
+    if hashes:
         addresses = [(hashed, "") for hashed in hashes.values()]
         await suppress_hashes(tx, workspace=workspace, addresses=addresses, reason=reason, source=source, now=now)
     await announce_withdrawn(tx, workspace=workspace, contacts=ids)
