@@ -12,7 +12,7 @@ import pytest
 
 from tidings import compliance
 from tidings.accounts import SYSTEM
-from tidings.audience import bulk, consents, contacts, subscriptions, suppressions, tags
+from tidings.audience import bulk, consents, contacts, leaving, lists, subscriptions, suppressions, tags
 from tidings.audience.consents import Proof
 from tidings.audience.fields import ContactFields
 from tidings.audience.lists import create_list
@@ -105,17 +105,86 @@ async def test_leaving_among_everything_else(impatient: Database, workspace: int
         assert await still_on_it_after_all(impatient, WorkspaceId(workspace), dice) == []
 
 
+async def until_waiting(tx: Tx) -> None:
+    """Until another connection waits for a lock."""
+    async with asyncio.timeout(10):
+        while not await tx.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("deed", ["delete", "merge", "remove"])
+async def test_lists_are_locked_before_people(impatient: Database, workspace: int, deed: str) -> None:
+    """Somebody suppresses an address on a list, and between its two locks another begins with the same list and person."""
+    who, by = WorkspaceId(workspace), SYSTEM(WorkspaceId(workspace))
+    async with impatient.transaction() as tx:
+        news, other = await new_list(tx, who, "News"), await new_list(tx, who, "Other")
+        ann = await new_contact(tx, who, "ann@example.com", news, other)
+        bob = await new_contact(tx, who, "bob@example.com")
+        await subscriptions.leave_lists(tx, workspace=who, contact=ann, lists=[other], source="page", now=NOW)
+        await tx.execute("UPDATE subscriptions SET status = 'unsubscribed' WHERE contact_id = $1", ann)
+
+    async def meanwhile(tx: Tx) -> None:
+        if deed == "delete":
+            await bulk.delete_contacts(tx, workspace=who, contacts=[ann], by=by, now=NOW)
+        elif deed == "merge":
+            await compliance.merge_contacts(tx, workspace=who, into=bob, merged=ann, keys=KEYS, by=by, now=NOW)
+        else:
+            await subscriptions.remove(tx, workspace=who, list=news, contacts=[bob, ann])
+
+    async with (
+        asyncio.TaskGroup() as together,
+        impatient.connection() as looking,
+        impatient.transaction() as tx,  # not done anew: a deadlock would be raised
+    ):
+        await tx.execute("SELECT FROM lists WHERE workspace_id = $1 AND id = $2 FOR UPDATE", who, news)
+        together.create_task(once(impatient, meanwhile))
+        await until_waiting(looking)
+        told = [ToSuppress("ann@example.com", SuppressionReason.UNSUBSCRIBED)]
+        await suppressions.suppress_addresses(
+            tx, workspace=who, addresses=told, list=news, source="api", keys=KEYS, now=NOW
+        )
+
+
+async def once(db: Database, work: Callable[[Tx], Awaitable[None]]) -> None:
+    async with db.transaction() as tx:
+        await work(tx)
+
+
+@pytest.mark.parametrize("turn", range(3))
+async def test_a_list_goes_while_many_leave(impatient: Database, workspace: int, turn: int) -> None:
+    """Neither waits for the other in a circle, in whatever order the pages have the rows."""
+    who, by = WorkspaceId(workspace), SYSTEM(WorkspaceId(workspace))
+    async with impatient.transaction() as tx:
+        news = await new_list(tx, who, "News")
+        people = [await new_contact(tx, who, f"p{n}@example.com") for n in range(300)]
+        for person in random.Random(turn).sample(people, len(people)):
+            await subscriptions.subscribe(tx, workspace=who, list=news, contacts=[person], now=NOW)
+
+    async def leave(tx: Tx) -> None:
+        told = [(person, "") for person in people]
+        await leaving.suppress(tx, workspace=who, contacts=told, reason="unsubscribed", source="x", now=NOW)
+
+    async def delete(tx: Tx) -> None:
+        await lists.delete_list(tx, workspace=who, list=news, by=by, now=NOW)
+
+    await asyncio.gather(once(impatient, leave), once(impatient, delete))
+
+
 async def still_on_it_after_all(db: Database, who: WorkspaceId, dice: random.Random) -> list[int]:
     """Everything at once; those who are on the list that everybody left."""
     by = SYSTEM(who)
     nobody: Any = NoWorkers()
     async with db.transaction() as tx:
-        left, other = (
-            await new_list(tx, who, f"Left {dice.random()}"),
-            await new_list(tx, who, f"O {dice.random()}"),
-        )
+        left, other, gone = [await new_list(tx, who, f"{name} {dice.random()}") for name in ("Left", "Other", "Gone")]
         emails = [f"{dice.random()}@example.com" for _ in range(6)]
-        people = [await new_contact(tx, who, email, left, other) for email in emails]
+        people = [await new_contact(tx, who, email, left, other, gone) for email in emails]
+        doomed_told = [ToSuppress(f"{dice.random()}@example.com") for _ in range(4)]
+        doomed = [await new_contact(tx, who, one.email, left, other, gone) for one in doomed_told]
+        await tx.execute(
+            "UPDATE subscriptions SET status = 'unsubscribed' WHERE contact_id = ANY ($1) AND list_id = $2",
+            doomed,
+            left,
+        )
         spare = [await new_contact(tx, who, f"{dice.random()}@example.com", left, other) for _ in range(3)]
         asked: list[ConsentId] = []
         for email, person in zip(emails, people, strict=True):
@@ -167,6 +236,13 @@ async def still_on_it_after_all(db: Database, who: WorkspaceId, dice: random.Ran
             by=by,
             now=NOW,
         ),
+        transact(lists.delete_list, list=gone, by=by, now=NOW),
+        transact(bulk.delete_contacts, contacts=[*reversed(doomed)], by=by, now=NOW),
+        transact(
+            leaving.suppress, contacts=[(p, "") for p in reversed(doomed)], reason="unsubscribed", source="x", now=NOW
+        ),
+        transact(suppressions.suppress_addresses, addresses=doomed_told, list=other, source="api", keys=KEYS, now=NOW),
+        transact(subscriptions.remove, list=gone, contacts=dice.sample(people, len(people))),
         transact(subscriptions.remove, list=other, contacts=dice.sample(people, len(people))),
         transact(consents.decline_consent, consent=asked[-1], now=NOW),
         lambda: compliance.leave(

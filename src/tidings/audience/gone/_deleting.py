@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from tidings.audience.addresses import address_hash, address_key
 from tidings.audience.gone._numbers import note_gone
+from tidings.audience.lock_order import lock_lists_of
 from tidings.audience.states import SuppressionReason
 from tidings.core.crypto import Keyring
 from tidings.core.db import Tx
@@ -50,6 +51,7 @@ async def delete_people(
     tx: Tx, *, workspace: WorkspaceId, contacts: Sequence[ContactId], now: datetime
 ) -> list[ContactId]:
     """Delete those of these contacts that exist; returns them. Suppressions stay, and so does that they left lists."""
+    await lock_lists_of(tx, workspace=workspace, contacts=contacts)
     found = await tx.fetch(
         "SELECT id FROM contacts WHERE workspace_id = $1 AND id = ANY ($2::bigint[]) ORDER BY id FOR UPDATE",
         workspace,

@@ -19,11 +19,18 @@ kept AS (
         created_at = excluded.created_at
     WHERE s.reason < excluded.reason
 ),
+in_order AS MATERIALIZED (
+    SELECT count(*) AS n
+    FROM (SELECT FROM subscriptions
+          WHERE workspace_id = $1 AND contact_id = ANY ($2::bigint[]) AND status <> 'unsubscribed'
+            AND $4::text::suppression_reason >= 'unsubscribed'
+          ORDER BY contact_id, list_id FOR UPDATE) AS locked
+),
 off AS (
     UPDATE subscriptions AS b
     SET status = 'unsubscribed', unsubscribed_at = $6
     WHERE b.workspace_id = $1 AND b.contact_id = ANY ($2::bigint[]) AND b.status <> 'unsubscribed'
-      AND $4::text::suppression_reason >= 'unsubscribed'
+      AND $4::text::suppression_reason >= 'unsubscribed' AND (SELECT n FROM in_order) IS NOT NULL
 ),
 off_lists AS (
     UPDATE list_suppressions AS s

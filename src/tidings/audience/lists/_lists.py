@@ -27,6 +27,12 @@ FROM lists AS l
 _TERMS = f"SELECT id, name, {', '.join(COLUMNS)} FROM lists"  # noqa: S608
 
 
+_IN_ORDER = (
+    "SELECT FROM subscriptions WHERE workspace_id = $1 AND list_id = $2 ORDER BY contact_id FOR UPDATE",
+    "SELECT FROM list_suppressions WHERE workspace_id = $1 AND list_id = $2 ORDER BY address_hash FOR UPDATE",
+)
+
+
 class ListNotFound(NotFound):
     """There is no such list in this workspace."""
 
@@ -205,6 +211,9 @@ async def delete_list(
         raise _unknown(list)
     if used_by:
         raise ListInUse(f"{public_id('list', list)} is used by {', '.join(used_by)}: delete or change those first")
+    # In the order of everybody else, who need not have locked the list to take people off it.
+    for statement in _IN_ORDER:
+        await tx.execute(statement, workspace, list)
     rows = await tx.fetch(
         "DELETE FROM subscriptions WHERE workspace_id = $1 AND list_id = $2 RETURNING contact_id, status",
         workspace,

@@ -13,6 +13,7 @@ from tidings.audience.addresses import address_hash, address_key
 from tidings.audience.contacts import Contact, get_contact, unknown
 from tidings.audience.gone import note_gone, survivor
 from tidings.audience.leaving import announce_withdrawn
+from tidings.audience.lock_order import lock_lists_of
 from tidings.core.crypto import Keyring
 from tidings.core.db import Tx, sql
 from tidings.core.errors import Invalid
@@ -43,6 +44,7 @@ async def lock_pair(tx: Tx, *, workspace: WorkspaceId, into: ContactId, merged: 
 
     Raises ContactNotFound if `into` is not there, and Invalid, naming `from`, if there is nobody to merge.
     """
+    await lock_lists_of(tx, workspace=workspace, contacts=[into, merged])
     rows = await tx.fetch(
         "SELECT * FROM contacts WHERE workspace_id = $1 AND id = ANY ($2::bigint[]) ORDER BY id FOR UPDATE",
         workspace,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tidings.audience.gone import lock_survivors
+from tidings.audience.gone import LOCK, lock_survivors
 from tidings.audience.leaving import announce_withdrawn
 from tidings.audience.states import SubscriptionStatus
 from tidings.core.db import Tx, sql
@@ -92,6 +92,8 @@ async def remove(
 
     Who left by themselves is remembered as such and stays. The caller waits at `compliance.withdraw_barrier` afterwards.
     """
+    await tx.execute("SELECT FROM lists WHERE workspace_id = $1 AND id = $2 FOR KEY SHARE", workspace, list)
+    await tx.execute(LOCK, workspace, contacts)
     rows = await tx.fetch(
         """DELETE FROM subscriptions
            WHERE workspace_id = $1 AND list_id = $2 AND contact_id = ANY ($3::bigint[]) AND status <> 'unsubscribed'

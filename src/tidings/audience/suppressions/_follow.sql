@@ -2,11 +2,18 @@
 -- leave their lists, and what keeps the addresses off one list only is then that wish, too. Returns the contacts whose status
 -- changed. Contacts and suppressions are locked before.
 -- $1 workspace, $2 contacts, $3 hashes, $4 reason, $5 now
-WITH off AS (
+WITH in_order AS MATERIALIZED (
+    SELECT count(*) AS n
+    FROM (SELECT FROM subscriptions
+          WHERE workspace_id = $1 AND contact_id = ANY ($2::bigint[]) AND status <> 'unsubscribed'
+            AND $4::text::suppression_reason >= 'unsubscribed'
+          ORDER BY contact_id, list_id FOR UPDATE) AS locked
+),
+off AS (
     UPDATE subscriptions AS b
     SET status = 'unsubscribed', unsubscribed_at = $5
     WHERE b.workspace_id = $1 AND b.contact_id = ANY ($2::bigint[]) AND b.status <> 'unsubscribed'
-      AND $4::text::suppression_reason >= 'unsubscribed'
+      AND $4::text::suppression_reason >= 'unsubscribed' AND (SELECT n FROM in_order) IS NOT NULL
 ),
 off_lists AS (
     UPDATE list_suppressions AS s
