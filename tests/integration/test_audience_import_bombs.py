@@ -116,3 +116,27 @@ async def test_json_nested_too_deep_is_a_rejected_row(db: Database, workspace: i
     assert done.status is ImportStatus.DONE
     assert (done.created, done.rejected) == (1, 1)
     assert done.problems[0]["message"] == "nests deeper than 200 levels"
+
+
+@pytest.mark.parametrize("name", ["c.csv", "c.jsonl", "c.json"])
+async def test_rows_of_a_megabyte_do_not_add_up(
+    db: Database, workspace: int, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch of as many as usual would be all of them; the process that reads has no room for that here."""
+    monkeypatch.setattr("tidings.audience.imports._reader.MEMORY_LIMIT", 500 * 1024**2)
+    cells, rows = [f"{n}" * 250_000 for n in range(4)], 250
+    objects = [{"email": f"p{n}@x.test"} | {f"note{i}": cell for i, cell in enumerate(cells)} for n in range(rows)]
+    if name == "c.csv":
+        head = "email," + ",".join(f"note{i}" for i in range(4))
+        data = "\n".join([head, *(",".join(one.values()) for one in objects)]).encode()
+    else:
+        between = b",\n" if name == "c.json" else b"\n"
+        data = between.join(orjson.dumps(one) for one in objects)
+        data = b"[" + data + b"]" if name == "c.json" else data
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    job = await uploaded(db, workspace, data, name)
+    assert job.columns[0]["name"] == "email"
+    done = await worked_off(db, workspace, job)
+    assert done.status is ImportStatus.DONE, done.problems
+    assert done.processed == rows
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # KB

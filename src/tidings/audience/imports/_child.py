@@ -23,7 +23,6 @@ from tidings.audience.imports._protocol import BATCH, Framed, frame, read_frame
 from tidings.audience.imports._tables import Rows, Table, storable
 from tidings.core.errors import Invalid
 
-_MEMORY_LIMIT = 2 * 1024**3
 _LOOKED_AT = 1000
 _CELLS_LOOKED_AT = 50_000
 _CELL_LOOKED_AT = 300
@@ -79,13 +78,13 @@ def _drop(rows: Rows, count: int) -> None:
 def main() -> None:
     """Read a job and a file from standard input, write batches to standard output."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asked; we end when it does
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_LIMIT, _MEMORY_LIMIT))
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     asked = read_frame(source)
     if asked is None:
         return
     job = orjson.loads(asked)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (job["memory"], job["memory"]))
     incoming = _Input(Framed(source))
     stream = cast("BinaryIO", io.BufferedReader(incoming, 1024 * 1024))
     with contextlib.suppress(BrokenPipeError, ConnectionError):

@@ -5,7 +5,9 @@ from typing import Any, BinaryIO
 
 _LENGTH = struct.Struct(">I")
 BATCH = 20_000
-"""Rows a transaction."""
+"""Rows a transaction, fewer where they are heavy (`_bounded.py`)."""
+MEMORY_LIMIT = 2 * 1024**3
+"""Bytes of address space that the process which reads may have."""
 
 
 def frame(data: bytes) -> bytes:

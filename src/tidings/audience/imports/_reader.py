@@ -14,7 +14,7 @@ from tidings.audience.imports._child import checked_batches, look_at
 from tidings.audience.imports._formats import FileFormat
 from tidings.audience.imports._open import open_table
 from tidings.audience.imports._plan import Checked, Plan
-from tidings.audience.imports._protocol import BATCH, frame, frame_length
+from tidings.audience.imports._protocol import BATCH, MEMORY_LIMIT, frame, frame_length
 from tidings.audience.imports._tables import BrokenFile
 from tidings.core.db import Database
 from tidings.core.errors import FieldProblem, Invalid
@@ -131,7 +131,7 @@ async def _frame(stream: asyncio.StreamReader) -> bytes:
 
 async def _feed(stdin: asyncio.StreamWriter, job: dict[str, Any], pieces: Pieces) -> None:
     try:
-        await _write(stdin, orjson.dumps(job))
+        await _write(stdin, orjson.dumps(job | {"memory": MEMORY_LIMIT}))
         async for piece in pieces():
             await _write(stdin, piece)
         await _write(stdin, b"")

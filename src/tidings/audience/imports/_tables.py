@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Protocol
 
 import orjson
 
+from tidings.audience.imports._bounded import fill, weight_of_cells, weight_of_lines, weight_of_objects
 from tidings.audience.imports._formats import FileFormat, reading_encoding, separator_line
 from tidings.core.errors import Invalid
 
@@ -60,7 +61,7 @@ class Table(Protocol):
     columns: list[str]
 
     def batches(self, size: int) -> Iterator[Rows]:
-        """Its rows from the first on, `size` at a time. Raises BrokenFile."""
+        """Its rows from the first on, `size` at a time, fewer if they are `HEAVY`. Raises BrokenFile."""
         ...
 
 
@@ -116,7 +117,7 @@ class CsvTable:
             taken: list[Any] = [*self._ahead]
             self._ahead = []
             try:
-                taken.extend(itertools.islice(self._reader, size - len(taken)))
+                fill(taken, self._reader, size, weight_of_cells)
             except csv.Error:
                 raise self._broken(line, taken) from None
             if not taken:
@@ -223,7 +224,8 @@ class JsonLinesTable:
     def __init__(self, stream: BinaryIO, format_: FileFormat) -> None:
         text = _Text(stream, format_.encoding, newline=None)
         self._objects = _array(text) if format_.kind == "json" else _lines(text)
-        self._ahead = list(itertools.islice(self._objects, 1000))
+        self._ahead: list[tuple[int, Any]] = []
+        fill(self._ahead, self._objects, 1000, weight_of_objects)
         names = dict.fromkeys(str(name) for _, value in self._ahead if isinstance(value, dict) for name in value)
         if not names:
             raise BrokenFile.at("file", 'has no objects; each row must be one, such as {"email": "ann@example.com"}')
@@ -236,7 +238,11 @@ class JsonLinesTable:
         self._ahead = []
         objects = itertools.chain(ahead, self._objects)
         names, known = self._names, frozenset(self._names)
-        while taken := list(itertools.islice(objects, size)):
+        while True:
+            taken: list[tuple[int, Any]] = []
+            fill(taken, objects, size, weight_of_objects)
+            if not taken:
+                return
             cells: list[Any] = []
             faults: dict[int, str] = {}
             for position, (_, value) in enumerate(taken):
@@ -261,7 +267,12 @@ class ContactLines:
     def batches(self, size: int) -> Iterator[Rows]:
         """Each line a row."""
         line = 0
-        while taken := [orjson.loads(raw) for raw in itertools.islice(self._stream, size)]:
+        while True:
+            raw: list[bytes] = []
+            fill(raw, iter(self._stream), size, weight_of_lines)
+            if not raw:
+                return
+            taken = [orjson.loads(one) for one in raw]
             yield Rows(taken, list(range(line, line + len(taken))), 0, {})
             line += len(taken)
 

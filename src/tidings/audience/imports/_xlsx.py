@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from typing import Any
 from xml.parsers import expat
 
+from tidings.audience.imports._bounded import HEAVY
 from tidings.audience.imports._formats import FileFormat
 from tidings.audience.imports._tables import CELL_LIMIT, COLUMNS_LIMIT, BrokenFile, Rows, name_columns
 from tidings.audience.imports._values import excel_date
@@ -60,6 +61,7 @@ class XlsxTable:
         cells: list[Any] = []
         lines: list[int] = []
         faults: dict[int, str] = {}
+        weight = 0
 
         def everything() -> Iterator[tuple[int, list[str]]]:
             yield from self._ahead
@@ -76,9 +78,10 @@ class XlsxTable:
                 row = [*row, *[""] * width][:width]  # noqa: PLW2901
             cells.append(row)
             lines.append(line)
-            if len(cells) == size:
+            weight += sum(map(len, row))
+            if len(cells) == size or weight >= HEAVY:
                 yield Rows(cells, lines, 0, faults)
-                cells, lines, faults = [], [], {}
+                cells, lines, faults, weight = [], [], {}, 0
         if cells:
             yield Rows(cells, lines, 0, faults)
 
