@@ -16,6 +16,7 @@ from tidings.audience import contacts, leaving
 from tidings.audience.fields import ContactFields
 from tidings.audience.forms import FormField
 from tidings.audience.lists import ListSettings, OptIn
+from tidings.audience.suppressions import ToSuppress, suppress_addresses
 from tidings.compliance import SignupTokens
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
@@ -331,10 +332,10 @@ async def test_no_limit_tells_who_is_refused(
         monkeypatch.setattr("tidings.compliance._optin.A_NETWORK_AN_HOUR", 2)
     signup = await make_signup(db, workspace, hourly_limit=2 if limit == "form" else 1000)
     async with db.transaction() as tx:
-        await audience.suppress_addresses(
+        await suppress_addresses(
             tx,
             workspace=signup.workspace,
-            addresses=[audience.ToSuppress("shut@example.com"), audience.ToSuppress("@gone.example")],
+            addresses=[ToSuppress("shut@example.com"), ToSuppress("@gone.example")],
             source="x",
             keys=KEYS,
             now=utc_now(),
@@ -349,10 +350,10 @@ async def test_no_limit_tells_who_is_refused(
 async def test_no_error_tells_who_is_refused(base: str, db: Database, signup: Signup) -> None:
     async with db.transaction() as tx:
         await tx.execute("DELETE FROM providers")
-        await audience.suppress_addresses(
+        await suppress_addresses(
             tx,
             workspace=signup.workspace,
-            addresses=[audience.ToSuppress("shut@example.com")],
+            addresses=[ToSuppress("shut@example.com")],
             source="x",
             keys=KEYS,
             now=utc_now(),

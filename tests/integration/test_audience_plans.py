@@ -8,6 +8,7 @@ import pytest
 from tidings.audience import recipients
 from tidings.audience.recipients import Audience, _recipients
 from tidings.audience.search import _pages
+from tidings.audience.suppressions import _suppressions
 from tidings.core.clock import utc_now
 from tidings.core.db import Database, Tx, sql
 from tidings.core.ids import ListId, WorkspaceId
@@ -167,7 +168,7 @@ async def test_suppressing_looks_each_address_up_whatever_the_statistics_say(jus
     told = (emails, hashes, ["unsubscribed"] * 1000, [""] * 1000)
     lookups = 0
     for statement, values in (
-        (audience.suppressions._suppressions._LOCK_PEOPLE, (78, emails)),
+        (_suppressions._LOCK_PEOPLE, (78, emails)),
         (sql("tidings.audience.suppressions", "_on_list"), (78, *told, ids, "api", utc_now(), 1)),
         (sql("tidings.audience.suppressions", "_addresses"), (78, *told, "api", utc_now())),
         (sql("tidings.audience.suppressions", "_follow"), (78, ids, hashes, "unsubscribed", utc_now())),
