@@ -7,7 +7,7 @@ from alembic import op
 from tidings.core.migrations import run_script
 
 revision = "0020"
-down_revision = "0025"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 
