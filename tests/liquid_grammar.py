@@ -13,8 +13,10 @@ from random import Random
 from typing import Any
 
 from liquid import Environment
+from liquid.extra.tags.snippet_tag import SnippetTag
 
 KNOWN = Environment()
+KNOWN.add_tag(SnippetTag)
 NAMES = ("a", "b", "c", "d", "x", "y", "k-b", "q_1", "items", "size", "first", "forloop", "tablerowloop", "p", "now_")
 BLOCKS = ("p", "row", "deep")
 """Names of blocks, which `render` and `include` find."""
@@ -285,6 +287,11 @@ FORMS: Mapping[str, Callable[[Grammar, int], str]] = {
     "raw": lambda make, depth: f"{{% raw -%}} {make.template(depth, 2)}{{% endraw %}}",
     "#": lambda make, _: f"{{% # {make.one('note', 'it is ' + chr(39), '')} %}}",
     "liquid": lambda make, _: f"{{% liquid\n{make.lines()}\n%}}",
+    "snippet": lambda make, depth: (
+        f"{{% snippet s %}}{make.template(depth, 2)}{{% endsnippet %}}{make.one('', '{% render s %}')}{{% render s{make.handed()} %}}"
+        if make.random.random() < 0.3
+        else ""
+    ),
     "break": lambda make, _: f"{{% if {make.condition()} %}}{{% break %}}{{% endif %}}" if make.slip() else "",
     "continue": lambda make, _: (
         f"{{% for i in items %}}{{% if {make.condition()} %}}{{% continue %}}{{% endif %}}{{{{ i }}}}{{% endfor %}}"

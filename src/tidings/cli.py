@@ -525,16 +525,15 @@ def render(
 ) -> None:
     """Render Liquid by the code that fills in messages: {"template", "data", "templates"} a line of standard input.
 
-    Writes {"output"} or {"error"} a line. `templates` are what `render` and `include` find, by name.
+    Writes {"output"} or {"error"} for each line, whatever is in it. `templates` are what `render` and `include` find, by name.
     """
     from tidings.content import render_line
 
     if not jsonl:
         raise typer.BadParameter("say --jsonl", param_hint="--jsonl")
     for line in sys.stdin.buffer:
-        if line.strip():
-            sys.stdout.buffer.write(render_line(line, html=html, strict=strict) + b"\n")
-            sys.stdout.buffer.flush()
+        sys.stdout.buffer.write(render_line(line, html=html, strict=strict) + b"\n")
+        sys.stdout.buffer.flush()
 
 
 @app.command()

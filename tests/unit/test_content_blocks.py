@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from liquid import DictLoader, Environment, FalsyStrictUndefined, Undefined
 
 from liquid_examples import conditions, expressions, templates
-from tidings.content import compile_liquid, plain_text, render_liquid, replace_html_links, with_footer
+from tidings.content import TemplateInvalid, compile_liquid, plain_text, render_liquid, replace_html_links, with_footer
 from tidings.content._context import ANYWHERE
+from tidings.content._parse import parse, rendered_blocks, wanted_variables
 from tidings.content._parts import Parts, unpack
 
 FAILED = "(failed)"
@@ -157,3 +158,14 @@ def test_hostile_blocks_fail_soon(name: str) -> None:
     assert ours("{% include 'a' %}", HOSTILE[name], html=True) == FAILED
     assert ours("{% render 'a' %}", HOSTILE[name], html=True) == FAILED
     assert process_time() - started < 8
+
+
+def test_what_a_block_within_the_template_renders_is_known_beforehand() -> None:
+    source = "{% snippet a %}{% render 'footer' %}{{ b }}{% endsnippet %}{% render a, b: first_name %}"
+    template = parse(source, html=True)
+    assert list(rendered_blocks(template, "html_content")) == ["footer"]
+    with pytest.raises(TemplateInvalid, match="in quotes"):
+        rendered_blocks(parse("{% snippet a %}{% endsnippet %}{% render b %}", html=True), "html_content")
+    assert wanted_variables(
+        parse("{% snippet a %}{{ b }}{{ plan }}{% endsnippet %}{% render a, b: x %}", html=True)
+    ) == ["plan", "x"]

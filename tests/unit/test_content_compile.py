@@ -115,7 +115,7 @@ def test_known_conditions_cost_nothing() -> None:
         ("a\n{{ x | nope }}", "html_content: line 2, column 8: there is no filter named 'nope'"),
         ("{% if %}", "html_content: line 1, column 4: missing expression"),
         ("{% if x %}\n\nabc", "html_content: line 3, column 4: expected tag endif, found end of expression"),
-        ("\n {% snippet x %}{% endsnippet %}", "html_content: line 2, column 5: unexpected tag 'snippet'"),
+        ("\n {% snippets x %}{% endsnippets %}", "html_content: line 2, column 5: unexpected tag 'snippets'"),
         ("\n{{ x }}" * 10_001, "html_content: line 10002, column 1: more than 10,000 pieces of Liquid"),
         ("a{{" + " " * 201 + "x }}", "html_content: line 1, column 2: more than 200 spaces in one piece of Liquid"),
         ("a\n{{ x", "html_content: line 2, column 1: expected '}}', found the end"),

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from itertools import pairwise
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given, settings
@@ -149,28 +149,32 @@ def test_at_most_one_empty_line(text: str) -> None:
         "{{%",
         "{",
         "{% doc %}",
+        "{% comment %}{{",
+        "{% comment %}{% raw %}",
+        "{% comment %}{% doc %}{%",
+        "{% endcomment %}{% comment %}{% a",
     ],
 )
 def test_no_input_takes_long(bad: str) -> None:
     """Linear: five seconds would be a thousand times the time it takes."""
     source = bad * (100_000 // len(bad))
-    started = perf_counter()
+    started = thread_time()
     replace_html_links(source, lambda _link, _dynamic: None)
     replace_text_links(source, lambda _link, _dynamic: None)
     plain_text(source)
     with suppress(TemplateInvalid):
         compile_liquid(source)
-    assert perf_counter() - started < 5
+    assert thread_time() - started < 5
 
 
 @pytest.mark.parametrize("tag", ["<a {}>", "<a {}=>", "<a b{}='c' {}>", "<a {}", "<a b= {}>"])
 @pytest.mark.parametrize("filler", ["a", " ", "=", "a=", "a ", "a='' "])
 def test_no_tag_takes_long(tag: str, filler: str) -> None:
     source = tag.replace("{}", filler * (100_000 // len(filler)))
-    started = perf_counter()
+    started = thread_time()
     replace_html_links(source, lambda _link, _dynamic: None)
     plain_text(source)
-    assert perf_counter() - started < 5
+    assert thread_time() - started < 5
 
 
 @pytest.mark.parametrize(
@@ -183,10 +187,10 @@ def test_no_tag_takes_long(tag: str, filler: str) -> None:
     ],
 )
 def test_no_piece_of_liquid_takes_long(source: str) -> None:
-    started = perf_counter()
+    started = thread_time()
     with pytest.raises(TemplateInvalid):
         compile_liquid(source)
-    assert perf_counter() - started < 5
+    assert thread_time() - started < 5
 
 
 def test_spaces_in_raw_text_are_text() -> None:

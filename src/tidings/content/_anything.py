@@ -1,9 +1,9 @@
 """Liquid with any data, line by line: for trying the compiler against any suite of examples."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from liquid.exceptions import LiquidError
 
 from tidings.content._compile import compile_liquid
@@ -33,16 +33,29 @@ def render_line(line: str | bytes, *, html: bool = False, strict: bool = False) 
     """One JSON object `{"template", "data", "templates"}` to `{"output"}` or `{"error"}`, never raising."""
     try:
         template, data, blocks = _read(line)
-        return orjson.dumps({"output": render_liquid(template, data=data, blocks=blocks, html=html, strict=strict)})
+        answer = {"output": render_liquid(template, data=data, blocks=blocks, html=html, strict=strict)}
     except Invalid as error:
-        return orjson.dumps({"error": error.message})
+        answer = {"error": error.message}
+    except Exception as error:  # noqa: BLE001 - the next line is to be answered whatever this one was
+        answer = {"error": f"{type(error).__name__}: {error}"}
+    # Escaped where it must be: a lone surrogate has no UTF-8.
+    return json.dumps(answer, ensure_ascii=not _has_utf8(*answer.values())).encode()
+
+
+def _has_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _read(line: str | bytes) -> tuple[str, dict[str, Any], dict[str, str]]:
     try:
-        told = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise Invalid.at("line", f"must be JSON: {error}") from None
+        # Not orjson: it makes a float of an integer of more than 64 bits.
+        told = json.loads(line.decode("utf-8-sig") if isinstance(line, bytes) else line, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise Invalid.at("line", f"must be JSON in UTF-8: {error}") from None
     if not isinstance(told, dict):
         raise Invalid.at("line", "must be an object with template, data and templates")
     template, data, blocks = told.get("template"), told.get("data") or {}, told.get("templates") or {}
@@ -53,3 +66,7 @@ def _read(line: str | bytes) -> tuple[str, dict[str, Any], dict[str, str]]:
     if not isinstance(blocks, dict) or not all(isinstance(one, str) for one in blocks.values()):
         raise Invalid.at("templates", "must be an object of texts by name")
     return template, data, blocks
+
+
+def _no_number(name: str) -> object:
+    raise ValueError(f"{name} is no number of JSON")

@@ -15,6 +15,7 @@ from liquid.builtin.expressions.loop import LoopExpression
 from liquid.builtin.tags.for_tag import ForNode, ForTag
 from liquid.builtin.tags.tablerow_tag import TablerowNode, TablerowTag
 from liquid.exceptions import LiquidSyntaxError, TemplateNotFoundError
+from liquid.extra.tags.snippet_tag import SnippetNode, SnippetTag
 from liquid.loader import BaseLoader, TemplateSource
 from liquid.output import LimitedStringIO
 from liquid.parser import get_parser
@@ -148,6 +149,24 @@ class _TablerowTag(TablerowTag):
     node_class = _TablerowNode
 
 
+class InlineNode(SnippetNode):
+    """A block within the template, `{% snippet card %}…{% endsnippet %}`, that `{% render card %}` renders."""
+
+    def __init__(self, token: Token, name: Any, block: BlockNode) -> None:
+        block.nodes.insert(0, TickNode(token))
+        super().__init__(token, name, block)
+        self.blank = False
+
+    def children(self, static_context: RenderContext, *, include_partials: bool = True) -> list[Node]:
+        """What is inside, unless it is looked at where it is rendered."""
+        super().children(static_context, include_partials=include_partials)
+        return [] if include_partials else [self.block]
+
+
+class _InlineTag(SnippetTag):
+    node_class = InlineNode
+
+
 class Blocks(BaseLoader):
     """Where `render` and `include` find what they name: each parsed once, and looking at the clock when rendered."""
 
@@ -262,6 +281,7 @@ class ContentEnvironment(Environment):
         )
         self.add_tag(_ForTag)
         self.add_tag(_TablerowTag)
+        self.add_tag(_InlineTag)
         if wire:
             self.add_tag(_UrlTag)
             self.add_tag(_LinkTag)

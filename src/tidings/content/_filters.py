@@ -33,27 +33,27 @@ _PREFIXED = re.compile(r"([^\W\d_]['’])([^\W\d_]{2,})")
 
 @with_environment
 @liquid_filter
-def date(value: Any, form: Any, *, environment: Environment, time_zone: object = None, language: object = None) -> str:
-    """A moment as text: `form` is strftime's, or short, medium, long or full where a language is given.
+def date(value: Any, fmt: Any, *, environment: Environment, time_zone: object = None, language: object = None) -> str:
+    """A moment as text: `fmt` is strftime's, or short, medium, long or full where a language is given.
 
     `time_zone` is an IANA name, and UTC where it is empty; names of days and months are in `language`, a BCP 47 tag.
     """
     if time_zone is None and language is None:
-        return cast("str", plain_date(value, form, environment=environment))
+        return cast("str", plain_date(value, fmt, environment=environment))
     if _is_nothing(value):
         return ""
     moment = _moment(value, _zone(time_zone))
     locale = _locale(language)
-    if str(form) in _NAMED and language is not None:
+    if str(fmt) in _NAMED and language is not None:
         has_time = isinstance(value, datetime) or time_zone is not None
-        form = str(form)
+        form = str(fmt)
         return (
             format_datetime(moment, form, locale=locale)
             if has_time
             else format_date(moment, form, locale=locale)
         )  # fmt: skip
-    names = _names(moment, locale, standing_alone=_DAY.search(str(form)) is None)
-    return moment.strftime(_DIRECTIVE.sub(lambda found: names(found[0]), str(form)))
+    names = _names(moment, locale, standing_alone=_DAY.search(str(fmt)) is None)
+    return moment.strftime(_DIRECTIVE.sub(lambda found: names(found[0]), str(fmt)))
 
 
 @liquid_filter

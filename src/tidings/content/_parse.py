@@ -6,13 +6,14 @@ from typing import Any, cast
 
 from liquid import FalsyStrictUndefined, RenderContext, Undefined
 from liquid.ast import Node
+from liquid.builtin.expressions import Identifier
 from liquid.builtin.expressions.primitive import StringLiteral
 from liquid.builtin.tags.include_tag import IncludeNode
 from liquid.builtin.tags.render_tag import RenderNode
 from liquid.exceptions import LiquidError
 from liquid.template import BoundTemplate
 
-from tidings.content._environment import ContentEnvironment
+from tidings.content._environment import ContentEnvironment, InlineNode
 from tidings.content._parts import Parts, unpack
 from tidings.content._scan import trouble
 from tidings.core.errors import FieldProblem, Invalid
@@ -92,9 +93,13 @@ def rendered_blocks(template: BoundTemplate, field: str) -> dict[str, int]:
     Raises TemplateInvalid for a name that is known only when it is rendered: what a send needs must be known before.
     """
     found: dict[str, int] = {}
-    for node in walk(template):
+    nodes = list(walk(template))
+    inline = {str(node.name) for node in nodes if isinstance(node, InlineNode)}
+    for node in nodes:
         if isinstance(node, RenderNode | IncludeNode):
             token = node.token
+            if isinstance(node.name, Identifier) and str(node.name) in inline:
+                continue
             if not isinstance(node.name, StringLiteral):
                 message = "the block's name must be in quotes, so that it is known beforehand"
                 raise invalid_at(field, token.source, token.start_index, message)
@@ -104,10 +109,11 @@ def rendered_blocks(template: BoundTemplate, field: str) -> dict[str, int]:
 
 def wanted_variables(template: BoundTemplate) -> list[str]:
     """The variables that a template and its blocks take from outside, as paths (`contact.first_name`), each once."""
-    analysed = [template.analyze(include_partials=False)]
-    if cast("Any", template.env.loader).names:
-        analysed = [template.analyze(include_partials=True)]
-    found = [variable for analysis in analysed for variables in analysis.globals.values() for variable in variables]
+    within = bool(cast("Any", template.env.loader).names) or any(
+        isinstance(node, InlineNode) for node in walk(template)
+    )
+    analysis = template.analyze(include_partials=within)
+    found = [variable for variables in analysis.globals.values() for variable in variables]
     found.sort(key=lambda variable: (variable.span.template_name, variable.span.index))
     return list(dict.fromkeys(str(variable) for variable in found))
 

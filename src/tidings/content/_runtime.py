@@ -42,6 +42,8 @@ def _items_of(value: object, limit: object, offset: object, backwards: bool, tok
     start = 0 if offset is _UNSAID else _whole_number(offset, token)
     stop = None if limit is _UNSAID else _whole_number(limit, token) + start
     first, last = min(max(start, 0), length), min(stop or length, length)
+    if last < 0:
+        raise LiquidTypeError("a loop's limit must not be negative", token=token)
     if last - first > MAX_TURNS:
         raise LoopIterationLimitError(f"more than {MAX_TURNS:,} loop iterations", token=token)
     items = list(looped[first:last])

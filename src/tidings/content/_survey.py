@@ -13,6 +13,7 @@ from liquid.builtin.tags.render_tag import RenderNode
 from liquid.exceptions import LiquidError
 from liquid.template import BoundTemplate
 
+from tidings.content._environment import InlineNode
 from tidings.content._parse import walk
 
 
@@ -31,7 +32,7 @@ class Survey:
     renders: set[str] = field(default_factory=set)
     """Blocks that it renders by name."""
     unknown: bool = False
-    """It includes what is known only when it is rendered."""
+    """It includes what is known only when it is rendered, or has blocks within."""
     forloop: bool = False
     """`forloop` is looked at."""
 
@@ -66,6 +67,7 @@ def _look(template: BoundTemplate, found: Survey, seen: set[str]) -> None:
         found.counts |= isinstance(node, IncrementNode | DecrementNode)
         found.loops |= isinstance(node, ForNode)
         found.continues |= _continues(node)
+        found.unknown |= isinstance(node, InlineNode)
         if isinstance(node, RenderNode):
             found.loops |= node.loop
             if isinstance(node.name, StringLiteral):
