@@ -13,7 +13,7 @@ from tidings.core.clock import utc_now
 from tidings.core.db import Database, sql
 from tidings.core.errors import NotFound
 from tidings.core.ids import ProviderId
-from tidings.delivery import Warmup, WarmupMove
+from tidings.delivery import Message, Warmup, WarmupMove
 
 
 async def begin(w: World, *caps: int) -> None:
@@ -92,6 +92,37 @@ async def test_good_days_grow_bad_ones_step_back_and_quiet_ones_hold(db: Databas
         assert (await steps(w))["microsoft"] == (1, 20)
 
 
+async def test_bounced_messages_to_single_recipients_count_for_their_mailbox_provider(
+    db: Database, tmp_path: Path
+) -> None:
+    async with world(db, tmp_path) as w:
+        await begin(w, 10, 20)
+        w.server.verdict = lambda _: "550 5.1.1 no such user"
+        for n in range(3):
+            message = Message(
+                to_email=f"nobody{n}@gmail.com", subject="Hi", html="<p>Hi</p>", sender_email="a@b.example"
+            )
+            async with db.transaction() as tx:
+                await delivery.queue_message(
+                    tx,
+                    workspace=w.workspace,
+                    message=message,
+                    keys=w.app.keys,
+                    public_url=w.app.public_url,
+                    now=utc_now(),
+                )
+
+        async def bounced() -> int:
+            async with db.connection() as connection:
+                return await connection.fetchval("SELECT count(*) FROM events WHERE type = 'bounced'")
+
+        await eventually(bounced, lambda many: many == 3)
+        await end_day(w)
+        days = {day.group: (day.signals.bounced, day.move) for day in (await look(w)).days}
+        assert days["google"] == (3, WarmupMove.BACK)
+        assert days["other"] == (0, WarmupMove.HOLD)
+
+
 async def test_the_last_good_day_lifts_the_cap_and_ends_the_warm_up(db: Database, tmp_path: Path) -> None:
     async with world(db, tmp_path, chunk_size=20) as w:
         await begin(w, 2)
@@ -153,6 +184,16 @@ async def test_stopping_lifts_the_caps_and_beginning_anew_begins_at_the_first_st
         with pytest.raises(NotFound, match="no warm-up"):
             async with db.transaction() as tx:
                 await delivery.stop_warmup(tx, **of)  # pyright: ignore[reportArgumentType]
+
+
+async def test_of_several_that_begin_at_once_the_last_one_holds(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w:
+        await asyncio.gather(*(begin(w, cap, cap + 1) for cap in range(1, 7)))
+        caps = (await look(w)).caps
+        assert set((await steps(w)).values()) == {(0, caps[0])}
+        async with db.transaction() as tx:
+            rows = await tx.fetch("SELECT DISTINCT per_day FROM provider_caps")
+        assert [row["per_day"] for row in rows] == [caps[0]]
 
 
 async def test_the_signals_are_found_by_their_index(db: Database, tmp_path: Path) -> None:
