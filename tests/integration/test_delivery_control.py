@@ -94,6 +94,25 @@ async def test_the_rate_is_never_exceeded(db: Database, tmp_path: Path) -> None:
         assert worst <= 100 + 25
 
 
+async def test_two_campaigns_share_the_way_evenly(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, connections=2, chunk_size=25) as w:
+        w.server.delay_seconds = 0.002
+        await w.contacts(*(f"a{n}@example.com" for n in range(1000)))
+        first = await w.campaign(subject="First")
+        second = await w.campaign(subject="Second")
+        await w.launch(first)
+        await eventually(lambda: asyncio.sleep(0, len(w.server.accepted)), lambda n: n > 50)
+        await w.launch(second)
+        await eventually(lambda: asyncio.sleep(0, len(w.server.accepted)), lambda n: n > 1000)
+        subjects = [b"Subject: First" in one.message for one in w.server.accepted]
+        begun = subjects.index(False)  # the second's first one
+        both = subjects[begun : begun + 600]
+        # The first kept what it had begun (a few chunks); from there on each has its turn.
+        assert 250 <= sum(both) <= 400, f"{sum(both)} of 600"
+        late = subjects[begun + 200 : begun + 600]
+        assert 150 <= sum(late) <= 250, f"{sum(late)} of 400"
+
+
 async def test_a_small_send_passes_a_large_one(db: Database, tmp_path: Path) -> None:
     async with world(db, tmp_path, connections=1, chunk_size=50) as w:
         w.server.delay_seconds = 0.002

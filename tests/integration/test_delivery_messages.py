@@ -112,6 +112,8 @@ async def test_several_to_one_person_and_contents_are_kept_once(db: Database, tm
         ("unsubscribed", "transactional", True),
         ("unsubscribed", "marketing", False),
         ("bounced", "transactional", False),
+        ("bounced", "confirmation", True),
+        ("complained", "confirmation", False),
         ("complained", "transactional", False),
         ("manual", "transactional", False),
     ],
