@@ -79,3 +79,25 @@ async def test_a_test_reads_as_its_contact_reads_it(api: Client) -> None:
     wrong = await api("POST", f"/templates/{template}/test", {**test, "to": ["me@example.com", "nobody"]})
     assert "to[1]" in wrong.fields
     assert (await api("GET", "/messages")).json["total"] == 2
+
+
+async def test_versions_differ_in_what_was_written_not_only_in_what_was_made_of_it(api: Client) -> None:
+    body = {
+        "name": "T",
+        "subject": "S",
+        "source_type": "blocks",
+        "source": {"blocks": [{"type": "text", "text": "One"}]},
+    }
+    path = f"/templates/{(await api('POST', '/templates', body)).json['id']}"
+    changed = {"source": {"blocks": [{"type": "text", "text": "Two"}]}}
+    assert (await api("PATCH", path, changed)).status == 200
+    difference = (await api("GET", f"{path}/versions/1/diff/2")).json
+    lines = difference["source"].split("\n")
+    assert lines[:2] == ["--- source of version 1", "+++ source of version 2"]
+    assert [line.replace(" ", "") for line in lines[2:] if line[0] in "+-"] == ['-"text":"One"', '+"text":"Two"'], lines
+    assert "One" in difference["html_content"]
+    written = {"source_type": "markdown", "source": "# Three"}
+    assert (await api("PATCH", path, written)).status == 200
+    assert "+# Three" in (await api("GET", f"{path}/versions/2/diff/3")).json["source"].split("\n")
+    assert (await api("PATCH", path, {"subject": "S2"})).status == 200
+    assert (await api("GET", f"{path}/versions/3/diff/4")).json["source"] == ""

@@ -159,6 +159,7 @@ class TemplateDifferenceOut(DifferenceOut):
 
     subject: str
     preheader: str
+    source: Annotated[str, Field(description="MJML, Markdown, or a block document with a line for each value")]
 
 
 @router.post("", status_code=201)
@@ -267,7 +268,7 @@ async def list_versions(template_id: TemplateRef, call: Reading) -> Versions[Tem
 async def diff_versions(
     template_id: TemplateRef, version: InPath, other: InPath, call: Reading
 ) -> TemplateDifferenceOut:
-    """What changed from one version to another, as unified diffs of subject, HTML, text and preheader."""
+    """What changed from one version to another, as unified diffs of subject, preheader, source, HTML and text."""
     found = await content.diff_versions(
         call.tx, workspace=call.workspace, template=TemplateId(template_id), older=version, newer=other
     )

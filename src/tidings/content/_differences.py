@@ -6,7 +6,10 @@ from difflib import unified_diff
 from itertools import takewhile
 from typing import Protocol
 
-from tidings.content._templates import get_template
+import orjson
+
+from tidings.content._sources import SourceType
+from tidings.content._templates import Template, get_template
 from tidings.core.db import Tx
 from tidings.core.ids import TemplateId, WorkspaceId
 
@@ -24,6 +27,8 @@ class Difference:
     html_content: str
     text_content: str
     preheader: str
+    source: str
+    """Of MJML and Markdown as it was written; a block document with a line for each value. '' for templates in HTML."""
 
 
 async def diff_versions(tx: Tx, *, workspace: WorkspaceId, template: TemplateId, older: int, newer: int) -> Difference:
@@ -32,7 +37,9 @@ async def diff_versions(tx: Tx, *, workspace: WorkspaceId, template: TemplateId,
         await get_template(tx, workspace=workspace, template=template, version=version) for version in (older, newer)
     ]
     fields = "subject", "html_content", "text_content", "preheader"
-    return Difference(older, newer, **await differences(one, other, *fields))
+    written = _source(one), _source(other)
+    source = await asyncio.to_thread(unified, *written, *_names("source", one, other))
+    return Difference(older, newer, **await differences(one, other, *fields), source=source)
 
 
 class Versioned(Protocol):
@@ -48,10 +55,19 @@ async def differences(one: Versioned, other: Versioned, *fields: str) -> dict[st
     """Unified diffs of these fields. In a thread: others are waiting on the loop."""
 
     def of(field: str) -> str:
-        names = f"{field} of version {one.version}", f"{field} of version {other.version}"
-        return unified(getattr(one, field), getattr(other, field), *names)
+        return unified(getattr(one, field), getattr(other, field), *_names(field, one, other))
 
     return await asyncio.to_thread(lambda: {field: of(field) for field in fields})
+
+
+def _names(field: str, one: Versioned, other: Versioned) -> tuple[str, str]:
+    return f"{field} of version {one.version}", f"{field} of version {other.version}"
+
+
+def _source(template: Template) -> str:
+    if template.source_type is not SourceType.BLOCKS:
+        return template.source
+    return orjson.dumps(orjson.loads(template.source), option=orjson.OPT_INDENT_2).decode()
 
 
 def unified(before: str, after: str, before_name: str, after_name: str) -> str:

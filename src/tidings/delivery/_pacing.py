@@ -17,8 +17,9 @@ class Pacing:
 
     retry_first_seconds: float = 300.0
     """The wait before the first retry of a deferred recipient; it doubles from there, up to four hours."""
-    give_up_seconds: float = 4 * 86400.0
-    """After this long a deferred recipient has failed (RFC 5321 §4.5.4.1: 4 to 5 days)."""
+    give_up_seconds: float = 72 * 3600.0
+    """After this long a deferred recipient has failed. RFC 5321 §4.5.4.1 says 4 to 5 days at least, of a server that relays for
+    others; a campaign that is three days late is news no more, and the server behind us goes on trying by itself."""
 
     def __post_init__(self) -> None:
         problems = [

@@ -49,7 +49,7 @@ class Told:
         attempts: int | None = None,
         wait_seconds: float | None = None,
         first_wait_seconds: float = 300.0,
-        give_up_seconds: float = 4 * 86400.0,
+        give_up_seconds: float = 72 * 3600.0,
         provider: int = 0,
         held: bool = False,
     ) -> None:
