@@ -55,7 +55,8 @@ async def campaign(db: Database, workspace: int, keys: Any, *, recipients: int =
         provider = await tx.fetchval(
             """
             INSERT INTO providers (workspace_id, name, kind, config, is_default, created_at, updated_at)
-            VALUES ($1, 'p', 'sandbox', '{}', true, now(), now()) RETURNING id
+            VALUES ($1, 'p', 'sandbox', '{}', true, now(), now())
+            ON CONFLICT (workspace_id, name) DO UPDATE SET kind = excluded.kind RETURNING id
             """,
             workspace,
         )
