@@ -1,7 +1,7 @@
 """How does a message get there, and what became of it? Sends, chunks, the pipeline, providers, outcomes.
 
-Owns: recipient_domains, provider_caps,
-providers, provider_troubles, provider_counters, routes, route_members, budgets, budget_uses, sends, send_contents,
+Owns: providers, provider_caps, warmups, warmup_groups, warmup_days, recipient_domains, provider_troubles, provider_counters,
+routes, route_members, budgets, budget_uses, sends, send_contents,
 deliveries, retries, chunks, send_counters, send_retries, send_baselines, messages, message_contents, message_sends,
 sending_domains, dkim_keys, notification_inbox, notification_nonces, inbound_messages, bounce_mailboxes,
 feedback, feedback_keys, delivery_feedback, soft_bounces, address_soft_bounces.

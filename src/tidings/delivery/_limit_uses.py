@@ -61,7 +61,7 @@ async def provider_limits(tx: Tx, *, workspace: WorkspaceId, provider: ProviderI
     for row in await tx.fetch(_USES, workspace, provider, now):
         scope = row["scope"]
         if row["factor"] < 1 and scope not in wanted:
-            wanted.setdefault(scope, Limit())
+            wanted[scope] = Limit()
         elif scope and scope not in wanted and (under := limits.of(by_domain(scope) or scope, scope)) is not None:
             wanted[scope] = under[1]
         if row["seconds"] is not None:
