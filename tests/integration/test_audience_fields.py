@@ -70,10 +70,10 @@ async def test_what_an_import_infers_is_declared_unless_a_value_speaks_against_i
             workspace,
         )
         wanted = [
-            ("age", FieldType.NUMBER),
-            ("plan", FieldType.NUMBER),
-            ("on", FieldType.BOOLEAN),
-            ("new", FieldType.DATE),
+            ("age", FieldType.NUMBER, "Age"),
+            ("plan", FieldType.NUMBER, "Plan"),
+            ("on", FieldType.BOOLEAN, ""),
+            ("new", FieldType.DATE, "  What\nis new" + "!" * 300),
         ]
         for _ in range(2):
             known = await fields.declare_fields(tx, workspace=workspace, fields=wanted, now=utc_now())
@@ -82,6 +82,9 @@ async def test_what_an_import_infers_is_declared_unless_a_value_speaks_against_i
                 "on": FieldType.BOOLEAN,
                 "new": FieldType.DATE,
             }
+        known = await fields.declared_fields(tx, workspace=workspace)
+        labels = {name: field.label for name, field in known.items()}
+        assert labels == {"age": "Age", "on": "", "new": ("What is new" + "!" * 300)[:255]}
         rows = await tx.fetch("SELECT attributes FROM contacts ORDER BY email")
     assert [row["attributes"] for row in rows] == [
         {"age": 41, "plan": "gold", "on": True, "nested": {"age": None}},
@@ -94,6 +97,6 @@ async def test_names_that_no_field_can_have_are_refused(db: Database, workspace:
     async with db.transaction() as tx:
         with pytest.raises(Invalid) as caught:
             await fields.declare_fields(
-                tx, workspace=workspace, fields=[("ok", FieldType.TEXT), (name, FieldType.TEXT)], now=utc_now()
+                tx, workspace=workspace, fields=[("ok", FieldType.TEXT, ""), (name, FieldType.TEXT, "")], now=utc_now()
             )
     assert [p.field for p in caught.value.fields] == ["fields[1].name"]

@@ -44,33 +44,36 @@ async def declared_fields(tx: Tx, *, workspace: WorkspaceId) -> dict[str, Contac
 
 
 async def declare_fields(
-    tx: Tx, *, workspace: WorkspaceId, fields: Sequence[tuple[str, FieldType]], now: datetime
+    tx: Tx, *, workspace: WorkspaceId, fields: Sequence[tuple[str, FieldType, str]], now: datetime
 ) -> Mapping[str, ContactField]:
-    """Declare what an import inferred, and give back every declared field by name.
+    """Declare what an import inferred (name, type, label), and give back every declared field by name.
 
     What is declared already stays as it is. Values that contacts have under a new name become its type; where one of them
     cannot, the name is not declared. Raises Invalid, naming `fields[position].name`, for names that no field can have.
     """
     problems = [
         FieldProblem(f"fields[{position}].name", problem)
-        for position, (name, _) in enumerate(fields)
+        for position, (name, _, _) in enumerate(fields)
         if (problem := name_problem(name))
     ]
     if problems:
         raise Invalid("; ".join(f"{p.field}: {p.message}" for p in problems[:5]), fields=tuple(problems))
     known = await declared_fields(tx, workspace=workspace)
-    new = {name: type_ for name, type_ in fields if name not in known}
+    new = {name: type_ for name, type_, _ in fields if name not in known}
+    labels = {name: _one_line(label) for name, _, label in fields}
     if not new:
         return known
     stored = await tx.fetch(sql(__package__, "_misfits"), workspace, list(new), list(new.values()), [])
     types = {name: type_ for name, type_ in new.items() if name not in {r["name"] for r in stored if r["misfits"]}}
     await tx.execute(
-        """INSERT INTO contact_fields (workspace_id, name, type, created_at, updated_at)
-           SELECT $1, name, type, $4, $4 FROM unnest($2::text[], $3::field_type[]) AS t (name, type)
+        """INSERT INTO contact_fields (workspace_id, name, type, label, created_at, updated_at)
+           SELECT $1, name, type, label, $5, $5
+           FROM unnest($2::text[], $3::field_type[], $4::text[]) AS t (name, type, label)
            ON CONFLICT (workspace_id, name) DO NOTHING""",
         workspace,
         list(types),
         list(types.values()),
+        [labels[name] for name in types],
         now,
     )
     if converting := [r["name"] for r in stored if r["name"] in types]:
@@ -87,6 +90,11 @@ def name_problem(name: str) -> str | None:
     if name.lower() in RESERVED:
         return f"every contact has {name.lower()} already: choose another name"
     return None
+
+
+def _one_line(label: str) -> str:
+    """Headers of spreadsheets have line breaks."""
+    return "".join(c for c in " ".join(label.split()) if c.isprintable())[:NAME_LIMIT]
 
 
 def of_row(row: asyncpg.Record) -> ContactField:

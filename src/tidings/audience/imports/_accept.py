@@ -215,7 +215,7 @@ async def queue_import(
     declared = await declared_fields(tx, workspace=workspace)
     columns = apply_mapping([Column.of(c) for c in job.columns], choices.mapping, declared=declared)
     if not dry_run:
-        wanted = [(c.custom, FieldType(c.type or "text")) for c in columns if c.custom is not None]
+        wanted = [(c.custom, FieldType(c.type or "text"), c.label) for c in columns if c.custom is not None]
         declared = await declare_fields(tx, workspace=workspace, fields=wanted, now=now)
         columns = [_as_declared(column, declared) for column in columns]
     await tx.execute(

@@ -47,6 +47,11 @@ class Column:
         """The custom field this goes to."""
         return self.target.removeprefix("field:") if self.target.startswith("field:") else None
 
+    @property
+    def label(self) -> str:
+        """What people call this column: its header as written, unless the file gave it none."""
+        return "" if _NAMELESS.fullmatch(self.name) else self.name.removeprefix("attributes.")
+
     def as_json(self) -> dict[str, Any]:
         """What the table keeps and the API shows."""
         kept: dict[str, Any] = {"name": self.name, "target": self.target, "samples": self.samples}
