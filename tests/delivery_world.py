@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -299,13 +300,21 @@ async def world(
         )
     here = World(app, server, workspace, newsletter.id, template.id, made.id)
     tasks = [asyncio.ensure_future(role(app, here.stop)) for role in (workers.send, workers.conduct) if working]
+    failed: BaseException | None = None
     try:
         yield here
+    except BaseException as error:
+        failed = error
+        raise
     finally:
         here.stop.set()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
         await app.withdrawals.close()
         await server.stop()
+        for fault in ended:
+            if isinstance(fault, BaseException) and failed is not None:
+                # Most likely why: a role that ended leaves the test waiting for what nobody does.
+                failed.add_note("".join(traceback.format_exception(fault)))
     for fault in ended:
         if isinstance(fault, BaseException):
             raise fault

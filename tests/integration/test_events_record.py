@@ -107,3 +107,27 @@ async def test_partitions_take_what_lies_in_the_default_one(db: Database, worksp
         assert await connection.fetchval("SELECT count(*) FROM events_default") == 0
         assert await connection.fetchval("SELECT to_regclass('events_2026_12') IS NOT NULL")
         assert await connection.fetchval("SELECT data ->> 'reply' FROM events") == "550 no"
+
+
+async def test_who_writes_while_a_partition_is_made_waits_and_goes_on(db: Database, workspace: int) -> None:
+    event = Event(WorkspaceId(workspace), EventType.OPENED, START, SendId(1), 1, ContactId(1), Agent.HUMAN)
+
+    async def write() -> None:
+        async with db.transaction() as tx:
+            await record(tx, events=[event], writer=1)
+
+    await write()  # the statement is prepared, and knows the default partition
+    async with db.transaction() as tx:
+        await ensure_partitions(tx, now=START)
+        writing = [asyncio.ensure_future(write()) for _ in range(3)]
+        async with db.connection() as connection:
+            while (
+                await connection.fetchval(
+                    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%events%'"
+                )
+                < 3
+            ):
+                await asyncio.sleep(0.01)
+    await asyncio.gather(*writing)
+    async with db.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM events_2026_11") == 4

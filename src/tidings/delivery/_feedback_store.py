@@ -9,6 +9,7 @@ import orjson
 
 from tidings.core.db import Tx, until_lost
 from tidings.core.ids import ProviderId, WorkspaceId
+from tidings.core.partitions import ensure_partition
 from tidings.delivery._feedback_report import Feedback
 from tidings.delivery._soft_bounces import STRANGERS_KEPT_FOR
 from tidings.delivery.providers import Happening
@@ -74,18 +75,14 @@ async def ensure_feedback_partitions(tx: Tx, *, now: datetime, weeks: int = 2) -
     first = datetime(now.year, now.month, now.day, tzinfo=UTC) - timedelta(days=now.weekday())
     for week in range(weeks):
         since = first + timedelta(weeks=week)
-        until, name = since + timedelta(weeks=1), f"feedback_{since:%Y_%m_%d}"
-        if not await tx.fetchval("SELECT to_regclass($1) IS NOT NULL", name):
-            between = f"received_at >= '{since.isoformat()}' AND received_at < '{until.isoformat()}'"
-            await tx.execute(
-                f"""
-                CREATE TABLE {name} (LIKE feedback INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
-                LOCK TABLE feedback_default IN ACCESS EXCLUSIVE MODE;
-                WITH moved AS (DELETE FROM feedback_default WHERE {between} RETURNING *)
-                INSERT INTO {name} SELECT * FROM moved;
-                ALTER TABLE feedback ATTACH PARTITION {name} FOR VALUES FROM ('{since.isoformat()}') TO ('{until.isoformat()}')
-                """  # noqa: S608 - made of dates
-            )
+        await ensure_partition(
+            tx,
+            table="feedback",
+            name=f"feedback_{since:%Y_%m_%d}",
+            column="received_at",
+            since=since,
+            until=since + timedelta(weeks=1),
+        )
     oldest = f"feedback_{now - KEPT_FOR - timedelta(weeks=1):%Y_%m_%d}"
     rows = await tx.fetch(
         "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'feedback'::regclass"
