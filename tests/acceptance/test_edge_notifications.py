@@ -1,5 +1,6 @@
 """Notifications of providers over real sockets: verified, stored before they are acknowledged, and applied."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -273,3 +274,31 @@ async def test_nothing_that_was_acknowledged_is_lost_with_the_database(
             assert await world.applied() == ["delivered"] * 3
     finally:
         await wire.stop()
+
+
+async def test_a_deleted_provider_is_forgotten(
+    db: Database, database_url: str, workspace: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidings.edge._notifications._KNOWN_SECONDS", 0.0)
+    here = await sent(db, workspace, ["sent"] * 3)
+    urls = await providers(db, workspace)
+    wire = Wire(tmp_path, database_url)
+    await wire.start()
+    try:
+        async with running_edge(wire.url, tmp_path / "data") as base:
+            world = World(base, db, here, urls)
+            answers = [world.tell("mailgun", mailgun(_mailgun_event(world, n, "delivered"))) for n in (1, 2, 3)]
+            assert [one.status for one in await asyncio.gather(*answers)] == [200] * 3
+            await db_execute(db, "DELETE FROM providers WHERE kind = 'mailgun'")
+            assert (await world.tell("mailgun", mailgun({}))).status == 404
+            wire.down()
+            # Not even by what was known before: an outage must not bring it back.
+            assert (await world.tell("mailgun", mailgun({}))).status == 503
+            assert (await world.tell("sendgrid", *sendgrid([]))).status == 503
+    finally:
+        await wire.stop()
+
+
+async def db_execute(db: Database, statement: str) -> None:
+    async with db.connection() as connection:
+        await connection.execute(statement)

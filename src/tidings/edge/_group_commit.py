@@ -5,6 +5,7 @@ import logging
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -66,6 +67,10 @@ class GroupCommit(ABC, Generic[T]):
     @abstractmethod
     async def _record(self, tx: Tx, source: str, batches: Sequence[tuple[int, list[T]]]) -> None:
         """Write batches into the database; what was written before, though its commit was not heard of, must not count twice."""
+
+    def _opened(self) -> AbstractAsyncContextManager[Tx]:
+        """Where `_record` does its work: all of it happens, or nothing."""
+        return self._db.transaction()
 
     def _overloaded(self) -> bool:
         return len(self._waiting) >= _MOST_WAITING
@@ -175,7 +180,7 @@ class GroupCommit(ABC, Generic[T]):
 
     async def _write(self, source: str, batches: Sequence[tuple[int, list[T]]]) -> None:
         async def work() -> None:
-            async with self._db.transaction() as tx:
+            async with self._opened() as tx:
                 await self._record(tx, source, batches)
 
         await within(_PATIENCE_SECONDS, work())

@@ -2,6 +2,7 @@
 
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,10 @@ class Inbox(GroupCommit[Received]):
             if size > _BATCH_BYTES:
                 return position + 1
         return LARGEST_BATCH
+
+    def _opened(self) -> AbstractAsyncContextManager[Tx]:
+        # One statement is a transaction already: BEGIN and COMMIT would be two more round trips a batch.
+        return self._db.connection()
 
     async def _record(self, tx: Tx, source: str, batches: Sequence[tuple[int, list[Received]]]) -> None:  # noqa: ARG002
         await delivery.store_notifications(tx, received=[one for _, batch in batches for one in batch])

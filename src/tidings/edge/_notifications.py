@@ -1,5 +1,6 @@
 """`POST /n/{token}`: what providers tell us. Verified, stored, and only then acknowledged."""
 
+import asyncio
 import logging
 import time
 from collections import OrderedDict
@@ -38,6 +39,7 @@ class Notifications:
         self._sns = sns
         self._tokens = delivery.NotificationTokens(site.app.keys)
         self._receivers: OrderedDict[tuple[int, int], tuple[float, Receiver]] = OrderedDict()
+        self._looking: dict[tuple[int, int], asyncio.Task[Receiver]] = {}
 
     async def answer(self, scope: Any, proto: Any, token: str, method: str) -> None:
         """One request."""
@@ -100,18 +102,34 @@ class Notifications:
 
     async def _receiver(self, workspace: WorkspaceId, provider: ProviderId) -> Receiver:
         """As it was set up some seconds ago; while the database is away, as it was set up last."""
-        at, known = self._receivers.get((workspace, provider), (float("-inf"), None))
+        key = (workspace, provider)
+        at, known = self._receivers.get(key, (float("-inf"), None))
         if known is not None and time.monotonic() - at < _KNOWN_SECONDS:
             return known
+        # One look for all who ask meanwhile: thousands a second would otherwise queue up for it at the same moment.
+        looking = self._looking.get(key)
+        if looking is None:
+            looking = self._looking[key] = asyncio.ensure_future(self._look_up(workspace, provider, known))
+            looking.add_done_callback(lambda done: self._looked(key, done))
+        return await asyncio.shield(looking)
+
+    async def _look_up(self, workspace: WorkspaceId, provider: ProviderId, known: Receiver | None) -> Receiver:
         find = partial(delivery.notification_receiver, workspace=workspace, provider=provider, keys=self._site.app.keys)
         try:
-            found = await self._site.lookup(find)
+            return await self._site.lookup(find)
         except AWAY:
             if known is None:
                 raise
-            found = known
-        remember(self._receivers, (workspace, provider), (time.monotonic(), found))
-        return found
+            return known
+
+    def _looked(self, key: tuple[int, int], done: "asyncio.Task[Receiver]") -> None:
+        del self._looking[key]
+        if done.cancelled():
+            return
+        if done.exception() is None:
+            remember(self._receivers, key, (time.monotonic(), done.result()))
+        elif isinstance(done.exception(), TidingsError):
+            self._receivers.pop(key, None)  # it is gone: what we knew must not come back with the next outage
 
 
 def _refuse(proto: Any, status: int, code: str, detail: str) -> None:
