@@ -34,12 +34,17 @@ def _replace_html(source: str, replace: Replace) -> str:
     for token in TOKENS.finditer(masked.text):
         if token["name"] is None or token["close"] or not _LINKING.fullmatch(token["name"]):
             continue
-        for attribute in tag_attributes(masked.text, token.start("attributes"), token.end("attributes")):
-            if attribute[1].lower() == "href":
-                start, end = attribute.span(2)
-                quoted = masked.text[start] in "\"'"
-                editor.offer(start + quoted, end - quoted, replace, html=True, quoted=quoted)
+        done = 0
+        for attribute in tag_attributes(masked.text, masked.atom, *token.span("attributes")):
+            if attribute[1].lower() != "href":
+                continue
+            # Of two the first counts, unless Liquid decides which one there is.
+            if done and masked.atom not in masked.text[done : attribute.start(1)]:
                 break
+            start, end = attribute.span(2)
+            quoted = masked.text[start] in "\"'"
+            editor.offer(start + quoted, end - quoted, replace, html=True, quoted=quoted)
+            done = end
     return editor.finish()
 
 

@@ -7,6 +7,7 @@ brackets and spaces inside them cannot be taken for HTML.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from html import unescape
 
 from tidings.content._scan import liquid_spans
@@ -22,9 +23,6 @@ TOKENS = re.compile(
     """,
     re.DOTALL | re.IGNORECASE | re.VERBOSE,
 )
-
-# A name without a value is a match as well: else each of its ends would be tried as a name of its own.
-_ATTRIBUTE = re.compile(r"""([^\s=<>"'/]++)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'<>]++))?""")
 
 _ATOMS = (range(0xE000, 0x110000), range(0x100, 0xD800))
 """Private-use characters first. Together they are more than the million that a source may have."""
@@ -78,10 +76,20 @@ def _unused(source: str) -> str:
     return next(char for some in _ATOMS for char in map(chr, some) if char not in taken)
 
 
-def tag_attributes(text: str, start: int = 0, end: int | None = None) -> Iterator[re.Match[str]]:
-    """The attributes of a tag that have a value: group 1 the name, group 2 the value with its quotes."""
-    found = _ATTRIBUTE.finditer(text, start, len(text) if end is None else end)
+def tag_attributes(text: str, atom: str, start: int = 0, end: int | None = None) -> Iterator[re.Match[str]]:
+    """The attributes of a tag that have a value: group 1 the name, group 2 the value with its quotes.
+
+    Liquid round a name, as in `{% if a %}href="x"{% endif %}`, is no part of it.
+    """
+    found = attribute_pattern(atom).finditer(text, start, len(text) if end is None else end)
     return (one for one in found if one[2] is not None)
+
+
+@lru_cache(maxsize=32)
+def attribute_pattern(atom: str) -> re.Pattern[str]:
+    """An attribute: group 1 the name, group 2 the value, if it has one."""
+    # A name without a value is a match as well: else each of its ends would be tried as a name of its own.
+    return re.compile(rf"""([^\s=<>"'/{atom}]++)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'<>]++))?""")
 
 
 def decode_entities(text: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tidings.content._markup import TOKENS, Masked, decode_entities, mask, tag_attributes
+from tidings.content._parse import compiles_alone
 from tidings.content._parts import Parts, unpack
 
 _PARAGRAPHS = frozenset(
@@ -57,6 +58,8 @@ _OUTLOOK = re.compile(r"<!--\[if\b[\w\s!|&()]{0,200}\]>(.*?)(?:-->|\Z)", re.IGNO
 """What only Outlook shows: of that the text has no use, but for tags of Liquid."""
 _UNSEEN = re.compile(r"<(div|span|p)\b[^<>]{0,300}\bdisplay:\s?none\b[^<>]{0,300}>([^<]{0,3000})</\1>", re.IGNORECASE)
 """A preheader: inboxes show it beside the subject, and would show it of the text as well."""
+_MOST_ADDRESSES = 20
+"""Of one link, of which Liquid chooses one."""
 _FOLLOWED = re.compile(r"https?:|\{\{", re.IGNORECASE)
 """Links that are of use in print: web addresses, and those that only Liquid knows."""
 
@@ -127,25 +130,51 @@ class _Writer:
         if name == "li":
             self._put("- ")
             self._breaks = 1  # what follows is still the beginning of its line
+        if name != "a":
+            self.keep_tags(attributes)
+            return
+        atom = self._masked.atom
+        found = [one for one in tag_attributes(attributes, atom) if one[1].lower() == "href"]
         href = ""
-        rest = attributes
-        if name == "a":
-            found = next((one for one in tag_attributes(attributes) if one[1].lower() == "href"), None)
-            if found:
-                before = self._atoms + attributes[: found.start(2)].count(self._masked.atom)
-                href = self._masked.restore(found[2], before).strip("\"' \t\r\n")
-                if self._masked.atom not in found[2]:
-                    href = decode_entities(href)
-                if _FOLLOWED.match(href) and "{%" not in href:
-                    # Its Liquid is written after the label; here it only counts as read.
-                    rest = attributes[: found.start(2)]
-                    self.keep_tags(rest)
-                    self._atoms += found[2].count(self._masked.atom)
-                    rest = attributes[found.end(2) :]
-                else:
-                    href = ""
-            self._links.append((len(self._out), href))
-        self.keep_tags(rest)
+        if len(found) > 1 and atom in attributes[found[0].end(2) : found[1].start(1)]:
+            href = self._either(attributes, found[:_MOST_ADDRESSES])
+        if href:
+            self._atoms += attributes.count(atom)
+        else:
+            href = self._address(attributes, found[0]) if found else ""
+            if href:
+                # Its Liquid is written after the label; here it only counts as read.
+                self.keep_tags(attributes[: found[0].start(2)])
+                self._atoms += found[0][2].count(atom)
+                self.keep_tags(attributes[found[0].end(2) :])
+            else:
+                self.keep_tags(attributes)
+        self._links.append((len(self._out), href))
+
+    def _address(self, attributes: str, found: re.Match[str]) -> str:
+        """What an `href` says, if it is of use in print."""
+        before = self._atoms + attributes[: found.start(2)].count(self._masked.atom)
+        href = self._masked.restore(found[2], before).strip("\"' \t\r\n")
+        if self._masked.atom not in found[2]:
+            href = decode_entities(href)
+        return href if _FOLLOWED.match(href) and "{%" not in href else ""
+
+    def _either(self, attributes: str, found: list[re.Match[str]]) -> str:
+        """`{% if a %}href="x"{% else %}href="y"{% endif %}`: its tags, and the addresses between them; or nothing."""
+        out: list[str] = []
+        done = 0
+        first = self._atoms
+        for one in found:
+            skipped = attributes[done : one.start(2)]
+            out += [run for run, liquid in self._masked.split(skipped, first) if liquid and run.startswith("{%")]
+            # The space ends it: what follows is another branch.
+            out.append(f"({href}) " if (href := self._address(attributes, one)) else "")
+            first += skipped.count(self._masked.atom) + one[2].count(self._masked.atom)
+            done = one.end(2)
+        rest = self._masked.split(attributes[done:], first)
+        out += [run for run, liquid in rest if liquid and run.startswith("{%")]
+        either = "".join(out)
+        return either if compiles_alone(either, html=False) else ""
 
     def close(self, name: str) -> None:
         """`</name>`."""
@@ -154,7 +183,7 @@ class _Writer:
             label = "".join(self._out[start:]).strip()
             if href and label != href:
                 self._space()
-                self._put(f"({href})" if label else href)
+                self._put(f"({href})" if label and not href.startswith("{%") else href)
         self._separate(name)
 
     def keep_tags(self, text: str) -> None:

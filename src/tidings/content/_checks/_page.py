@@ -13,9 +13,8 @@ from html import unescape
 from itertools import accumulate
 
 from tidings.content._checks._findings import Part, Place, excerpt
-from tidings.content._markup import TOKENS, mask
+from tidings.content._markup import TOKENS, attribute_pattern, mask
 
-_ATTRIBUTE = re.compile(r"""([^\s=<>"'/]++)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'<>]++))?""")
 _OUTLOOK = re.compile(
     r"<!--\[if\b(?P<not>\s*+!)?[^\]>]{0,200}+\]>(?P<shown>\s{0,9}+<!--(?:\s{0,3}+--)?>|-->)?|<!\[endif\]", re.IGNORECASE
 )
@@ -188,7 +187,7 @@ class _Reader:
         page, name = self._page, self._name(token)
         start = token.start("attributes") + len(name) - len(token["name"])
         attributes: dict[str, Attribute] = {}
-        for found in _ATTRIBUTE.finditer(page.text, start, token.end("attributes")):
+        for found in attribute_pattern(page.atom).finditer(page.text, start, token.end("attributes")):
             at, to = found.span(2) if found[2] is not None else (found.end(), found.end())
             quoted = found[2] is not None and found[2][0] in "\"'"
             value = found[2][quoted : len(found[2]) - quoted] if found[2] is not None else ""
