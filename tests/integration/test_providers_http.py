@@ -3,11 +3,12 @@
 import asyncio
 import json
 import logging
+import time
 from typing import Any
 
 import pytest
 
-from scripted_http import CONFIGS, SECRETS, HttpWorld, Step, http_serving
+from scripted_http import ACCEPTED, CONFIGS, SECRETS, HttpWorld, Step, http_serving
 from scripted_smtp import CheckingSource, Job, job, run
 from tidings.delivery.providers import (
     Accepted,
@@ -198,6 +199,54 @@ async def test_documented_errors(kind: str, step: Step, expected: type, held: bo
         if isinstance(found, Rejected):
             assert found.fault is not Fault.RECIPIENT
         await provider.close(grace_seconds=1)
+
+
+@every_kind
+async def test_a_limit_that_is_reached_is_waited_for_before_they_refuse(kind: str) -> None:
+    status, headers, body = ACCEPTED[kind]
+    reset = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int((time.time() + 1) * 1000))}
+    async with http_serving(HttpWorld(kind, {1: [(status, headers | reset, body)]})) as world:
+        source = CheckingSource([letter(1), letter(3)])
+        provider = provider_for(world, connections=1)
+        provider.start(source)
+        await source.settled(1)
+        assert isinstance(source.outcomes[1], Accepted)
+        assert provider.health.state is HealthState.THROTTLED
+        await asyncio.sleep(0.1)
+        assert source.pulled == 1
+        await asyncio.wait_for(source.done.wait(), 3)
+        await provider.close(grace_seconds=1)
+
+
+@every_kind
+@pytest.mark.parametrize(("reset", "least", "most"), [(30, 28, 30), (30_000, 300, 300), (-5, 1, 1)])
+async def test_a_refusal_that_names_the_moment(kind: str, reset: int, least: float, most: float) -> None:
+    headers = {"X-RateLimit-Reset": str(int(time.time()) + reset)}
+    async with http_serving(HttpWorld(kind, {1: [(429, headers, b"slow")]})) as world:
+        source = CheckingSource([letter(1)])
+        provider = provider_for(world, connections=1)
+        provider.start(source)
+        await source.settled(1)
+        found = source.outcomes[1]
+        assert isinstance(found, Throttled)
+        assert found.retry_after_seconds is not None
+        assert least <= found.retry_after_seconds <= most
+        await provider.close(grace_seconds=1)
+
+
+@every_kind
+async def test_a_message_that_is_too_large_never_leaves(kind: str) -> None:
+    async with http_serving(HttpWorld(kind)) as world:
+        provider = provider_for(world)
+        provider.largest = 2000  # type: ignore[attr-defined]
+        large = job(1, text=letter(1).message + b"x" * 2000 + b"\r\n")
+        outcomes = await run(provider, CheckingSource([large, letter(2)]))
+    found = outcomes[1]
+    assert isinstance(found, Rejected)
+    assert (found.fault, found.status) == (Fault.MESSAGE, "5.3.4")
+    assert "at most 2000" in found.reply
+    assert isinstance(outcomes[2], Accepted)
+    assert world.heard == {2: 1}
 
 
 @every_kind

@@ -94,6 +94,9 @@ class _Body(aiohttp.BytesPayload):
 class HttpProvider(ABC):
     """Sends each message with a request of its own, `connections` at a time, over connections that are kept."""
 
+    largest: int
+    """Bytes of the largest message that they take, complete with its attachments as they travel."""
+
     def __init__(self, *, connections: int, timeout_seconds: float, tls: ssl.SSLContext | None = None) -> None:
         self._connections = connections
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, connect=min(_CONNECT_SECONDS, timeout_seconds))
@@ -121,7 +124,8 @@ class HttpProvider(ABC):
 
     def _wait(self, answer: Answer) -> float | None:
         """Of an answer that says to slow down: for how many seconds; None if it does not say."""
-        return retry_after(answer.headers)
+        found = retry_after(answer.headers)
+        return rate_limit_reset(answer.headers) if found is None else found
 
     def start(self, source: Source) -> None:
         """Begin to pull from `source`."""
@@ -184,6 +188,10 @@ class HttpProvider(ABC):
     async def _send(self, source: Source, job: Outgoing) -> None:
         body: _Body | None = None
         try:
+            if len(job.message) > self.largest:
+                reply = f"the message has {len(job.message)} bytes, the provider takes at most {self.largest}"
+                source.settle(job, Rejected(reply, 552, "5.3.4", Fault.MESSAGE))
+                return
             request = self._request(job)
             if isinstance(request, Rejected):
                 source.settle(job, request)
@@ -235,6 +243,9 @@ class HttpProvider(ABC):
         elif isinstance(outcome, Accepted) and self._timer is None:
             self._failures = 0
             self._health = ProviderHealth(HealthState.OK)
+            if answer.headers.get("x-ratelimit-remaining") == "0" and (wait := rate_limit_reset(answer.headers)):
+                # The next would be refused: nobody has to be told twice.
+                self._pause(HealthState.THROTTLED, "their limit for requests is reached", wait)
         source.settle(job, outcome)
 
     def _meaning(self, answer: Answer) -> Outcome | Locked:
@@ -304,6 +315,20 @@ def retry_after(headers: dict[str, str]) -> float | None:
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, min((moment - datetime.now(UTC)).total_seconds(), _LONGEST_WAIT))
+
+
+def rate_limit_reset(headers: dict[str, str]) -> float | None:
+    """Seconds until `X-RateLimit-Reset`, a moment in seconds or milliseconds since 1970; None if they do not say.
+
+    https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/rate-limits
+    """
+    value = headers.get("x-ratelimit-reset", "").strip()
+    if not value.isascii() or not value.isdigit() or len(value) > 13:
+        return None
+    moment = int(value) / 1000 if len(value) == 13 else int(value)
+    wait = moment - datetime.now(UTC).timestamp()
+    # A moment long past is none: some send what is left of the period instead, which says nothing we could rely on.
+    return min(wait, _LONGEST_WAIT) if wait > 0 else None
 
 
 def _named(error: Exception) -> str:

@@ -87,6 +87,8 @@ class MailgunConfig:
 class MailgunProvider(HttpProvider):
     """Mailgun keeps our Message-ID, so an event finds its delivery by it, and by the variable that goes along."""
 
+    largest = 25_000_000  # https://documentation.mailgun.com: 25 MB
+
     def __init__(self, config: MailgunConfig) -> None:
         super().__init__(connections=config.connections, timeout_seconds=config.timeout_seconds)
         base = (config.endpoint or _BASES[config.region]).rstrip("/")

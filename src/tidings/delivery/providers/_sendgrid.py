@@ -98,6 +98,8 @@ class SendgridConfig:
 class SendgridProvider(HttpProvider):
     """SendGrid writes the MIME structure, the Date and the return path anew, and signs with the domain it knows."""
 
+    largest = 30_000_000  # https://www.twilio.com/docs/sendgrid/api-reference/mail-send/limitations: less than 30 MB
+
     def __init__(self, config: SendgridConfig) -> None:
         super().__init__(connections=config.connections, timeout_seconds=config.timeout_seconds)
         self._url = (config.endpoint or _BASES[config.region]).rstrip("/") + "/v3/mail/send"

@@ -124,6 +124,8 @@ class SesAccount:
 class SesProvider(HttpProvider):
     """SES replaces Message-ID and Date by its own, so ours goes along as a message tag."""
 
+    largest = 40_000_000  # https://docs.aws.amazon.com/ses/latest/dg/quotas.html: 40 MB over API v2
+
     def __init__(self, config: SesConfig) -> None:
         super().__init__(connections=config.connections, timeout_seconds=config.timeout_seconds)
         self._config = config
