@@ -1,6 +1,7 @@
 -- Everything else that can become of a delivery: bounced, failed, deferred, skipped, unknown. Decides whether the
 -- deferred and the unknown are tried again, and when. Gives back those that changed, with what they became.
--- $1 workspaces, $2 sends, $3 n, $4 states, $5 details, $6 seconds that the server asked us to wait (or null):
+-- $1 workspaces, $2 sends, $3 n, $4 states, $5 details, $6 seconds that the server asked us to wait, or that its kind of
+-- refusal waits first (or null):
 -- one element a delivery; $7 seconds before the first retry, $8 seconds after which we give up: likewise;
 -- $9 now, $10 writer, $11 how often an unknown one is tried again, $12 seconds before that; $13 attempts before this one, one
 -- element a delivery (or null): what was recorded already, and is pending again for its next attempt, does not move twice;
@@ -15,9 +16,13 @@ WITH told AS (
 previous AS (
     SELECT d.workspace_id, d.send_id, d.n, d.contact_id, d.attempts, d.unknowns,
            coalesce(r.first_at, $9) AS first_at, t.state, t.detail,
-           -- Exponential, at most four hours, spread by a fifth either way so that they do not come back as one crowd.
-           coalesce(t.wait_seconds, least(t.first_wait_seconds * power(2, least(d.attempts, 16)), 14400))
-               * CASE WHEN t.held THEN 1 + 0.1 * random() ELSE 0.8 + 0.4 * random() END AS wait_seconds,
+           -- Exponential from what the server asked for or its kind of refusal waits first, at most four hours unless they ask
+           -- for more; spread so that they do not come back as one crowd, and never sooner than the server asked for.
+           CASE WHEN t.held THEN t.wait_seconds * (1 + 0.1 * random())
+                WHEN t.wait_seconds IS NOT NULL
+                    THEN greatest(t.wait_seconds, least(t.wait_seconds * power(2, least(d.attempts, 16)), 14400)) * (1 + 0.4 * random())
+                ELSE least(t.first_wait_seconds * power(2, least(d.attempts, 16)), 14400) * (0.8 + 0.4 * random())
+           END AS wait_seconds,
            t.held, t.give_up_seconds, nullif(t.provider_id, 0) AS provider_id
     FROM told AS t
     JOIN deliveries AS d ON d.workspace_id = t.workspace_id AND d.send_id = t.send_id AND d.n = t.n
