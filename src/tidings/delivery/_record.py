@@ -56,7 +56,8 @@ class Told:
         """One more.
 
         `attempts` were made before this one, if that is known: what was recorded already does not move twice.
-        `wait_seconds` is what the server asked for, or its kind of refusal waits first; the next two are the retry policy of `provider`, which was tried (0: none).
+        `wait_seconds` is what the server asked for, or its kind of refusal waits first; the next two are the retry
+        policy of `provider`, which was tried (0: none).
         `held`: a limit of ours keeps it back for `wait_seconds`; nothing was tried, so no attempt counts and nothing is reported.
         """
         self.workspaces.append(workspace)
