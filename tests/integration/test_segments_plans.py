@@ -74,6 +74,16 @@ async def test_plans_and_previews_at_a_hundred_thousand(db: Database, large: Wor
         told = await _count_plan(db, large, bench.KINDS[name])
         assert "Parallel" in told, (name, told)
         assert "Partial" in told, (name, told)
+    for name in ("on a list", "not on a list", "opened ever", "several with and"):
+        told = await _count_plan(db, large, bench.KINDS[name])
+        # Each worker makes blocks of what it scans, in the scan: nothing stands between the two.
+        bits = re.findall(r"Partial HashAggregate.*\n\s+Group Key:.*\n\s+->  (.*)", told)
+        assert bits, (name, told)
+        assert all(re.match(r"Parallel (Seq|Index Only) Scan", scan) for scan in bits), (name, told)
+    nobody = await _count_plan(db, large, bench.KINDS["not on a list"])
+    # All contacts are counted, and no blocks are made of them.
+    everybody = r"InitPlan 1\n(.*\n)*?.*Partial Aggregate.*\n\s+->  Parallel (Seq|Index Only) Scan .*on contacts c "
+    assert re.search(everybody, nobody), nobody
     opened = await _count_plan(db, large, bench.KINDS["opened at least 3 in a window"])
     assert _scans(opened, "contact_activity") == 1, opened
     assert _scans(opened, "events_default") == 0, opened

@@ -28,7 +28,7 @@ def lists(told: Condition, context: Context) -> Node:
             raise Wrong("value", "must be one list; use in or not_in for several")
         some = _named(context, told.value, "value")
         once = len(some) == 1
-        sql += f" AND list_id = ANY ({context.values.put(some, 'bigint[]')})"
+        sql += _of(some, context)
     members = Members(sql, once=once, sure=True, by_contact=True)
     return Not(members) if negated else members
 
@@ -41,13 +41,20 @@ def since(told: Condition, context: Context) -> Node:
     sql = f"{_ON} AND status = {context.values.put(str(status), 'subscription_status')}"
     if "lists" in told.options:
         some = _named(context, told.options["lists"], "lists")
-        sql += f" AND list_id = ANY ({context.values.put(some, 'bigint[]')})"
+        sql += _of(some, context)
     if wanted is O.IS_SET:
         sql += f" AND {told.field} IS NOT NULL"
     else:
         sql += f" AND {_compare.moment(told.field, wanted, told.value, context, name=told.field)}"
     members = Members(sql, sure=True, by_contact=True)
     return Not(members) if negated else members
+
+
+def _of(some: list[int], context: Context) -> str:
+    # An array takes a tenth of the time of a whole count, for looking into it at each row.
+    if len(some) == 1:
+        return f" AND list_id = {context.values.put(some[0], 'bigint')}"
+    return f" AND list_id = ANY ({context.values.put(some, 'bigint[]')})"
 
 
 def _named(context: Context, value: object, part: str) -> list[int]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from tidings.audience.segments._nodes import All, Members, Node, Not, Some, Truth
 from tidings.audience.segments._render import one_scan, simplified
 
-_BIT = "bit_or(1::bigint << (m.id & 63)::integer)"
 _GONE = "SELECT contact_id AS id FROM contacts_gone WHERE workspace_id = $1"
 # Whoever is suppressed has a status that says so. They are few, and have an index.
 _UNMAILABLE = "SELECT id FROM contacts WHERE workspace_id = $1 AND status <> 'active'"
@@ -31,9 +30,23 @@ def count_of(node: Node, narrowed: Narrowing | None = None, *, domains: bool = F
     if isinstance(node, Truth) and not domains:  # one scan says it all
         return f"""SELECT count(*) AS contacts, count(*) FILTER (WHERE c.status = 'active') AS mailable
             FROM contacts AS c WHERE c.workspace_id = $1{_also(narrowed, "c.id")} AND {node.sql}"""  # noqa: S608 - our own words
-    return f"""SELECT coalesce(sum(bit_count(bits::bit(64))), 0)::bigint AS contacts,
-               coalesce(sum(bit_count((bits & ~unmailable)::bit(64))), 0)::bigint AS mailable
+    if not _bounded(node) and not _asks_contacts(node):
+        return _complement(_folded(simplified(Not(node))), narrowed, domains=domains)
+    return f"""SELECT {_total("bits")} AS contacts, {_total("bits & ~unmailable")} AS mailable
         FROM ({_blocks(node, narrowed, _unmailable(domains=domains))}) AS b"""  # noqa: S608 - our own words
+
+
+def _complement(others: Node, narrowed: Narrowing | None, *, domains: bool) -> str:
+    """A SELECT of how many are none of the `others`: counting all contacts takes half of what making bits of them does."""
+    return f"""SELECT everybody - others AS contacts, everybody - unmailable - mailable AS mailable
+        FROM (SELECT (SELECT count(*) FROM contacts AS c WHERE c.workspace_id = $1{_also(narrowed, "c.id")}) AS everybody,
+                     {_total("bits")} AS others, {_total("bits & ~unmailable")} AS mailable,
+                     {_total("unmailable")} AS unmailable
+              FROM ({_blocks(others, narrowed, _unmailable(domains=domains))}) AS b) AS t"""  # noqa: S608 - our own words
+
+
+def _total(bits: str) -> str:
+    return f"coalesce(sum(bit_count(({bits})::bit(64))), 0)::bigint"
 
 
 def newest_of(node: Node, narrowed: Narrowing, *, offset: str, limit: str) -> str:
@@ -96,13 +109,16 @@ class _Sources:
         """`flags` names the boolean column that decides whether a row has the column's bit; none: each has it."""
         filters = {n: f" FILTER (WHERE {flag})" if flag else "" for n, flag in flags.items()}
         told = ", ".join(
-            f"{_BIT}{filters[n]} AS b{n}" if n in filters else f"NULL::bigint AS b{n}" for n in range(self.columns)
+            f"bit_or(m.bit){filters[n]} AS b{n}" if n in filters else f"NULL::bigint AS b{n}"
+            for n in range(self.columns)
         )
-        # The empty half hides the statistics of ids: the planner would take the blocks to be nearly as many as the contacts,
-        # and have one process make them all. So each worker makes blocks of what it reads.
-        nulls = "".join(", NULL::boolean" for flag in flags.values() if flag)
-        return f"""SELECT m.id >> 6 AS k, {told}
-            FROM ({sql} UNION ALL SELECT id{nulls} FROM contacts WHERE false) AS m GROUP BY 1"""  # noqa: S608 - our own words
+        shown = "".join(f", n.{flag}" for flag in flags.values() if flag)
+        # OFFSET 0 hides the statistics of ids: the planner would take the blocks to be nearly as many as the contacts, and
+        # have one process make them all. So each worker makes blocks of what it reads, in the scan itself. A plain 0 has a cast in
+        # it, and would keep workers away: docs/decisions/0241-blocks-are-made-in-the-scan.md.
+        return f"""SELECT m.k, {told}
+            FROM (SELECT n.id >> 6 AS k, 1::bigint << (n.id & 63)::integer AS bit{shown}
+                  FROM ({sql}) AS n OFFSET bigint '0') AS m GROUP BY m.k"""  # noqa: S608 - our own words
 
 
 def _blocks(node: Node, narrowed: Narrowing | None, unmailable: str = "") -> str:
@@ -161,6 +177,13 @@ def _bounded(node: Node) -> bool:
     if isinstance(node, (All, Some)):
         return (any if isinstance(node, All) else all)(map(_bounded, node.parts))
     return not isinstance(node, Not)
+
+
+def _asks_contacts(node: Node) -> bool:
+    """Whether each contact's row is read anyway."""
+    if isinstance(node, (All, Some)):
+        return any(map(_asks_contacts, node.parts))
+    return isinstance(node.part if isinstance(node, Not) else node, Truth)
 
 
 def _sure(node: Node) -> bool:
