@@ -232,8 +232,11 @@ async def test_an_export_that_breaks_is_seen_to_break(api: Client, app: App) -> 
         while await response.content.read(1 << 20):
             pass
 
-    with pytest.raises(aiohttp.ClientError):
-        await asyncio.wait_for(rest(), 20)
+    try:
+        with pytest.raises(aiohttp.ClientError):
+            await asyncio.wait_for(rest(), 20)
+    finally:
+        response.close()
 
 
 @given(st.text())

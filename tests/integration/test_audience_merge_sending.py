@@ -59,7 +59,9 @@ async def test_paused_pairs_are_mailed_once_whoever_stays(db: Database, tmp_path
         await here.act(pause, campaign)
         await here.until(campaign, CampaignStatus.PAUSED)
         # The campaign says so at once; what a worker has begun is still on its way.
-        await eventually(lambda: fetch(here, "SELECT FROM chunks WHERE state = 'leased'"), lambda rows: not rows)
+        await eventually(
+            lambda: fetch(here, "SELECT chunk_no FROM chunks WHERE state = 'leased'"), lambda rows: not rows
+        )
         before = set(here.server.recipients)
         await merge(here, people[0], people[7])
         await merge(here, people[6], people[1])
