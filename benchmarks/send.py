@@ -2,6 +2,9 @@
 
     python benchmarks/send.py                      # 5 KB and 50 KB, 100,000 recipients, three rounds
     python benchmarks/send.py --recipients 1000000 --sizes 5kb --rounds 1
+    python benchmarks/send.py --sizes 5kb --dkim rsa,ed25519
+    python benchmarks/send.py --sizes 5kb --providers 20
+    python benchmarks/send.py --sizes 5kb --ses            # an HTTP stub instead of smtp-sink, in Python
 
 Both send over 10 connections. smtp-source is given the size that our messages really have, and `-d`, which keeps its
 connections open. Prints a table, and one JSON object as the last line. smtp-sink and smtp-source come with Postfix.
@@ -36,6 +39,9 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", default=["5kb", "50kb"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--dkim", default="", help="rsa, ed25519 or rsa,ed25519")
+    parser.add_argument("--providers", type=int, default=1)
+    parser.add_argument("--ses", action="store_true")
     options = parser.parse_args()
     results = {size: _compare(size, options) for size in options.sizes}
     _show(results)
@@ -49,7 +55,11 @@ def _compare(size: str, options: argparse.Namespace) -> dict[str, object]:
     for _ in range(options.rounds):
         with _sink() as port:
             theirs.append(_smtp_source(port, length, min(options.recipients, 100_000)))
-            ours.append(_tidings(port, size, options))
+            if not options.ses:
+                ours.append(_tidings(["--smtp", f"127.0.0.1:{port}"], size, options))
+        if options.ses:
+            with _ses() as port:
+                ours.append(_tidings(["--ses", f"http://127.0.0.1:{port}"], size, options))
     rates = [one["messages_per_second"] for one in ours]
     best = max(ours, key=lambda one: one["messages_per_second"])
     return {
@@ -80,6 +90,20 @@ def _sink() -> Iterator[int]:
         process.wait()
 
 
+@contextmanager
+def _ses() -> Iterator[int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen([sys.executable, str(Path(__file__).with_name("ses_stub.py")), str(port)])
+    try:
+        _until_open(port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
 def _smtp_source(port: int, length: int, count: int) -> float:
     words = ["-d", "-s", str(CONNECTIONS), "-m", str(count), "-l", str(length)]
     begun = time.perf_counter()
@@ -89,8 +113,10 @@ def _smtp_source(port: int, length: int, count: int) -> float:
     return count / (time.perf_counter() - begun)
 
 
-def _tidings(port: int, size: str, options: argparse.Namespace) -> dict[str, float]:
-    words = ["--smtp", f"127.0.0.1:{port}", "--recipients", str(options.recipients), "--size", size]
+def _tidings(where: list[str], size: str, options: argparse.Namespace) -> dict[str, float]:
+    words = [*where, "--recipients", str(options.recipients), "--size", size]
+    words += ["--providers", str(options.providers)]
+    words += ["--dkim", options.dkim] if options.dkim else []
     words += ["--workers", str(options.workers), "--connections", str(CONNECTIONS), "--json"]
     command = [str(Path(sys.executable).with_name("tidings")), "bench", "send", *words]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -103,7 +129,7 @@ def _until_open(port: int) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise SystemExit("smtp-sink did not start")
+    raise SystemExit("the sink did not start")
 
 
 def _tool(name: str) -> str:

@@ -62,7 +62,7 @@ class Chaos:
         if self.out:
             return
         writer.write(b"220 chaos\r\n")
-        recipient = ""
+        recipient, begun = "", False
         while line := await reader.readline():
             luck = self.dice.random()
             match line[:4].upper():
@@ -72,10 +72,13 @@ class Chaos:
                     writer.write(b"421 4.7.0 too much of you\r\n")
                     return
                 case b"MAIL" if self.busy:
+                    recipient, begun = "", False
                     writer.write(b"451 4.7.1 rate limit exceeded, slow down\r\n")
                 case b"MAIL":
-                    recipient = ""
+                    recipient, begun = "", True
                     writer.write(b"250 2.1.0 ok\r\n")
+                case b"RCPT" if not begun:
+                    writer.write(b"503 5.5.1 no sender\r\n")
                 case b"RCPT":
                     wanted = line[line.index(b"<") + 1 : line.rindex(b">")].decode()
                     if wanted.startswith("gone"):

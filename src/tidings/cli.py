@@ -183,25 +183,36 @@ def doctor_domain(
 
 @bench.command("send")
 def bench_send(
-    smtp: Annotated[str, typer.Option(metavar="HOST:PORT", help="the server to send to")],
+    smtp: Annotated[str, typer.Option(metavar="HOST:PORT", help="the server to send to")] = "",
+    ses: Annotated[str, typer.Option(metavar="URL", help="instead: what speaks as Amazon SES does")] = "",
     recipients: Annotated[int, typer.Option(min=1)] = 100_000,
     size: Annotated[str, typer.Option(help="5kb or 50kb")] = "5kb",
     workers: Annotated[int, typer.Option(min=1, max=64, help="send processes")] = 1,
-    connections: Annotated[int, typer.Option(min=1, max=1000)] = 10,
+    connections: Annotated[int, typer.Option(min=1, max=1000, help="of each provider")] = 10,
+    dkim: Annotated[str, typer.Option(help="sign with rsa, ed25519 or rsa,ed25519")] = "",
+    providers: Annotated[int, typer.Option(min=1, max=32, help="in turn, each with limits, if more than one")] = 1,
     json: Json = False,
 ) -> None:
     """Send a launched campaign with the real roles into any SMTP server, and measure."""
     from tidings.bench.send import run
+    from tidings.delivery import DkimAlgorithm
 
-    host, port = _server(smtp)
+    if bool(smtp) == bool(ses):
+        raise typer.BadParameter("give either --smtp HOST:PORT or --ses URL", param_hint="--smtp")
+    try:
+        algorithms = [DkimAlgorithm(name) for name in dkim.split(",") if name]
+    except ValueError:
+        raise typer.BadParameter("give rsa, ed25519 or rsa,ed25519", param_hint="--dkim") from None
     _run(
         run(
-            host=host,
-            port=port,
+            smtp=_server(smtp) if smtp else ("127.0.0.1", 25),
+            ses=ses,
             recipients=recipients,
             size=size,
             workers=workers,
             connections=connections,
+            dkim=algorithms,
+            providers=providers,
             json=json,
         )
     )

@@ -121,8 +121,9 @@ def _judge_deliveries(of: dict[str, dict[str, Any]], taken: _Taken, by: _By, rec
     assert len(refused) <= recipients * 0.02 + recipients / NAMES["gone"], refused
     twice = {email for email, ids in taken.items() if len(ids) > 1}
     flagged = {email for email, row in of.items() if row["possible_duplicate"] or row["unknowns"]}
-    assert not twice - flagged, [(of[email], by[email]) for email in sorted(twice - flagged)[:5]]
     assert all(len(set(ids)) == 1 for ids in taken.values()), "a second copy has another Message-ID"
+    unseen = [(email, of[email], by[email]) for email in sorted(twice - flagged)[:5]]
+    assert not unseen, f"twice, and nobody knows: {unseen}"
     assert {email for email, row in of.items() if row["state"] == "bounced"} <= {
         email for email in of if email.startswith(("gone", "dead"))
     }

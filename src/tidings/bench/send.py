@@ -1,7 +1,9 @@
-"""`tidings bench send`: a launched campaign with the real roles into any SMTP server."""
+"""`tidings bench send`: a launched campaign with the real roles into any SMTP server, or one that speaks as Amazon SES."""
 
 import asyncio
 import time
+from collections.abc import Sequence
+from functools import partial
 
 import orjson
 from rich.console import Console
@@ -12,27 +14,46 @@ from tidings.accounts import SYSTEM
 from tidings.bench._campaign import SIZES, prepare
 from tidings.bench._system import System, throw_away_system
 from tidings.bench._usage import cpu, groups, memory, postgres
+from tidings.bench._ways import sign, spread
 from tidings.campaigns import CampaignStatus
 from tidings.core.clock import utc_now
 from tidings.core.errors import Invalid
 from tidings.core.ids import CampaignId, WorkspaceId
+from tidings.delivery import DkimAlgorithm
 
 
 async def run(
-    *, host: str, port: int, recipients: int, size: str, workers: int, connections: int, json: bool
+    *,
+    smtp: tuple[str, int],
+    ses: str,
+    recipients: int,
+    size: str,
+    workers: int,
+    connections: int,
+    dkim: Sequence[DkimAlgorithm],
+    providers: int,
+    json: bool,
 ) -> dict[str, object]:
-    """Measure, print, and return what was measured."""
+    """Measure, print, and return what was measured. `ses`: the URL of what speaks as SES does, instead of the SMTP server."""
     if size not in SIZES:
         raise Invalid.at("--size", f"choose one of {', '.join(SIZES)}")
     console = Console(stderr=True)
     async with throw_away_system(send_workers=workers) as system:
         with console.status(f"Making {recipients:,} contacts …"):
-            provider: dict[str, object] = {"host": host, "port": port, "tls": "none", "connections": connections}
-            workspace, campaign = await prepare(
-                system.app.db, system.app.keys, recipients=recipients, size=size, provider=provider
-            )
+            db, keys = system.app.db, system.app.keys
+            provider: dict[str, object] = {"host": smtp[0], "port": smtp[1], "tls": "none", "connections": connections}
+            workspace, campaign = await prepare(db, keys, recipients=recipients, size=size, provider=provider)
+            if dkim:
+                await sign(db, keys, workspace=workspace, algorithms=dkim)
+            way = partial(spread, db, keys, workspace=workspace, campaign=campaign, many=providers)
+            if ses:
+                there: dict[str, object] = {"region": "eu-west-1", "endpoint": ses, "connections": connections}
+                await way(provider=there, kind="ses", secret={"access_key_id": "AKIA", "secret_access_key": "secret"})
+            elif providers > 1:
+                await way(provider=provider)
         result = await _measure(system, workspace, campaign, console)
     result |= {"size": size, "workers": workers, "connections": connections}
+    result |= {"dkim": [str(one) for one in dkim], "providers": providers, "kind": "ses" if ses else "smtp"}
     if json:
         print(orjson.dumps(result).decode(), flush=True)
     else:
@@ -98,6 +119,7 @@ async def _measure(system: System, workspace: WorkspaceId, campaign: CampaignId,
     return {
         "recipients": counts.total_recipients,
         "delivered": counts.delivered_count,
+        "handed_over": counts.sent_count,
         "seconds": round(sending, 3),
         "messages_per_second": round(counts.sent_count / sending) if sending else 0,
         "launch_seconds": round(numbered or 0.0, 3),

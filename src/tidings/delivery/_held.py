@@ -6,6 +6,7 @@ For some seconds they wait in memory; those that would wait longer are deferred 
 from collections import deque
 from collections.abc import Iterable, Sequence
 
+from tidings.core.clock import steady
 from tidings.delivery._budget_shares import Share
 from tidings.delivery._budgets import Budget
 from tidings.delivery._outlet import Outlet
@@ -16,6 +17,8 @@ HELD_BACK = "held back: "
 """How the detail of a delivery begins that a limit of ours defers."""
 _MEMORY_SECONDS = 10.0
 _CROWDED_SECONDS = 3.0
+_BELIEVED_SECONDS, _A_FEW, _KNOWN = 0.1, 32, 10_000
+"""That a wait is short is believed for a moment, and for a few more of the same domain. `look` sees to the rest every second."""
 _CROWD = 16  # runs of one lane, whose places others may want
 
 
@@ -25,6 +28,8 @@ class Held:
     def __init__(self) -> None:
         self._many: dict[str, int] = {}
         """How many wait in memory, by domain."""
+        self._short: dict[str, tuple[float, int]] = {}
+        """Domains whose wait was found to be short: until when that is believed, and for how many that wait."""
 
     def __bool__(self) -> bool:
         return bool(self._many)
@@ -32,11 +37,22 @@ class Held:
     def add(self, run: ChunkRun, index: int, domain: str, outlets: Sequence[Outlet]) -> None:
         """Keep one, or defer it if it would have to wait for long."""
         # A message to a single recipient goes before whatever waits.
-        wait, share = _wait(outlets, domain, 0 if run.urgent else self._many.get(domain, 0))
-        if wait >= _MEMORY_SECONDS and share is not None:
-            _defer(run, index, share, wait)
-        else:
+        ahead = 0 if run.urgent else self._many.get(domain, 0)
+        # A chunk may be held one by one, and each of many providers is looked at for it: not for each of them anew.
+        until, enough = self._short.get(domain, (0.0, 0))
+        if ahead <= enough and steady() < until:
             self.keep(run, index, domain)
+            return
+        wait, share = _wait(outlets, domain, ahead)
+        if wait >= _MEMORY_SECONDS and share is not None:
+            self._short.pop(domain, None)
+            _defer(run, index, share, wait)
+            return
+        if wait < _MEMORY_SECONDS / 2:
+            if len(self._short) > _KNOWN:
+                self._short.clear()
+            self._short[domain] = steady() + _BELIEVED_SECONDS, ahead + _A_FEW
+        self.keep(run, index, domain)
 
     def keep(self, run: ChunkRun, index: int, domain: str) -> None:
         """Keep one in memory."""
