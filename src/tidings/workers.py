@@ -6,7 +6,7 @@ import logging
 from datetime import timedelta
 
 from tidings import accounts, campaigns, compliance, content, delivery, events
-from tidings.audience import consents, imports
+from tidings.audience import consents, imports, lists
 from tidings.audience.gone import forget_deleted
 from tidings.bootstrap import App
 from tidings.core.clock import steady, utc_now
@@ -62,7 +62,7 @@ async def conduct(app: App, stop: asyncio.Event) -> None:
         forever(conductor.expire),
         every(3600, conductor.tidy),
         every(60, conductor.sweep_media),
-        run_jobs(app.db, stop, jobs=imports.jobs(app.db, app.keys)),
+        run_jobs(app.db, stop, jobs=imports.jobs(app.db, app.keys) | lists.jobs(app.db)),
     )
 
 
@@ -243,6 +243,7 @@ class Conductor:
         while some:
             async with self._db.transaction() as tx:
                 some = await imports.forget_uploads(tx, now=utc_now()) > 0
+        await lists.sweep_lists(self._db, now=utc_now())
         async with self._db.transaction() as tx:
             await events.ensure_partitions(tx, now=utc_now() + timedelta(days=1))
         async with self._db.transaction() as tx:

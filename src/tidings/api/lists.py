@@ -177,7 +177,10 @@ async def update_list(list_id: ListRef, body: ListChanges, call: Writing) -> Lis
 
 @router.delete("/{list_id}", status_code=204)
 async def delete_list(list_id: ListRef, call: Writing) -> None:
-    """Delete a list that no campaign is waiting for or going out to, and no form leads to; its contacts stay."""
+    """Delete a list that no campaign is waiting for or going out to, and no form leads to; its contacts stay.
+
+    It is gone at the answer, however many people are on it.
+    """
     used_by = await campaigns.using_list(call.tx, workspace=call.workspace, list_id=ListId(list_id))
     used_by = [*used_by, *await forms.forms_using_list(call.tx, workspace=call.workspace, list=ListId(list_id))]
     gone = await lists.delete_list(

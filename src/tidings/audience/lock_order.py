@@ -4,8 +4,8 @@
 2. contacts by id,
 3. consents, then subscriptions by contact and list, then suppressions by the hash of the address.
 
-Foreign keys lock behind our back: a new row in `subscriptions` or `list_suppressions` locks its list. So whoever writes such
-rows of people locks the lists before the people. Whoever locks several rows at once says `ORDER BY`, for the order of an index
+No foreign key keeps the list of a new row in `subscriptions` or `list_suppressions`. So whoever writes such rows locks the lists,
+and before the people. Whoever locks several rows at once says `ORDER BY`, for the order of an index
 is only the planner's opinion. What slips through is tried again: docs/decisions/0094-deadlocks-are-tried-again.md.
 """
 

@@ -208,6 +208,7 @@ async def ask_consent(
         await tx.execute(
             """INSERT INTO subscriptions (workspace_id, list_id, contact_id, status, subscribed_at)
                SELECT $1, l.id, $2, 'pending', $4 FROM lists AS l WHERE l.workspace_id = $1 AND l.id = ANY ($3::bigint[])
+               ORDER BY l.id FOR KEY SHARE OF l
                ON CONFLICT DO NOTHING""",
             workspace,
             contact,

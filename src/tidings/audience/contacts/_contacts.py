@@ -25,6 +25,8 @@ SELECT c.id, c.email, c.first_name, c.last_name, c.phone, c.language, c.time_zon
        c.created_at, c.updated_at,
        ARRAY(SELECT b.list_id FROM subscriptions AS b
              WHERE b.workspace_id = c.workspace_id AND b.contact_id = c.id AND b.status <> 'unsubscribed'
+               AND NOT EXISTS (SELECT FROM lists_gone AS g
+                               WHERE g.workspace_id = b.workspace_id AND g.list_id = b.list_id)
              ORDER BY b.list_id) AS list_ids
 FROM contacts AS c
 """

@@ -1,8 +1,9 @@
 """Which lists are there, and on what terms do people get onto them by themselves?
 
-Owns: lists.
+Owns: lists, lists_gone.
 """
 
+from tidings.audience.lists._clearing import clear_list, jobs, sweep_lists
 from tidings.audience.lists._lists import (
     List,
     ListExists,
@@ -32,10 +33,12 @@ __all__ = [
     "ListTerms",
     "OptIn",
     "Visibility",
+    "clear_list",
     "count_lists",
     "create_list",
     "delete_list",
     "get_list",
+    "jobs",
     "list_lists",
     "missing_lists",
     "public_lists",
@@ -43,5 +46,6 @@ __all__ = [
     "require_lists",
     "sender_address",
     "some_lists",
+    "sweep_lists",
     "update_list",
 ]

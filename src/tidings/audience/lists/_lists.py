@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from tidings.accounts import Principal, audit
-from tidings.audience.leaving import announce_withdrawn
+from tidings.audience.lists._clearing import begin_clearing
 from tidings.audience.lists._settings import AS_IT_IS, COLUMNS, ListSettings, OptIn, Visibility
 from tidings.core.db import Tx
 from tidings.core.errors import Conflict, FieldProblem, Invalid, NotFound
@@ -25,12 +25,6 @@ FROM lists AS l
 """  # noqa: S608 - our own column names
 
 _TERMS = f"SELECT id, name, {', '.join(COLUMNS)} FROM lists"  # noqa: S608
-
-
-_IN_ORDER = (
-    "SELECT FROM subscriptions WHERE workspace_id = $1 AND list_id = $2 ORDER BY contact_id FOR UPDATE",
-    "SELECT FROM list_suppressions WHERE workspace_id = $1 AND list_id = $2 ORDER BY address_hash FOR UPDATE",
-)
 
 
 class ListNotFound(NotFound):
@@ -199,10 +193,11 @@ async def delete_list(
     by: Principal,
     now: datetime,
 ) -> list[ContactId]:
-    """Delete a list, not its contacts; returns those who were subscribed.
+    """Delete a list, not its contacts; returns who was subscribed, of a large list only some.
 
-    They are announced to the send workers; the caller waits at `compliance.withdraw_barrier` afterwards. `used_by` names
-    campaigns that still need the list. Raises ListNotFound, ListInUse.
+    It is gone at once; where many people are on it, their rows go in the background. They are announced to the send workers;
+    the caller waits at `compliance.withdraw_barrier` afterwards. `used_by` names campaigns that still need the list. Raises
+    ListNotFound, ListInUse.
     """
     if (
         await tx.fetchval("SELECT id FROM lists WHERE workspace_id = $1 AND id = $2 FOR UPDATE", workspace, list)
@@ -211,19 +206,9 @@ async def delete_list(
         raise _unknown(list)
     if used_by:
         raise ListInUse(f"{public_id('list', list)} is used by {', '.join(used_by)}: delete or change those first")
-    # In the order of everybody else, who need not have locked the list to take people off it.
-    for statement in _IN_ORDER:
-        await tx.execute(statement, workspace, list)
-    rows = await tx.fetch(
-        "DELETE FROM subscriptions WHERE workspace_id = $1 AND list_id = $2 RETURNING contact_id, status",
-        workspace,
-        list,
-    )
     await tx.execute("DELETE FROM lists WHERE workspace_id = $1 AND id = $2", workspace, list)
     await audit(tx, by=by, action="list.deleted", subject=public_id("list", list), now=now)
-    gone = [ContactId(row["contact_id"]) for row in rows if row["status"] == "subscribed"]
-    await announce_withdrawn(tx, workspace=workspace, contacts=gone)
-    return gone
+    return await begin_clearing(tx, workspace=workspace, list=list, now=now)
 
 
 async def missing_lists(tx: Tx, *, workspace: WorkspaceId, lists: Sequence[ListId]) -> set[ListId]:

@@ -23,7 +23,9 @@ def lists(told: Condition, context: Context) -> Node:
         raise Wrong("status", f"must be one of {', '.join(SubscriptionStatus)}")
     sql = f"{_ON} AND status = {context.values.put(str(status), 'subscription_status')}"
     once = False
-    if wanted is not O.IS_SET:
+    if wanted is O.IS_SET:
+        sql += _there(context)
+    else:
         if wanted is not O.IN and isinstance(told.value, list):
             raise Wrong("value", "must be one list; use in or not_in for several")
         some = _named(context, told.value, "value")
@@ -42,6 +44,8 @@ def since(told: Condition, context: Context) -> Node:
     if "lists" in told.options:
         some = _named(context, told.options["lists"], "lists")
         sql += _of(some, context)
+    else:
+        sql += _there(context)
     if wanted is O.IS_SET:
         sql += f" AND {told.field} IS NOT NULL"
     else:
@@ -55,6 +59,12 @@ def _of(some: list[int], context: Context) -> str:
     if len(some) == 1:
         return f" AND list_id = {context.values.put(some[0], 'bigint')}"
     return f" AND list_id = ANY ({context.values.put(some, 'bigint[]')})"
+
+
+def _there(context: Context) -> str:
+    if not context.lists_gone:
+        return ""
+    return f" AND list_id <> ALL ({context.values.put(context.lists_gone, 'bigint[]')})"
 
 
 def _named(context: Context, value: object, part: str) -> list[int]:

@@ -42,5 +42,7 @@ class Context:
     campaigns: list[tuple[int, str]] = field(default_factory=list)
     sending: bool = True
     """Whether there may be sends whose receipts are not gathered yet."""
+    lists_gone: list[int] = field(default_factory=list)
+    """Lists that were deleted lately: some of those who were on them may still have rows that say so."""
     path: str = ""
     """Of the condition that is compiled just now."""

@@ -119,6 +119,10 @@ async def _context(tx: Tx, workspace: WorkspaceId, values: Values, now: datetime
                WHERE workspace_id = $1 AND gathered_at IS NULL AND campaign_id IS NOT NULL)""",
             workspace,
         ),
+        lists_gone=[
+            row["list_id"]
+            for row in await tx.fetch("SELECT list_id FROM lists_gone WHERE workspace_id = $1", workspace)
+        ],
     )
 
 
