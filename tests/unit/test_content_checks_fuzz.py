@@ -11,7 +11,6 @@ from tidings.content import Checkable
 from tidings.content._checks._colours import contrast, luminance, read_colour
 from tidings.content._checks._page import read_page
 from tidings.content._checks._run import _check
-from tidings.content._context import NOWHERE
 
 ROW = (1, 1, "a@shop.de", "", "", "", "", "", [], "{}", datetime(2026, 1, 1, tzinfo=UTC), None, 0)
 _WORDS = r"""< > </ /> <!-- --> <!--[if mso]> <![endif]--> <style> </style> <script> </script> <title> " ' = ; : { } ( ) # /* */
@@ -26,7 +25,7 @@ _SOUP = st.lists(st.one_of(_PIECES, st.text(max_size=8)), max_size=60).map(" ".j
 
 def _run(html: str, subject: str = "S") -> float:
     started = time.thread_time()
-    _check(Checkable(subject, html, "x", True), [ROW], True, NOWHERE)
+    _check(Checkable(subject, html, "x", True), [ROW], True, ((0, ""), "", "", "https://t.example"))
     return time.thread_time() - started
 
 

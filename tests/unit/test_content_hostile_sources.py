@@ -1,7 +1,6 @@
 """Sources that hold what stands for Liquid while others read them: they are read like any other, and soon."""
 
 import asyncio
-import threading
 from time import process_time
 
 import pytest
@@ -14,7 +13,6 @@ from tidings.content import (
     compile_source,
     plain_text,
 )
-from tidings.content._aside import aside
 from tidings.content._markup import mask
 from tidings.content._sources._held import hold
 
@@ -84,8 +82,3 @@ ROW = (1, 1, "a@example.de", "", "", "", "", "", [], "{}", None, None, 0)
 def test_what_python_cannot_nest_is_rendered_all_the_same(source: str, expected: str) -> None:
     compiled = compile_liquid(source, html=True)
     assert "".join(compiled.render(ROW, "t", "t", {"a": "y"}, "")) == expected
-
-
-@pytest.mark.parametrize("size", [100, 100_000])
-async def test_large_texts_are_read_in_a_thread(size: int) -> None:
-    assert (await aside(lambda _: threading.get_ident(), "x" * size) != threading.get_ident()) == (size > 50_000)

@@ -1,10 +1,10 @@
 """What a template says, before it is kept: its source compiled, its Liquid in order, its variables found."""
 
-import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from tidings.content._aside import apart
 from tidings.content._media_library import MediaLibrary
 from tidings.content._media_shown import NO_IMAGES, load_images
 from tidings.content._parse import TemplateInvalid, parse, wanted_variables
@@ -76,11 +76,10 @@ async def compiled(
             return {field: getattr(before, field) for field in ("html_content", "source_type", "source", "inline_css")}
     if kind == SourceType.HTML and not inline:
         return {"html_content": source, "source_type": kind, "source": "", "inline_css": False}
-    # In a thread: a big source takes its time, and others are waiting on the loop.
     images = NO_IMAGES
     if kind == SourceType.BLOCKS:
         images = await load_images(tx, workspace=workspace, source=source, library=library)
-    html = await asyncio.to_thread(compile_source, kind, source, inline=inline, images=images)
+    html = await apart(compile_source, kind, source, inline=inline, images=dict(images))
     return {"html_content": html, "source_type": kind, "source": source, "inline_css": inline}
 
 

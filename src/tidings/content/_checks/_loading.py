@@ -1,9 +1,8 @@
 """What is to be checked, from a template or from content that is not saved yet."""
 
-import asyncio
 from collections.abc import Mapping
 
-from tidings.content._aside import aside
+from tidings.content._aside import apart, aside
 from tidings.content._checks._run import Checkable
 from tidings.content._media_library import MediaLibrary
 from tidings.content._media_shown import NO_IMAGES, Shown, load_images
@@ -85,8 +84,7 @@ async def _html(
 ) -> str:
     if not source:
         return html_content
-    # In a thread: a big source takes its time, and others are waiting on the loop.
-    return await asyncio.to_thread(compile_source, source_type, source, inline=inline, images=images)
+    return await apart(compile_source, source_type, source, inline=inline, images=dict(images))
 
 
 def _packed(

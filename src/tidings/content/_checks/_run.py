@@ -1,11 +1,12 @@
 """All checks of a message's content that ask neither the database nor the network."""
 
-import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any, cast
 
+from tidings.content._aside import apart
 from tidings.content._attachments import Attached
 from tidings.content._checks._clients import check_clients
 from tidings.content._checks._contrast import check_contrast
@@ -40,6 +41,10 @@ _MOST_FINDINGS = 2000
 """Of one module in one page: whoever has more has other worries than the exact number."""
 _PLACE = re.compile(r"line (\d+), column (\d+): ")
 _FIELDS = {"subject": Part.SUBJECT, "html_content": Part.HTML, "text_content": Part.TEXT, "source": Part.SOURCE}
+
+
+_Told = tuple[tuple[int, str], str, str, str]
+"""What `_occasion` takes: what it makes cannot be handed to another process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +88,24 @@ async def check_content(
 ) -> ContentReport:
     """Look a message over. `rows` are contacts as `_context` numbers them, or a made-up one if not `real`.
 
-    In a thread: a megabyte takes most of a second. Never raises for what an author wrote.
+    Never raises for what an author wrote, but TooSlow for what cannot be read in time.
     """
-    occasion = _occasion(campaign, workspace_name, postal_address, public_url)
-    return await asyncio.to_thread(_check, content, rows, real, occasion)
+    told = (campaign, workspace_name, postal_address, public_url)
+    return await apart(_check, content, _plain(rows), real, told)
 
 
 async def check_mandatory(
     content: Checkable, *, rows: Sequence[Row], workspace_name: str, postal_address: str
 ) -> list[Finding]:
     """Only what keeps a campaign from being launched, for a few of its contacts."""
-    occasion = _occasion((0, ""), workspace_name, postal_address, "https://unsubscribe.invalid")
-    found = await asyncio.to_thread(_mandatory, content, rows, occasion)
+    told = ((0, ""), workspace_name, postal_address, "https://unsubscribe.invalid")
+    found = await apart(_mandatory, content, _plain(rows), told)
     return [one for one in found if one.severity is Severity.ERROR]
+
+
+def _plain(rows: Sequence[Row]) -> list[Row]:
+    """Rows of the database cannot be handed to another process."""
+    return [tuple(cast("Any", row)) for row in rows]
 
 
 def _occasion(campaign: tuple[int, str], workspace_name: str, postal_address: str, public_url: str) -> Occasion:
@@ -108,12 +118,13 @@ def _occasion(campaign: tuple[int, str], workspace_name: str, postal_address: st
     )
 
 
-def _mandatory(content: Checkable, rows: Sequence[Row], occasion: Occasion) -> list[Finding]:
-    findings, _ = _rendered(content, rows, occasion, (), real=True)
+def _mandatory(content: Checkable, rows: Sequence[Row], told: _Told) -> list[Finding]:
+    findings, _ = _rendered(content, rows, _occasion(*told), (), real=True)
     return findings
 
 
-def _check(content: Checkable, rows: Sequence[Row], real: bool, occasion: Occasion) -> ContentReport:
+def _check(content: Checkable, rows: Sequence[Row], real: bool, told: _Told) -> ContentReport:
+    occasion = _occasion(*told)
     pages = list(_pages(content))
     findings: list[Finding] = []
     not_run: list[tuple[str, str]] = []
