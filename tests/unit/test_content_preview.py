@@ -78,7 +78,7 @@ async def test_samples_that_no_contact_could_have(variables: dict[str, Any], fie
 
 
 async def test_errors_name_the_part() -> None:
-    with pytest.raises(RenderError, match=r"html_content: divided_by"):
+    with pytest.raises(RenderError, match=r"html_content: line 1, column 8: divided_by"):
         await shown("{{ 1 | divided_by: 0 }}", {})
     with pytest.raises(TemplateInvalid, match=r"subject: line 1, column 4"):
         await shown("x", {}, subject="{% if %}")

@@ -12,6 +12,7 @@ from types import CodeType
 from typing import Any, cast
 
 from liquid import RenderContext, Undefined
+from liquid.exceptions import FilterArgumentError, FilterItemTypeError, FilterValueError
 from liquid.template import BoundTemplate
 
 from tidings.content._context import NOWHERE, Occasion, Row, full_context
@@ -117,11 +118,12 @@ class _Compiler:
         if surveyed.counts or surveyed.unknown:
             raise Unsupported("counters, or blocks that nobody knows yet")
         self._template = template
-        self._occasion = occasion
+        self._occasion, self._encoding = occasion, encoding
         self._names = Names(environment, RenderContext(template), occasion, frozenset(surveyed.assigned))
         self._metered = any(
             one.loops or one.assigned or not _FREE.issuperset(one.filters) for one in (surveyed, *others)
         )
+        self._filtered = any(one.filters for one in (surveyed, *others))
         self._emitter = Emitter(self._names, encoding, html=html, metered=self._metered)
         self._nodes = Nodes(template, surveyed, self._names, self._emitter, html=html)
 
@@ -143,6 +145,8 @@ class _Compiler:
         tail = "    return budget.total(out)" if self._metered else "    return out"
         source = "\n".join([*head, *body, tail])
         render = cast("Render", self._define(source))
+        if self._filtered:
+            render = _placed(render, self._template, self._encoding, self._occasion)
         if self._metered or needs_context:
             render = _timed(render)
         return Compiled(render, names.needs_attributes, not self._emitter.dynamic, source)
@@ -157,6 +161,20 @@ class _Compiler:
         code: CodeType = compile(source, "<template>", "exec")
         exec(code, scope)  # noqa: S102 - our own text: whatever comes from the template is in constants, or passed through repr
         return scope["render"]
+
+
+def _placed(render: Render, template: BoundTemplate, encoding: Encoding, occasion: Occasion) -> Render:
+    """What a filter refuses is told with its place, which python-liquid knows."""
+
+    def placed(row: Row, piece: Any, token: str, attributes: dict[str, Any], subject: str) -> list[Any]:
+        try:
+            return render(row, piece, token, attributes, subject)
+        except (FilterArgumentError, FilterItemTypeError, FilterValueError) as error:
+            if error.token is None:
+                _whole(template, encoding, occasion).render(row, piece, token, attributes, subject)
+            raise
+
+    return placed
 
 
 def _timed(render: Render) -> Render:

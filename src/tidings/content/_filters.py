@@ -7,14 +7,14 @@ and currencies comes from CLDR, through Babel.
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from functools import lru_cache
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_time
-from babel.numbers import format_currency, format_decimal, is_currency
+from babel.numbers import format_currency, format_decimal, get_currency_precision, is_currency
 from liquid import Environment
 from liquid.builtin.filters.misc import _to_date
 from liquid.builtin.filters.misc import date as plain_date
@@ -26,7 +26,10 @@ _ENGLISH = Locale("en")
 _NAMED = frozenset({"short", "medium", "long", "full"})
 _DIRECTIVE = re.compile(r"%(?:-?[a-zA-Z]|%)")
 _DAY = re.compile(r"%(?:-?[de])")
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_WORD = re.compile(r"(?<![^\W_])[^\W\d_]+(?:['’][^\W\d_]+)*")
+"""Not what follows a digit: `1st`."""
+_DOTTED = frozenset({"tr", "az"})
+"""Languages whose i has a capital İ, and whose I is a capital ı."""
 _PREFIXED = re.compile(r"([^\W\d_]['’])([^\W\d_]{2,})")
 """O'Brien, D'Angelo; but not don't."""
 
@@ -64,7 +67,9 @@ def money(value: Any, currency: object = "USD", *, language: object = None) -> s
     code = str(currency).upper()
     if not is_currency(code):
         raise FilterArgumentError(f"money: {str(currency)[:20]!r} is no currency, such as EUR or USD", token=None)
-    return format_currency(_decimal("money", value), code, locale=_locale(language))
+    amount = _rounded(_decimal("money", value), get_currency_precision(code))
+    with localcontext(prec=_PRECISE):
+        return format_currency(amount, code, locale=_locale(language))
 
 
 @liquid_filter
@@ -73,17 +78,18 @@ def number(value: Any, digits: object = None, *, language: object = None) -> str
     if _is_nothing(value):
         return ""
     if digits is None:
-        return format_decimal(_decimal("number", value), locale=_locale(language))
+        return _formatted(_rounded(_decimal("number", value), 3), None, language)
     if not isinstance(digits, int) or not 0 <= digits <= _MOST_DIGITS:
         raise FilterArgumentError(f"number: digits must be between 0 and {_MOST_DIGITS}", token=None)
     form = "#,##0" + ("." + "0" * digits if digits else "")
-    return format_decimal(_decimal("number", value), form, locale=_locale(language))
+    return _formatted(_rounded(_decimal("number", value), digits), form, language)
 
 
 @string_filter
-def titlecase(value: str) -> str:
-    """Each word with a capital: `ada o'brien` is Ada O'Brien, and McDonald stays as it is."""
-    return _WORD.sub(lambda found: _capital(found[0]), value)
+def titlecase(value: str, language: object = "en") -> str:
+    """Each word with a capital: `ada o'brien` is Ada O'Brien, and McDonald stays as it is; Turkish: `ilkay` is İlkay."""
+    dotted = _locale(language).language in _DOTTED
+    return _WORD.sub(lambda found: _capital(found[0], dotted=dotted), value)
 
 
 @string_filter
@@ -108,6 +114,8 @@ OURS: Mapping[str, Callable[..., Any]] = {
 
 _MOST_DIGITS = 20
 _LARGEST = Decimal(10) ** 30
+_PRECISE = 80
+"""Digits that are reckoned with: all of the largest number and the most digits after its point."""
 
 
 def _is_nothing(value: object) -> bool:
@@ -166,6 +174,17 @@ def _decimal(name: str, value: object) -> Decimal:
     return amount
 
 
+def _rounded(amount: Decimal, places: int) -> Decimal:
+    """Half up, as people do, not to the even digit; nothing is no less than nothing: never -0.00."""
+    with localcontext(prec=_PRECISE):
+        return amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP) + Decimal(0)
+
+
+def _formatted(amount: Decimal, form: str | None, language: object) -> str:
+    with localcontext(prec=_PRECISE):
+        return format_decimal(amount, form, locale=_locale(language))
+
+
 def _names(moment: datetime, locale: Locale, *, standing_alone: bool) -> Callable[[str], str]:
     """What a directive of strftime that has words in it becomes, ready to go through strftime once more."""
     month = "LLLL" if standing_alone else "MMMM"  # many languages inflect a month that follows a day
@@ -187,11 +206,11 @@ def _names(moment: datetime, locale: Locale, *, standing_alone: bool) -> Callabl
     return of
 
 
-def _capital(word: str) -> str:
+def _capital(word: str, *, dotted: bool) -> str:
     if not (word.islower() or (word.isupper() and len(word) > 1)):
         return word
-    lower = word.lower()
-    prefixed = _PREFIXED.fullmatch(lower)
+    lower = word.replace("İ", "i").replace("I", "ı").lower() if dotted else word.lower()
+    prefixed = None if dotted else _PREFIXED.fullmatch(lower)
     if prefixed:
         return prefixed[1].capitalize() + prefixed[2].capitalize()
-    return lower[0].upper() + lower[1:]
+    return ("İ" if dotted and lower[0] == "i" else lower[0].upper()) + lower[1:]
