@@ -39,7 +39,7 @@ from tidings.core.db import Database
 from tidings.core.ids import SendId, WorkspaceId
 from tidings.core.migrations import migrate
 from tidings.core.postgres import EmbeddedPostgres
-from tidings.delivery._wire import id_mac
+from tidings.delivery.wire._wire import id_mac
 from tidings.edge import _certificates
 from tidings.tracking import Tokens
 from tidings.up import free_ports

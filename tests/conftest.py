@@ -13,7 +13,7 @@ import pytest
 from tidings.core.db import Database
 from tidings.core.migrations import migrate
 from tidings.core.postgres import EmbeddedPostgres
-from tidings.delivery._domains_dns import SystemResolver, Unanswered
+from tidings.delivery.domains._dns import SystemResolver, Unanswered
 
 _NUMBERS = count(1)
 

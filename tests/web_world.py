@@ -8,7 +8,7 @@ from edge_world import Campaign, campaign
 from tidings.core.db import Database
 from tidings.core.ids import CampaignId
 from tidings.delivery import SendContent
-from tidings.delivery._content import extract_links
+from tidings.delivery.wire._content import extract_links
 
 BASE = "https://t.example"
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)

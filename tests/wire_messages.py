@@ -14,8 +14,8 @@ from tidings.content import Occasion, RecipientUrls, read_attributes
 from tidings.content._context import full_context
 from tidings.core.crypto import Keyring
 from tidings.core.ids import SendId, WorkspaceId
-from tidings.delivery._content import SendContent, extract_links
-from tidings.delivery._wire import WireMessage
+from tidings.delivery.wire._content import SendContent, extract_links
+from tidings.delivery.wire._wire import WireMessage
 from tidings.tracking import Tokens
 
 TOKENS = Tokens(Keyring("for tests"), "https://t.example")

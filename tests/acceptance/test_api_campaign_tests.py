@@ -12,9 +12,9 @@ from tidings import delivery
 from tidings.bootstrap import App
 from tidings.core.clock import utc_now
 from tidings.core.ids import SendId, WorkspaceId
-from tidings.delivery._message_content import MessageContent
-from tidings.delivery._message_wire import MessageWire
-from tidings.delivery._wire import WireMessage
+from tidings.delivery.wire._message_content import MessageContent
+from tidings.delivery.wire._message_wire import MessageWire
+from tidings.delivery.wire._wire import WireMessage
 from tidings.tracking import Tokens
 
 HTML = (

@@ -18,7 +18,7 @@ from tidings.core.clock import utc_now
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database
 from tidings.core.ids import ProviderId, WorkspaceId
-from tidings.delivery._wire import id_mac
+from tidings.delivery.wire._wire import id_mac
 from tidings.tracking import Tokens
 
 KEYS = Keyring(SECRET)

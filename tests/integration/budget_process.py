@@ -8,8 +8,8 @@ import time
 from tidings.core.db import Database
 from tidings.core.ids import ProviderId, WorkspaceId
 from tidings.core.loops import forever
-from tidings.delivery._budgets import Budget
-from tidings.delivery._limits import limits_of
+from tidings.delivery.limits._budgets import Budget
+from tidings.delivery.limits._limits import limits_of
 
 
 async def sending(url: str, *, workspace: int, provider: int, config: dict[str, object], seconds: float) -> list[float]:

@@ -14,8 +14,8 @@ from tidings.core.clock import utc_now
 from tidings.core.db import Database
 from tidings.core.ids import ProviderId, WorkspaceId
 from tidings.delivery import provider_limits
-from tidings.delivery._budgets import Ask, Return, slow_down, take
-from tidings.delivery._limits import Limit
+from tidings.delivery.limits._budgets import Ask, Return, slow_down, take
+from tidings.delivery.limits._limits import Limit
 
 
 def most_in(times: list[float], seconds: float) -> int:

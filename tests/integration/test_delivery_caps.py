@@ -8,7 +8,7 @@ from tidings.campaigns import CampaignStatus
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
 from tidings.core.ids import ProviderId
-from tidings.delivery._caps import Cap, restraints, set_caps
+from tidings.delivery.limits._caps import Cap, restraints, set_caps
 
 
 async def _cap(w: World, source: str, **caps: Cap) -> None:

@@ -14,7 +14,7 @@ from tidings.core.db import Database
 from tidings.core.errors import Invalid, Unavailable
 from tidings.core.ids import WorkspaceId
 from tidings.delivery import DkimAlgorithm, DomainConflict, SendingDomain
-from tidings.delivery import _dkim_signing as signing
+from tidings.delivery.signing import _signing as signing
 
 KEYS = Keyring("for tests")
 BOTH = list(DkimAlgorithm)

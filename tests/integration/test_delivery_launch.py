@@ -98,7 +98,7 @@ async def test_a_send_that_cannot_be_prepared_stands_still_and_says_why(
         async def nonsense(*_: object, **__: object) -> Fragment:
             return Fragment("SELECT nonsense", [])
 
-        monkeypatch.setattr("tidings.delivery._sends.recipients", nonsense)
+        monkeypatch.setattr("tidings.delivery.sends._sends.recipients", nonsense)
         campaign = await w.campaign()
         await w.launch(campaign)
         seen = await w.until(campaign, CampaignStatus.PAUSED)

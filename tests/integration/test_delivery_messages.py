@@ -180,7 +180,7 @@ async def test_deferred_ones_come_again_with_the_same_message_id(db: Database, t
 async def test_dropped_after_the_dot_is_unknown_then_flagged(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tidings.delivery._record.UNKNOWN_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("tidings.delivery.recording._record.UNKNOWN_WAIT_SECONDS", 0.2)
     async with world(db, tmp_path) as w:
         w.server.verdict = lambda _: "drop" if not w.server.dropped else "ok"
         one = await ends(w, await queue(w), DeliveryState.DELIVERED)
@@ -239,7 +239,7 @@ async def test_a_backlog_becomes_chunks_and_nobody_is_lost(db: Database, tmp_pat
         from tidings.core.db import sql
 
         async with db.transaction() as tx:
-            rows = await tx.fetch(sql("tidings.delivery", "_gather_messages"), 10, 6)
+            rows = await tx.fetch(sql("tidings.delivery.messages", "_gather_messages"), 10, 6)
             assert [row["gathered"] for row in rows] == [6]
         async with db.connection() as connection:
             waiting = await connection.fetch("SELECT unnest(ns) AS n FROM chunks ORDER BY n")

@@ -114,7 +114,7 @@ async def test_deferred_for_too_long_have_failed(db: Database, tmp_path: Path) -
 async def test_a_reply_that_was_never_read_is_unknown_and_sent_once_more(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tidings.delivery._record.UNKNOWN_WAIT_SECONDS", 0.3)
+    monkeypatch.setattr("tidings.delivery.recording._record.UNKNOWN_WAIT_SECONDS", 0.3)
     async with world(db, tmp_path) as w:
         w.server.verdict = lambda a: (
             "drop" if a.startswith("drop") and not any(one.recipient == a for one in w.server.dropped) else "ok"
@@ -138,7 +138,7 @@ async def test_a_reply_that_was_never_read_is_unknown_and_sent_once_more(
 
 
 async def test_twice_unread_stays_unknown(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tidings.delivery._record.UNKNOWN_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("tidings.delivery.recording._record.UNKNOWN_WAIT_SECONDS", 0.1)
     async with world(db, tmp_path) as w:
         w.server.verdict = lambda _: "drop"
         await w.contacts("a@example.com")

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tidings.core.db import Database, sql
+from delivery_sql import delivery_sql
+from tidings.core.db import Database
 
 SENDS, CHUNKS, SIZE = 20, 200, 100
 
@@ -71,10 +72,6 @@ async def _plan(tx: Any, statement: str, *values: object) -> str:
     return "\n".join(row[0] for row in rows)
 
 
-def _statement(name: str) -> str:
-    return sql("tidings.delivery", name)
-
-
 async def test_a_claim_leases_what_was_asked_for_and_no_more(db: Database, workspace: int) -> None:
     await _fill(db, workspace)
     for analyse in (False, True):
@@ -83,13 +80,13 @@ async def test_a_claim_leases_what_was_asked_for_and_no_more(db: Database, works
                 await connection.execute("ANALYZE chunks")
         for wanted in (1, 2, 7):
             async with db.transaction() as tx:
-                assert len(await tx.fetch(_statement("_claim"), "me", 60.0, wanted, [], 0, 9)) == wanted
+                assert len(await tx.fetch(delivery_sql("_claim"), "me", 60.0, wanted, [], 0, 9)) == wanted
 
 
 async def test_claims_take_turns(db: Database, workspace: int) -> None:
     await _fill(db, workspace)
     async with db.transaction() as tx:
-        rows = await tx.fetch(_statement("_claim"), "me", 60.0, 2 * SENDS, [], 0, 9)
+        rows = await tx.fetch(delivery_sql("_claim"), "me", 60.0, 2 * SENDS, [], 0, 9)
         assert {row["chunk_no"] for row in rows} == {0, 1}
         assert {row["send_id"] for row in rows} == set(range(1, SENDS + 1))
 
@@ -100,22 +97,22 @@ async def test_plans(db: Database, workspace: int) -> None:
         await connection.execute("ANALYZE")
     now = datetime.now(UTC)
     async with db.transaction() as tx:
-        claim = await _plan(tx, _statement("_claim"), "me", 60.0, 2, [], 0, 9)
+        claim = await _plan(tx, delivery_sql("_claim"), "me", 60.0, 2, [], 0, 9)
         assert "chunks_pending" in claim
         # A plain subquery may be run once for each row of an unlucky plan, and lease everything; a CTE runs once in any plan.
         assert "CTE free" in claim
-        fetch = await _plan(tx, _statement("_fetch"), workspace, 1, 1, SIZE, None)
+        fetch = await _plan(tx, delivery_sql("_fetch"), workspace, 1, 1, SIZE, None)
         assert "deliveries_pkey" in fetch
         assert "Seq Scan on deliveries" not in fetch
         assert "Seq Scan on contacts" not in fetch
         accepted = await _plan(
-            tx, _statement("_record_accepted"), [workspace], [1], [1], "delivered", now, 1, "pending", [1]
+            tx, delivery_sql("_record_accepted"), [workspace], [1], [1], "delivered", now, 1, "pending", [1]
         )
         assert "deliveries_pkey" in accepted
         assert "Seq Scan on deliveries" not in accepted
         other = await _plan(
             tx,
-            _statement("_record_other"),
+            delivery_sql("_record_other"),
             [workspace],
             [1],
             [1],
@@ -133,10 +130,10 @@ async def test_plans(db: Database, workspace: int) -> None:
             [False],
         )
         assert "Seq Scan on deliveries" not in other
-        finish = await _plan(tx, _statement("_finish"), [workspace], [1], now)
+        finish = await _plan(tx, delivery_sql("_finish"), [workspace], [1], now)
         assert "chunks_open" in finish or "chunks_pkey" in finish
         assert "Seq Scan on chunks" not in finish
-        from tidings.delivery._withdrawals import _HOLDERS
+        from tidings.delivery.withdrawals._withdrawals import _HOLDERS
 
         holders = await _plan(tx, _HOLDERS, workspace, [5])
         assert "deliveries_workspace_id_contact_id_send_id_key" in holders
@@ -183,19 +180,19 @@ async def test_plans_of_messages(db: Database, workspace: int) -> None:
     async with db.connection() as connection:
         await connection.execute("ANALYZE")
     async with db.transaction() as tx:
-        fetch = await _plan(tx, _statement("_fetch_messages"), workspace, 1000, 7, 7, [7])
+        fetch = await _plan(tx, delivery_sql("_fetch_messages"), workspace, 1000, 7, 7, [7])
         assert "Seq Scan on deliveries" not in fetch
         assert "Seq Scan on messages" not in fetch
         queue = await _plan(
             tx,
-            _statement("_queue_message"),
+            delivery_sql("_queue_message"),
             *(workspace, 1000, 1, b"h", "{}", "transactional", None, "a@example.com", b"h", "", "", "", "", "", "", []),
             *("{}", now, None, None, "s", "[]", "[]", None, now, None),
         )
         assert queue.count("chunks_urgent") + queue.count("chunks_pending") >= 2
         assert "Seq Scan" not in queue
-        whom = await _plan(tx, _statement("_messages_of"), [workspace], [1000], [7])
+        whom = await _plan(tx, delivery_sql("_messages_of"), [workspace], [1000], [7])
         assert "Seq Scan on messages" not in whom
         # Nobody's turn depends on how much another has waiting.
-        claim = await _plan(tx, _statement("_claim"), "me", 60.0, 2, [], 0, 0)
+        claim = await _plan(tx, delivery_sql("_claim"), "me", 60.0, 2, [], 0, 0)
         assert "chunks_pending" in claim

@@ -12,7 +12,7 @@ from delivery_world import World, eventually, world
 from tidings import delivery
 from tidings.core.clock import utc_now
 from tidings.core.db import Database, sql
-from tidings.delivery._record import Accepted, record_accepted, release_chunks
+from tidings.delivery.recording._record import Accepted, record_accepted, release_chunks
 
 
 @asynccontextmanager
@@ -133,7 +133,7 @@ async def test_who_is_tried_again_belongs_to_the_retry_chunk_alone(db: Database,
 
         async def fetched(ns: list[int] | None) -> list[int]:
             async with db.connection() as connection:
-                rows = await connection.fetch(sql("tidings.delivery", "_fetch"), w.workspace, send, 1, 10, ns)
+                rows = await connection.fetch(sql("tidings.delivery.worker", "_fetch"), w.workspace, send, 1, 10, ns)
             return [row["n"] for row in rows]
 
         assert await fetched(None) == [1, 2, 3, 5, 6, 7, 8, 9, 10]

@@ -10,8 +10,8 @@ from delivery_world import eventually, world
 from tidings import delivery, workers
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
-from tidings.delivery._record import Told, record_others
-from tidings.delivery._recover import replay_orphans
+from tidings.delivery.recording._record import Told, record_others
+from tidings.delivery.recording._recover import replay_orphans
 
 
 async def test_a_journal_from_before_a_crash_of_the_machine_is_not_trusted(db: Database, tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ async def test_one_that_refuses_everything_loses_nobody(db: Database, tmp_path: 
 async def test_a_single_provider_that_refuses_everything_waits_and_burns_nothing(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tidings.delivery._breaker._FIRST_PAUSE_SECONDS", 0.5)
+    monkeypatch.setattr("tidings.delivery.worker._breaker._FIRST_PAUSE_SECONDS", 0.5)
     async with servers(db, tmp_path) as s:
         s.w.server.verdict = lambda _: "554 5.7.1 account suspended"
         campaign = await s.send(100)

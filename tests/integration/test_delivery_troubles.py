@@ -6,7 +6,7 @@ from tidings import delivery
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
 from tidings.core.ids import ProviderId, WorkspaceId
-from tidings.delivery._troubles import Trouble, tell_trouble
+from tidings.delivery.ways._troubles import Trouble, tell_trouble
 
 
 async def test_the_worst_of_those_who_still_speak(db: Database, workspace: WorkspaceId) -> None:

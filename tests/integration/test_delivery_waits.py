@@ -6,8 +6,8 @@ import pytest
 from tests.feedback_world import sent
 
 from tidings.core.db import Database
-from tidings.delivery._record import Told, record_others
-from tidings.delivery._states import DeliveryState
+from tidings.delivery.recording._record import Told, record_others
+from tidings.delivery.states import DeliveryState
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 MANY = 200

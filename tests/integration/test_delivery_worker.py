@@ -17,8 +17,8 @@ from tidings.core.clock import steady, utc_now
 from tidings.core.db import Database
 from tidings.core.ids import ProviderId
 from tidings.core.loops import forever
-from tidings.delivery._budgets import Budget
-from tidings.delivery._limits import Limit, Limits
+from tidings.delivery.limits._budgets import Budget
+from tidings.delivery.limits._limits import Limit, Limits
 
 
 @asynccontextmanager
@@ -296,7 +296,7 @@ async def _provider(w: World, name: str, **config: Any) -> int:
 async def test_providers_that_are_down_leave_room_for_one_that_works(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tidings.delivery._worker._MAX_RUNS", 4)
+    monkeypatch.setattr("tidings.delivery.worker._worker._MAX_RUNS", 4)
     async with at_work(db, tmp_path) as (w, worker):
         await w.contacts("a@example.com")
         for n in range(8):
@@ -310,7 +310,7 @@ async def test_providers_that_are_down_leave_room_for_one_that_works(
 async def test_many_small_sends_at_a_slow_rate_leave_room_for_another_provider(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tidings.delivery._worker._MAX_RUNS", 4)
+    monkeypatch.setattr("tidings.delivery.worker._worker._MAX_RUNS", 4)
     async with at_work(db, tmp_path) as (w, worker):
         await w.contacts("a@example.com")
         slow = [await _provider(w, f"slow {n}", rate_per_second=0.05) for n in range(5)]

@@ -10,8 +10,8 @@ from tidings.core.crypto import Keyring
 from tidings.core.db import Database
 from tidings.core.ids import SendId, WorkspaceId
 from tidings.delivery import MessageIds, ensure_feedback_partitions, erase_feedback, tidy_feedback
-from tidings.delivery._wire import id_mac
 from tidings.delivery.providers import Happening
+from tidings.delivery.wire._wire import id_mac
 from tidings.tracking import Tokens
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from delivery_sql import delivery_sql
 from tidings.core.db import Database, sql
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -74,11 +75,11 @@ async def test_no_report_reads_a_table_from_end_to_end(db: Database, workspace: 
         await connection.execute("ANALYZE" if analysed else "SELECT 1")
     async with db.transaction() as tx:
         for name, (values, tables) in STATEMENTS.items():
-            plan = await _plan(tx, sql("tidings.delivery", name), workspace, *values)
+            plan = await _plan(tx, delivery_sql(name), workspace, *values)
             for table in tables:
                 assert f"Seq Scan on {table} " not in plan, f"{name}\n{plan}"
-        late = await _plan(tx, sql("tidings.delivery", "_late_receipts"), [workspace], [1], [1])
+        late = await _plan(tx, sql("tidings.delivery.recording", "_late_receipts"), [workspace], [1], [1])
         assert "Seq Scan" not in late, late
-        erase = await _plan(tx, sql("tidings.delivery", "_feedback_erase"), NOW, 0, 0, 2000)
+        erase = await _plan(tx, sql("tidings.delivery.feedback", "_feedback_erase"), NOW, 0, 0, 2000)
         for table in ("deleted_contacts", "deliveries"):
             assert f"Seq Scan on {table} " not in erase, erase

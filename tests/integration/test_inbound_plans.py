@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tidings.core.db import Database, sql
-from tidings.delivery import _inbound, _inbound_take
+from tidings.delivery.inbound import _inbound
+from tidings.delivery.inbound import _take as _inbound_take
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 MANY = 20_000
@@ -41,8 +42,11 @@ async def test_no_mail_that_came_back_reads_a_table_from_end_to_end(
     async with db.connection() as connection:
         await connection.execute("ANALYZE" if analysed else "SELECT 1")
     asked: dict[str, tuple[str, tuple[object, ...]]] = {
-        "take": (sql("tidings.delivery", "_inbound_take"), (200,)),
-        "recent": (sql("tidings.delivery", "_inbound_recent"), (workspace, ["7@example.com", "8@example.com"], NOW)),
+        "take": (sql("tidings.delivery.inbound", "_inbound_take"), (200,)),
+        "recent": (
+            sql("tidings.delivery.inbound", "_inbound_recent"),
+            (workspace, ["7@example.com", "8@example.com"], NOW),
+        ),
         "leaving": (_inbound_take._LEAVING, (100,)),
     }
     async with db.transaction() as tx:

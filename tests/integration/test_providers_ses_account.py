@@ -15,10 +15,10 @@ from tidings.accounts import SYSTEM
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
 from tidings.core.errors import Unavailable
-from tidings.delivery._accounts import caps_of
-from tidings.delivery._caps import Cap
+from tidings.delivery.limits._caps import Cap
 from tidings.delivery.providers import open_provider
 from tidings.delivery.providers._ses import SesAccount, SesProvider
+from tidings.delivery.quotas._accounts import caps_of
 
 TOLD: dict[str, Any] = {
     "DedicatedIpAutoWarmupEnabled": False,

@@ -7,8 +7,8 @@ from delivery_world import eventually, world
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
 from tidings.delivery import collect_domains, look_up_domains
-from tidings.delivery._domains_dns import RecordType, Unanswered
-from tidings.delivery._recipient_domains import MailboxProviders
+from tidings.delivery.domains._dns import RecordType, Unanswered
+from tidings.delivery.limits._recipient_domains import MailboxProviders
 
 
 class _Dns:

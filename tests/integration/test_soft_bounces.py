@@ -7,8 +7,8 @@ from tests.feedback_world import NOW, sent
 
 from tidings.core.db import Database
 from tidings.delivery import DeliveryState
-from tidings.delivery._record import Told, record_others
 from tidings.delivery.providers import FailureClass, Happening
+from tidings.delivery.recording._record import Told, record_others
 
 H, C = Happening, FailureClass
 

@@ -206,7 +206,7 @@ async def test_the_signals_are_found_by_their_index(db: Database, tmp_path: Path
         )
         await tx.execute("ANALYZE events")
         plan = await tx.fetch(
-            "EXPLAIN " + sql("tidings.delivery", "_warmup_signals"),
+            "EXPLAIN " + sql("tidings.delivery.quotas", "_warmup_signals"),
             w.workspace,
             w.provider,
             utc_now() - timedelta(days=1),

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from tidings.delivery._breaker import OPENS_AT, Breaker, BreakerState
+from tidings.delivery.worker._breaker import OPENS_AT, Breaker, BreakerState
 
 
 def _opened(breaker: Breaker, now: float = 0.0) -> None:

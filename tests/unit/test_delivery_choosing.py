@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidings.delivery import _choosing
-from tidings.delivery._choosing import Chooser
-from tidings.delivery._routes import Strategy
+from tidings.delivery.ways._routes import Strategy
+from tidings.delivery.worker import _choosing
+from tidings.delivery.worker._choosing import Chooser
 
 
 class Provider:

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from tidings.core.ids import SendId, WorkspaceId
-from tidings.delivery._journal import ACCEPTED, IN_DOUBT, Journal, JournalledChunk, discard, orphans
+from tidings.delivery.recording._journal import ACCEPTED, IN_DOUBT, Journal, JournalledChunk, discard, orphans
 
 W, S = WorkspaceId(7), SendId(9)
 
 _WORKER = """
 import sys, time
 from pathlib import Path
-from tidings.delivery._journal import ACCEPTED, IN_DOUBT, Journal
+from tidings.delivery.recording._journal import ACCEPTED, IN_DOUBT, Journal
 journal = Journal(Path(sys.argv[1]), owner="worker", slots=3, capacity=10)
 first = journal.open(workspace=7, send=9, chunk_no=1, ns=[11, 12, 13])
 gone = journal.open(workspace=7, send=9, chunk_no=2, ns=[21])
@@ -57,7 +57,7 @@ def test_a_replayed_journal_is_gone(killed: Path) -> None:
 
 
 def test_after_a_crash_of_the_machine_nothing_in_it_is_trusted(killed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tidings.delivery._journal._boot_id", lambda: b"another boot".ljust(36))
+    monkeypatch.setattr("tidings.delivery.recording._journal._boot_id", lambda: b"another boot".ljust(36))
     (orphan,) = orphans(killed)
     assert orphan.stale
     assert orphan.chunks == []

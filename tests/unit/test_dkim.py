@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from tidings.core.crypto import Keyring
 from tidings.core.ids import SendId, WorkspaceId
-from tidings.delivery._content import SendContent, extract_links
-from tidings.delivery._dkim import Signer, SigningKey, relaxed_body
-from tidings.delivery._dkim_keys import DkimAlgorithm, generate, public_record, quoted_strings, read_key, write_key
-from tidings.delivery._dkim_signing import DomainSigners, SignedWire
-from tidings.delivery._wire import WireMessage
+from tidings.delivery.signing._dkim import Signer, SigningKey, relaxed_body
+from tidings.delivery.signing._keys import DkimAlgorithm, generate, public_record, quoted_strings, read_key, write_key
+from tidings.delivery.signing._signing import DomainSigners, SignedWire
+from tidings.delivery.wire._content import SendContent, extract_links
+from tidings.delivery.wire._wire import WireMessage
 from tidings.tracking import Tokens
 
 KEYS = {algorithm: generate(algorithm) for algorithm in DkimAlgorithm}

@@ -8,11 +8,11 @@ import pytest
 
 from tidings import doctor
 from tidings.core.errors import Invalid
-from tidings.delivery._dkim_keys import DkimAlgorithm, generate, public_record
-from tidings.delivery._domains_check import check_domain
-from tidings.delivery._domains_dmarc import find_policy
-from tidings.delivery._domains_dns import Unanswered
-from tidings.delivery._domains_spf import check_spf
+from tidings.delivery.domains._check import check_domain
+from tidings.delivery.domains._dmarc import find_policy
+from tidings.delivery.domains._dns import Unanswered
+from tidings.delivery.domains._spf import check_spf
+from tidings.delivery.signing._keys import DkimAlgorithm, generate, public_record
 
 RSA = public_record(generate(DkimAlgorithm.RSA))
 GOOD = {

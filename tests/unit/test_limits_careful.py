@@ -5,7 +5,7 @@ import typer
 
 from tidings.cli_ways import _limits
 from tidings.core.errors import Invalid
-from tidings.delivery._limits import CAREFUL, limits_of
+from tidings.delivery.limits._limits import CAREFUL, limits_of
 
 
 def test_the_preset_is_made_of_limits_that_the_settings_take() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidings.delivery._mailbox_providers import NAMES, by_domain, by_mx
+from tidings.delivery.limits._mailbox_providers import NAMES, by_domain, by_mx
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from tidings.core.crypto import Keyring
 from tidings.core.ids import SendId, WorkspaceId
-from tidings.delivery._message_content import MessageContent
-from tidings.delivery._message_parts import (
+from tidings.delivery.wire._message_content import MessageContent
+from tidings.delivery.wire._message_parts import (
     Attachment,
     attachment_parts,
     check_attachments,
     check_headers,
 )
-from tidings.delivery._message_wire import MessageWire
+from tidings.delivery.wire._message_wire import MessageWire
 from tidings.tracking import Tokens
 
 TOKENS = Tokens(Keyring("for tests"), "https://t.example")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidings.core.errors import Invalid
-from tidings.delivery._warmup_plan import Move, Signals, checked, decide, ladder
+from tidings.delivery.quotas._warmup_plan import Move, Signals, checked, decide, ladder
 
 GOOD = Signals(sent=1000)
 

@@ -21,14 +21,14 @@ from hypothesis import strategies as st
 from tidings.content import Attached, check_files, wire_size
 from tidings.core.crypto import Keyring
 from tidings.core.ids import SendId, WorkspaceId
-from tidings.delivery._content import SendContent, extract_links
-from tidings.delivery._dkim import Signer, SigningKey
-from tidings.delivery._dkim_keys import public_record
-from tidings.delivery._message_content import MessageContent
-from tidings.delivery._message_parts import Attachment, attachment_parts, check_attachments
-from tidings.delivery._message_wire import MessageWire
-from tidings.delivery._wire import WireMessage
 from tidings.delivery.providers._sendgrid import as_json
+from tidings.delivery.signing._dkim import Signer, SigningKey
+from tidings.delivery.signing._keys import public_record
+from tidings.delivery.wire._content import SendContent, extract_links
+from tidings.delivery.wire._message_content import MessageContent
+from tidings.delivery.wire._message_parts import Attachment, attachment_parts, check_attachments
+from tidings.delivery.wire._message_wire import MessageWire
+from tidings.delivery.wire._wire import WireMessage
 from tidings.tracking import Tokens
 
 TOKENS = Tokens(Keyring("for tests"), "https://t.example")
@@ -133,7 +133,7 @@ def test_they_are_encoded_once_a_send(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: Any) -> bytes:
         raise AssertionError("a message must not encode what its send shares")
 
-    monkeypatch.setattr("tidings.delivery._message_parts.b64encode", never)
+    monkeypatch.setattr("tidings.delivery.wire._message_parts.b64encode", never)
     first, second = message.build(ROW, date=DATE), message.build((8, *ROW[1:]), date=DATE)
     assert first != second
     assert first[-5000:] == second[-5000:]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidings.delivery import _wire_headers as headers
+from tidings.delivery.wire import _headers as headers
 
 TEXTS = (
     st.text(max_size=200)

@@ -11,8 +11,8 @@ import pytest
 
 from tidings.content import RenderError
 from tidings.core.ids import SendId, WorkspaceId
-from tidings.delivery._content import SendContent
-from tidings.delivery._wire import TemplateTooDear, WireMessage
+from tidings.delivery.wire._content import SendContent
+from tidings.delivery.wire._wire import TemplateTooDear, WireMessage
 from wire_messages import (
     CONTENT,
     DATE,

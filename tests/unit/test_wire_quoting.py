@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markupsafe import escape
 
 from tidings.content._plaintext import single_spaced as text_single_spaced
-from tidings.delivery._mime import quote, quote_html, single_spaced
+from tidings.delivery.wire._mime import quote, quote_html, single_spaced
 
 TEXTS = (
     st.text(max_size=120)

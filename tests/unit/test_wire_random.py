@@ -16,7 +16,7 @@ from markupsafe import escape
 from liquid_examples import contacts, expressions, templates, text_values
 from tidings.content import RenderError
 from tidings.core.ids import SendId, WorkspaceId
-from tidings.delivery._content import extract_links
+from tidings.delivery.wire._content import extract_links
 from wire_messages import (
     CONTENT,
     DATE,

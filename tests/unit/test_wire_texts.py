@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 
 from tidings.content import plain_text, preview
-from tidings.delivery._content import extract_links
+from tidings.delivery.wire._content import extract_links
 from wire_messages import (
     CONTENT,
     NEEDED,

@@ -5,20 +5,23 @@ routes, route_members, budgets, budget_uses, sends, send_contents,
 deliveries, retries, chunks, send_counters, send_retries, send_baselines, messages, message_contents, message_sends,
 sending_domains, dkim_keys, notification_inbox, notification_nonces, inbound_messages, bounce_mailboxes,
 feedback, feedback_keys, delivery_feedback, soft_bounces, address_soft_bounces.
-Emits: bounced, deferred, complained, unsubscribed. What comes back: _feedback.
-The path of a message: _sends → _worker → _lane → _outlet → providers → _recorder → _record.
+Emits: bounced, deferred, complained, unsubscribed.
+Its parts, and what each may import: decision 0250. The path of a message: sends → worker (_worker → _lane → _outlet) → providers →
+worker (_recorder) → recording. What comes back: notifications and inbound → feedback.
 """
 
-from tidings.delivery._accounts import Accounts
-from tidings.delivery._content import SendContent
-from tidings.delivery._dkim_keys import DkimAlgorithm, PrivateKey
-from tidings.delivery._domains import (
+from tidings.delivery.domains import (
+    CheckState,
     DkimKey,
+    DomainCheck,
     DomainConflict,
     DomainNotFound,
+    Resolver,
     SendingDomain,
+    SystemResolver,
     activate_keys,
     add_domain,
+    check_domain,
     clean_domain,
     delete_domain,
     get_domain,
@@ -27,55 +30,58 @@ from tidings.delivery._domains import (
     rotate_keys,
     set_return_path,
 )
-from tidings.delivery._domains_check import CheckState, DomainCheck, check_domain
-from tidings.delivery._domains_dns import Resolver, SystemResolver
-from tidings.delivery._failures import forgive, pause_failing, retry_failed, retry_some
-from tidings.delivery._feedback import apply_feedback
-from tidings.delivery._feedback_erase import erase_feedback
-from tidings.delivery._feedback_report import Feedback, FeedbackCounts
-from tidings.delivery._feedback_store import ensure_feedback_partitions, latest_feedback, tidy_feedback
-from tidings.delivery._hand_over import hand_over
-from tidings.delivery._inbound import (
+from tidings.delivery.feedback import (
+    Feedback,
+    FeedbackCounts,
+    apply_feedback,
+    ensure_feedback_partitions,
+    erase_feedback,
+    gather_receipts,
+    latest_feedback,
+    tidy_feedback,
+)
+from tidings.delivery.inbound import (
     LARGEST_KEPT,
+    BounceMailbox,
+    BounceMailboxNotFound,
     InboundAddresses,
     InboundMail,
     InboundMessage,
     InboundNotFound,
     InboundState,
+    Leaver,
+    add_mailbox,
     count_inbound,
+    delete_mailbox,
     find_inbound,
     get_inbound,
-    list_inbound,
-    store_inbound,
-    tidy_inbound,
-)
-from tidings.delivery._inbound_take import Leaver, leaving_by_mail, settle_leaver, take_inbound
-from tidings.delivery._limit_uses import LimitUse, provider_limits
-from tidings.delivery._mailboxes import (
-    BounceMailbox,
-    BounceMailboxNotFound,
-    add_mailbox,
-    delete_mailbox,
     get_mailbox,
+    leaving_by_mail,
+    list_inbound,
     list_mailboxes,
     poll_mailbox,
+    settle_leaver,
+    store_inbound,
+    take_inbound,
+    tidy_inbound,
     update_mailbox,
 )
-from tidings.delivery._message_content import CampaignHeaders, MessageKind
-from tidings.delivery._message_ids import MessageIds, MessageRef
-from tidings.delivery._message_parts import Attachment
-from tidings.delivery._message_upkeep import gather_messages, tidy_messages
-from tidings.delivery._message_views import (
+from tidings.delivery.limits import collect_domains, look_up_domains
+from tidings.delivery.messages import (
+    Message,
     MessageEvent,
+    MessageInvalid,
     MessageNotFound,
     MessageView,
     count_messages,
+    gather_messages,
     get_message,
     list_messages,
     message_events,
+    queue_message,
+    tidy_messages,
 )
-from tidings.delivery._messages import Message, MessageInvalid, queue_message
-from tidings.delivery._notifications import (
+from tidings.delivery.notifications import (
     NOTIFYING_KINDS,
     NotificationTokens,
     Received,
@@ -84,69 +90,77 @@ from tidings.delivery._notifications import (
     store_notifications,
     take_notifications,
 )
-from tidings.delivery._providers import (
-    ProviderInUse,
-    ProviderNotFound,
-    ProviderSettings,
-    add_provider,
-    delete_provider,
-    get_provider,
-    list_providers,
-    update_provider,
-)
-from tidings.delivery._receipts import gather_receipts
-from tidings.delivery._recipient_domains import collect_domains, look_up_domains
-from tidings.delivery._recipients import Recipient, list_recipients, recipient
-from tidings.delivery._routes import (
-    Route,
-    RouteInUse,
-    RouteMember,
-    RouteNotFound,
-    Strategy,
-    Way,
-    add_route,
-    default_way,
-    delete_route,
-    find_way,
-    get_route,
-    health_of_way,
-    list_routes,
-    update_route,
-)
-from tidings.delivery._sample import message_builder, sample_message
-from tidings.delivery._sends import (
-    PREPARE,
-    SendCounts,
-    SendNotFound,
-    cancel_send,
-    create_send,
-    pause_send,
-    prepare_next,
-    resume_send,
-    send_counts,
-    send_links,
-)
-from tidings.delivery._shares import ProviderShare, provider_shares
-from tidings.delivery._states import ChunkState, DeliveryState, SendStatus
-from tidings.delivery._troubles import Trouble, forget_troubles
-from tidings.delivery._upkeep import cancel_some, close_cancelled, expire_leases, finish_all, requeue_due
-from tidings.delivery._warmup import (
+from tidings.delivery.quotas import GROWTH as WARMUP_GROWTH
+from tidings.delivery.quotas import START as WARMUP_START
+from tidings.delivery.quotas import TARGET as WARMUP_TARGET
+from tidings.delivery.quotas import (
+    Accounts,
+    LimitUse,
     Warmup,
     WarmupDay,
     WarmupGroup,
     WarmupNotFound,
     get_warmup,
+    provider_limits,
     start_warmup,
     step_warmup,
     stop_warmup,
 )
-from tidings.delivery._warmup_plan import GROWTH as WARMUP_GROWTH
-from tidings.delivery._warmup_plan import START as WARMUP_START
-from tidings.delivery._warmup_plan import TARGET as WARMUP_TARGET
-from tidings.delivery._warmup_plan import Move as WarmupMove
-from tidings.delivery._warmup_plan import checked as warmup_caps
-from tidings.delivery._warmup_plan import ladder as warmup_ladder
-from tidings.delivery._web import (
+from tidings.delivery.quotas import Move as WarmupMove
+from tidings.delivery.quotas import checked as warmup_caps
+from tidings.delivery.quotas import ladder as warmup_ladder
+from tidings.delivery.recording import cancel_some, close_cancelled, expire_leases, finish_all, requeue_due
+from tidings.delivery.sends import (
+    PREPARE,
+    ProviderShare,
+    Recipient,
+    SendCounts,
+    SendNotFound,
+    cancel_send,
+    create_send,
+    forgive,
+    hand_over,
+    list_recipients,
+    pause_failing,
+    pause_send,
+    prepare_next,
+    provider_shares,
+    recipient,
+    resume_send,
+    retry_failed,
+    retry_some,
+    send_counts,
+    send_links,
+)
+from tidings.delivery.signing import DkimAlgorithm, PrivateKey
+from tidings.delivery.states import ChunkState, DeliveryState, SendStatus
+from tidings.delivery.ways import (
+    ProviderInUse,
+    ProviderNotFound,
+    ProviderSettings,
+    Route,
+    RouteInUse,
+    RouteMember,
+    RouteNotFound,
+    Strategy,
+    Trouble,
+    Way,
+    add_provider,
+    add_route,
+    default_way,
+    delete_provider,
+    delete_route,
+    find_way,
+    forget_troubles,
+    get_provider,
+    get_route,
+    health_of_way,
+    list_providers,
+    list_routes,
+    update_provider,
+    update_route,
+)
+from tidings.delivery.web import (
     PageNotFound,
     PageTooDear,
     WebContent,
@@ -156,8 +170,18 @@ from tidings.delivery._web import (
     web_content,
     web_recipient,
 )
-from tidings.delivery._withdrawals import Withdrawals
-from tidings.delivery._worker import LEASE_SECONDS, SendWorker
+from tidings.delivery.wire import (
+    Attachment,
+    CampaignHeaders,
+    MessageIds,
+    MessageKind,
+    MessageRef,
+    SendContent,
+    message_builder,
+    sample_message,
+)
+from tidings.delivery.withdrawals import Withdrawals
+from tidings.delivery.worker import LEASE_SECONDS, SendWorker
 
 __all__ = [
     "LARGEST_KEPT",

@@ -1,0 +1,51 @@
+"""Sends: a campaign's recipients in chunks, how they are launched, paused, resumed, counted, and their failures tried again."""
+
+from tidings.delivery.sends._failures import forgive, pause_failing, retry_failed, retry_some
+from tidings.delivery.sends._hand_over import hand_over
+from tidings.delivery.sends._recipients import Recipient, list_recipients, recipient
+from tidings.delivery.sends._sends import (
+    CHUNKS,
+    CONTROL,
+    LARGEST_CHUNK,
+    PREPARE,
+    PROVIDER,
+    ROUTE,
+    SendCounts,
+    SendNotFound,
+    cancel_send,
+    create_send,
+    pause_send,
+    prepare_next,
+    resume_send,
+    send_counts,
+    send_links,
+)
+from tidings.delivery.sends._shares import ProviderShare, provider_shares
+
+__all__ = [
+    "CHUNKS",
+    "CONTROL",
+    "LARGEST_CHUNK",
+    "PREPARE",
+    "PROVIDER",
+    "ROUTE",
+    "ProviderShare",
+    "Recipient",
+    "SendCounts",
+    "SendNotFound",
+    "cancel_send",
+    "create_send",
+    "forgive",
+    "hand_over",
+    "list_recipients",
+    "pause_failing",
+    "pause_send",
+    "prepare_next",
+    "provider_shares",
+    "recipient",
+    "resume_send",
+    "retry_failed",
+    "retry_some",
+    "send_counts",
+    "send_links",
+]

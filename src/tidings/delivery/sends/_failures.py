@@ -1,0 +1,105 @@
+"""Sends of which much fails: they pause themselves, and what failed can be tried again once the cause is mended."""
+
+from datetime import datetime
+
+from tidings.core.db import Tx, sql
+from tidings.core.ids import SendId, WorkspaceId
+from tidings.delivery.sends._sends import CHUNKS, CONTROL
+from tidings.delivery.states import DeliveryState
+
+_FEW = 100
+"""So many must have been attempted before the share of failures says anything."""
+
+_AT_ONCE = 10_000
+
+_ASK = """
+INSERT INTO send_retries AS q (workspace_id, send_id, states, asked_at) VALUES ($1, $2, $3::text[]::delivery_state[], $4)
+ON CONFLICT (workspace_id, send_id) DO UPDATE SET
+    states = excluded.states, asked_at = excluded.asked_at, next_n = 1
+"""
+
+_GO_ON = """
+UPDATE sends SET status = CASE status WHEN 'done' THEN 'running' ELSE status END, finished_at = NULL
+WHERE workspace_id = $1 AND id = $2 AND status IN ('running', 'paused', 'done') AND campaign_id IS NOT NULL
+RETURNING true
+"""
+
+_HOW_MANY = """
+SELECT coalesce(sum(failed), 0)::bigint + CASE WHEN $3 THEN coalesce(sum(unknown), 0)::bigint ELSE 0 END
+FROM send_counters WHERE workspace_id = $1 AND send_id = $2
+"""
+
+_BASELINE = """
+INSERT INTO send_baselines AS b (workspace_id, send_id, attempted, failed, bounced)
+SELECT workspace_id, send_id, sum(sent + delivered + bounced + failed + unknown), sum(failed), sum(bounced)
+FROM send_counters WHERE workspace_id = $1 AND send_id = $2 GROUP BY workspace_id, send_id
+ON CONFLICT (workspace_id, send_id) DO UPDATE SET
+    attempted = excluded.attempted, failed = excluded.failed, bounced = excluded.bounced
+"""
+
+_PAUSE = """
+UPDATE sends AS s SET status = 'paused', reason = f.reason
+FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS f (workspace_id, send_id, reason)
+WHERE s.workspace_id = f.workspace_id AND s.id = f.send_id AND s.status = 'running'
+"""
+
+_HOLD = """
+UPDATE chunks AS c SET state = 'held'
+FROM unnest($1::bigint[], $2::bigint[]) AS f (workspace_id, send_id)
+JOIN sends AS s ON s.workspace_id = f.workspace_id AND s.id = f.send_id AND s.status = 'paused'
+WHERE c.workspace_id = f.workspace_id AND c.send_id = f.send_id AND c.state = 'pending'
+"""
+
+_TELL = """
+SELECT pg_notify($1, workspace_id || ':' || send_id) FROM unnest($2::bigint[], $3::bigint[]) AS f (workspace_id, send_id)
+"""
+
+
+async def retry_failed(
+    tx: Tx, *, workspace: WorkspaceId, send: SendId, include_unknown: bool = False, now: datetime
+) -> int | None:
+    """Try again everyone who has failed by `now`; returns how many, None if the send is cancelled or not begun.
+
+    In the background, a stretch at a time, by `retry_some`; a paused send does so when it is resumed. Whoever left
+    meanwhile is skipped then. `include_unknown`: those as well whose message may have arrived, at the price of twice.
+    """
+    many = await tx.fetchval(_HOW_MANY, workspace, send, include_unknown)
+    if not many:
+        return 0
+    if not await tx.fetchval(_GO_ON, workspace, send):
+        return None
+    states = [DeliveryState.FAILED, DeliveryState.UNKNOWN] if include_unknown else [DeliveryState.FAILED]
+    await tx.execute(_ASK, workspace, send, states, now)
+    await forgive(tx, workspace=workspace, send=send)
+    return many
+
+
+async def retry_some(tx: Tx) -> bool:
+    """Carry one request to try again on by a stretch; False when there is nothing to do.
+
+    One conductor at a time, and none beside `requeue_due`: the number of a new chunk is the next that is free.
+    """
+    if not await tx.fetchval("SELECT pg_try_advisory_xact_lock(hashtext('tidings requeue'))"):
+        return False
+    row = await tx.fetchrow(sql(__package__, "_retry_failed"), _AT_ONCE)
+    assert row is not None
+    if row["queued"]:
+        await tx.execute("SELECT pg_notify($1, '')", CHUNKS)
+    return bool(row["stretches"])
+
+
+async def pause_failing(tx: Tx) -> int:
+    """Pause the campaigns of which more fails or bounces than their workspace allows; returns how many."""
+    failing = await tx.fetch(sql(__package__, "_failing"), _FEW)
+    if failing:
+        columns = [[row[name] for row in failing] for name in ("workspace_id", "id", "reason")]
+        # The sends first: workers that give chunks back hold a share lock on them and look at their status.
+        await tx.execute(_PAUSE, *columns)
+        await tx.execute(_HOLD, *columns[:2])
+        await tx.execute(_TELL, CONTROL, *columns[:2])
+    return len(failing)
+
+
+async def forgive(tx: Tx, *, workspace: WorkspaceId, send: SendId) -> None:
+    """Count failures from here on: a person let the send go on, knowing those before."""
+    await tx.execute(_BASELINE, workspace, send)
