@@ -13,6 +13,16 @@ routes = typer.Typer(no_args_is_help=True, help="Several providers behind one na
 mailboxes = typer.Typer(no_args_is_help=True, help="Mailboxes that bounces come back to, read over IMAP.")
 
 
+@providers.command("capabilities")
+def provider_capabilities(
+    json: Annotated[bool, typer.Option("--json", help="one JSON object instead of a table")] = False,
+) -> None:
+    """Print which kind of provider has which setting, and how large a message it takes."""
+    from tidings.capabilities import show
+
+    show(json=json)
+
+
 @providers.command("add")
 def provider_add(
     name: Annotated[str, typer.Argument(help="what you call it")],

@@ -7,12 +7,23 @@ from typing import Any
 
 import pytest
 
+from tidings.delivery.providers import capabilities
 from tidings.delivery.providers._mailgun import MailgunConfig
 from tidings.delivery.providers._sendgrid import SendgridConfig
 from tidings.delivery.providers._ses import SesConfig
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/http-providers.md").read_text(encoding="utf-8")
 KINDS: dict[str, type[Any]] = {"ses": SesConfig, "sendgrid": SendgridConfig, "mailgun": MailgunConfig}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_command_says_what_the_matrix_says(kind: str) -> None:
+    told = capabilities()[kind]
+    assert {*told.settings, *told.secrets} == {item.name for item in dataclasses.fields(KINDS[kind])}
+    cells = re.search(r"^\| largest message \|(.*)\|$", PAGE, re.MULTILINE)
+    assert cells is not None
+    sizes = dict(zip(KINDS, (cell.strip() for cell in cells[1].split("|")), strict=True))
+    assert told.largest == int(sizes[kind].removesuffix(" MB")) * 1_000_000
 
 
 @pytest.mark.parametrize("kind", KINDS)

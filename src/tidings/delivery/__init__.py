@@ -90,6 +90,7 @@ from tidings.delivery.notifications import (
     store_notifications,
     take_notifications,
 )
+from tidings.delivery.providers import Capabilities, capabilities
 from tidings.delivery.quotas import GROWTH as WARMUP_GROWTH
 from tidings.delivery.quotas import START as WARMUP_START
 from tidings.delivery.quotas import TARGET as WARMUP_TARGET
@@ -196,6 +197,7 @@ __all__ = [
     "BounceMailbox",
     "BounceMailboxNotFound",
     "CampaignHeaders",
+    "Capabilities",
     "CheckState",
     "ChunkState",
     "DeliveryState",
@@ -264,6 +266,7 @@ __all__ = [
     "apply_feedback",
     "cancel_send",
     "cancel_some",
+    "capabilities",
     "check_domain",
     "clean_domain",
     "close_cancelled",

@@ -4,6 +4,7 @@ A worker implements `Source` and hands it to a `Provider`, which pulls `Outgoing
 an `Outcome`.
 """
 
+from tidings.delivery.providers._capabilities import Capabilities, capabilities
 from tidings.delivery.providers._interface import HealthState, Outgoing, Provider, ProviderHealth, Source
 from tidings.delivery.providers._kinds import KINDS, check_config, connections_of, open_provider
 from tidings.delivery.providers._mailgun import read_mailgun, verify_mailgun
@@ -27,6 +28,7 @@ __all__ = [
     "KINDS",
     "Accepted",
     "BadSignature",
+    "Capabilities",
     "Deferred",
     "FailureClass",
     "Fault",
@@ -46,6 +48,7 @@ __all__ = [
     "Throttled",
     "Unknown",
     "Withdrawn",
+    "capabilities",
     "check_config",
     "connections_of",
     "open_provider",

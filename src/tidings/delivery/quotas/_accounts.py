@@ -8,12 +8,12 @@ from typing import Any
 
 from tidings.core.clock import steady
 from tidings.core.crypto import Keyring
-from tidings.core.db import Database, Tx
+from tidings.core.db import Database
 from tidings.core.errors import TidingsError
 from tidings.core.ids import ProviderId, WorkspaceId
 from tidings.delivery.limits import Cap, set_caps
 from tidings.delivery.providers import HealthState, SesAccount, read_ses_account
-from tidings.delivery.ways import Trouble, open_settings, split, tell_trouble
+from tidings.delivery.ways import open_settings, split, tell_warnings
 
 _log = logging.getLogger(__name__)
 _SOURCE = "account"
@@ -49,8 +49,7 @@ class Accounts:
             await self._ask(WorkspaceId(pair[0]), ProviderId(pair[1]), now)
         self._warnings = {pair: warning for pair, warning in self._warnings.items() if pair in found}
         async with self._db.transaction() as tx:
-            for pair in found:
-                await self._warn(tx, pair, now)
+            await tell_warnings(tx, worker=_SOURCE, warnings=self._warnings, state=HealthState.LIMITED, now=now)
 
     async def _ask(self, workspace: WorkspaceId, provider: ProviderId, now: datetime) -> None:
         try:
@@ -73,13 +72,6 @@ class Accounts:
         async with self._db.transaction() as tx:
             ours = await tx.fetchval(_USED, workspace, provider, now)
             await set_caps(tx, workspace=workspace, provider=provider, source=_SOURCE, caps=caps_of(account, ours=ours))
-
-    async def _warn(self, tx: Tx, pair: tuple[int, int], now: datetime) -> None:
-        told = self._warnings.get(pair)
-        trouble = None if told is None else Trouble(HealthState.LIMITED, told[0], told[1], None)
-        await tell_trouble(
-            tx, workspace=WorkspaceId(pair[0]), provider=ProviderId(pair[1]), worker=_SOURCE, trouble=trouble, now=now
-        )
 
 
 def caps_of(account: SesAccount, *, ours: int) -> Mapping[str, Cap]:

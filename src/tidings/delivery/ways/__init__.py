@@ -31,7 +31,7 @@ from tidings.delivery.ways._routes import (
     route_changes,
     update_route,
 )
-from tidings.delivery.ways._troubles import SAID_EVERY_SECONDS, Trouble, forget_troubles, tell_trouble
+from tidings.delivery.ways._troubles import SAID_EVERY_SECONDS, Trouble, forget_troubles, tell_trouble, tell_warnings
 
 __all__ = [
     "SAID_EVERY_SECONDS",
@@ -64,6 +64,7 @@ __all__ = [
     "route_changes",
     "split",
     "tell_trouble",
+    "tell_warnings",
     "update_provider",
     "update_route",
 ]

@@ -1,6 +1,6 @@
 """What is wrong with providers: each worker says what it sees, and people read the sum."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,6 +57,43 @@ async def tell_trouble(
         trouble.detail[:500].replace("\0", "").encode("utf-8", "replace").decode(),
         trouble.since,
         trouble.retry_at,
+        now,
+    )
+
+
+async def tell_warnings(
+    tx: Tx, *, worker: str, warnings: Mapping[tuple[int, int], tuple[str, datetime]], state: str, now: datetime
+) -> None:
+    """All that `worker` has to say of any provider, by (workspace, provider): what is wrong, and since when."""
+    pairs = list(warnings)
+    columns = ([workspace for workspace, _ in pairs], [provider for _, provider in pairs])
+    await tx.execute(
+        """
+        DELETE FROM provider_troubles AS t
+        WHERE worker = $1 AND NOT EXISTS (
+            SELECT FROM unnest($2::bigint[], $3::bigint[]) AS w (workspace_id, id)
+            WHERE w.workspace_id = t.workspace_id AND w.id = t.provider_id)
+        """,
+        worker,
+        *columns,
+    )
+    if not pairs:
+        return
+    await tx.execute(
+        """
+        INSERT INTO provider_troubles (workspace_id, provider_id, worker, state, detail, since, seen_at)
+        SELECT w.workspace_id, w.id, $1, $6, w.detail, w.since, $7
+        FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::timestamptz[]) AS w (workspace_id, id, detail, since)
+        JOIN providers AS p ON p.workspace_id = w.workspace_id AND p.id = w.id  -- it may be deleted meanwhile
+        ORDER BY w.workspace_id, w.id
+        ON CONFLICT (workspace_id, provider_id, worker) DO UPDATE SET
+            state = excluded.state, detail = excluded.detail, since = excluded.since, seen_at = excluded.seen_at
+        """,
+        worker,
+        *columns,
+        [detail[:500] for detail, _ in warnings.values()],
+        [since for _, since in warnings.values()],
+        state,
         now,
     )
 

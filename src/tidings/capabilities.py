@@ -1,0 +1,30 @@
+"""`tidings provider capabilities`: which kind of provider has what."""
+
+import dataclasses
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from tidings.delivery import Capabilities, capabilities
+
+
+def show(*, json: bool) -> None:
+    """Print it."""
+    kinds = capabilities()
+    if json:
+        print(orjson.dumps({kind: dataclasses.asdict(one) for kind, one in kinds.items()}).decode())
+        return
+    table = Table("", *kinds, box=None, header_style="bold")
+    table.add_row("largest message", *(_size(one) for one in kinds.values()))
+    table.add_row("notifications", *("yes" if one.notifies else "by mail" for one in kinds.values()))
+    for title, names_of in (("config", lambda one: one.settings), ("secret", lambda one: one.secrets)):
+        table.add_section()
+        names = dict.fromkeys(name for one in kinds.values() for name in names_of(one))
+        for name in names:
+            table.add_row(f"{title} {name}", *("yes" if name in names_of(one) else "–" for one in kinds.values()))
+    Console().print(table)
+
+
+def _size(one: Capabilities) -> str:
+    return "the server says" if one.largest is None else f"{one.largest // 1_000_000} MB"
