@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from itertools import islice
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ from tidings.content._parse import TemplateInvalid
 from tidings.content._parts import unpack
 from tidings.content._sources import SourceType
 from tidings.content._sources._inline import inline_css
+from tidings.core.clock import steady
 
 BROKEN = rule(
     "liquid_invalid",
@@ -37,6 +39,9 @@ BROKEN = rule(
 _MOST_MATCHES = 3_000_000
 """Rules times elements: matching more of them would take seconds, so that contrast is left out."""
 _MOST_LINKS = 1000
+_BELIEVED_SECONDS, _MOST_KNOWN = 60.0, 1000
+_KNOWN: dict[bytes, tuple[float, tuple[Finding, ...]]] = {}
+"""What keeps a content from being launched, by a hash of all that it was looked over with; until when that is believed."""
 _MOST_FINDINGS = 2000
 """Of one module in one page: whoever has more has other worries than the exact number."""
 _PLACE = re.compile(r"line (\d+), column (\d+): ")
@@ -97,10 +102,21 @@ async def check_content(
 async def check_mandatory(
     content: Checkable, *, rows: Sequence[Row], workspace_name: str, postal_address: str
 ) -> list[Finding]:
-    """Only what keeps a campaign from being launched, for a few of its contacts."""
-    told = ((0, ""), workspace_name, postal_address, "https://unsubscribe.invalid")
-    found = await apart(_mandatory, content, _plain(rows), told)
-    return [one for one in found if one.severity is Severity.ERROR]
+    """Only what keeps a campaign from being launched, for a few of its contacts.
+
+    Thousands that are due at once often say the same to the same people: that is looked over once a minute.
+    """
+    told, plain = ((0, ""), workspace_name, postal_address, "https://unsubscribe.invalid"), _plain(rows)
+    key, now = blake2b(repr((content, plain, told)).encode(), digest_size=16).digest(), steady()
+    until, known = _KNOWN.get(key, (0.0, ()))
+    if now < until:
+        return list(known)
+    found = await apart(_mandatory, content, plain, told)
+    errors = [one for one in found if one.severity is Severity.ERROR]
+    if len(_KNOWN) >= _MOST_KNOWN:
+        _KNOWN.clear()
+    _KNOWN[key] = now + _BELIEVED_SECONDS, tuple(errors)
+    return errors
 
 
 def _plain(rows: Sequence[Row]) -> list[Row]:
