@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from api_client import Answer, Client
+from small_images import small_png
 from tidings.bootstrap import App
 
 
@@ -32,7 +33,7 @@ async def test_upload_and_look(api: Client, app: App) -> None:
     assert (told["filename"], told["content_type"], told["size"]) == ("Preise für März.pdf", "application/pdf", 4)
     assert (told["content_id"], told["warnings"]) == ("", [])
     assert (await api("GET", f"/attachments/{told['id']}")).json == told
-    shown = await attach(api, b"x", "a.png", content_id="logo@example.com", filename="logo.png")
+    shown = await attach(api, small_png(), "a.png", content_id="logo@example.com", filename="logo.png")
     assert (shown.json["filename"], shown.json["content_id"]) == ("logo.png", "logo@example.com")
     named = await api(
         "POST", "/attachments", b"%PDF", Content_Type="text/csv", Content_Disposition="attachment; filename=a.csv"
@@ -55,6 +56,12 @@ async def test_upload_and_look(api: Client, app: App) -> None:
         (b"x", "a.pdf", {"content_type": "multipart/mixed"}, "content_type"),
         (b"x", "a.png", {"content_id": "logo"}, "content_id"),
         (b"x", "a.pdf", {"content_id": "a@b"}, "content_id"),
+        (b"x", "a.png", {"content_id": "a@b"}, "file"),
+        (small_png() + b"<script>", "a.png", {"content_id": "a@b"}, "file"),
+        (small_png(), "a.gif", {"content_id": "a@b"}, "file"),
+        (small_png(width=60_000, height=60_000), "a.png", {"content_id": "a@b"}, "file"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "a.png", {"content_id": "a@b"}, "file"),
+        (b"GIF89a/*<html><script>", "a.gif", {"content_id": "a@b"}, "file"),
     ],
 )
 async def test_what_cannot_be_attached(
@@ -95,8 +102,8 @@ async def test_a_template_has_them_by_version(api: Client, stranger: Client) -> 
 
 async def test_a_campaign_brings_more(api: Client) -> None:
     half = [(await attach(api, b"x" * (4 << 20), f"{n}.bin")).json["id"] for n in range(3)]
-    logo = (await attach(api, b"x", "l.png", content_id="logo@a.example")).json["id"]
-    again = (await attach(api, b"y", "m.png", content_id="LOGO@a.example")).json["id"]
+    logo = (await attach(api, small_png(b"x"), "l.png", content_id="logo@a.example")).json["id"]
+    again = (await attach(api, small_png(b"y"), "m.png", content_id="LOGO@a.example")).json["id"]
     list_id = (await api("POST", "/lists", {"name": "News"})).json["id"]
     made = (await api("POST", "/templates", template(half[0], logo))).json["id"]
     draft = {

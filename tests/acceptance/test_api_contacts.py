@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from api_client import Client
 from api_world import make_world
 from tidings.bootstrap import App
@@ -202,3 +204,17 @@ async def test_broken_pages_are_refused(api: Client) -> None:
     ):
         answer = await api("GET", f"/contacts?{query}")
         assert (answer.status, answer.fields) == (422, [field]), query
+
+
+@pytest.mark.parametrize(
+    "number", ["18446744073709551616", "-9223372036854775809", "1" * 40, "[[9223372036854775808]]"]
+)
+async def test_whole_numbers_that_cannot_be_kept_exactly_are_refused(api: Client, number: str) -> None:
+    body = f'{{"email": "a@example.org", "attributes": {{"customer": {number}}}}}'.encode()
+    refused = await api("POST", "/contacts", body, Content_Type="application/json")
+    assert (refused.status, refused.fields) == (422, ["attributes.customer"]), refused.json
+    assert "send it as text" in refused.json["errors"][0]["message"]
+    kept = await api(
+        "POST", "/contacts", {"email": "a@example.org", "attributes": {"customer": 2**63 - 1, "rate": 1e15}}
+    )
+    assert (kept.status, kept.json["attributes"]["customer"]) == (201, 2**63 - 1)

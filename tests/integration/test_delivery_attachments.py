@@ -8,6 +8,7 @@ from typing import Any
 import dkim
 
 from delivery_world import World, eventually, world
+from small_images import small_png
 from tidings import campaigns, content, delivery
 from tidings.accounts import SYSTEM
 from tidings.campaigns import CampaignStatus
@@ -66,7 +67,7 @@ async def test_a_campaign_keeps_what_it_was_launched_with(db: Database, tmp_path
             domain = await delivery.activate_keys(tx, domain=added.id, **by)
         records = {f"{key.name}.": key.record.encode() for key in domain.keys}
         await w.contacts(*(f"reader{n}@example.com" for n in range(5)))
-        logo = await _attachment(w, "logo.png", b"\x89PNG", "logo@example.org")
+        logo = await _attachment(w, "logo.png", small_png(), "logo@example.org")
         terms, other = await _attachment(w, "terms.pdf", BIG), await _attachment(w, "other.pdf", b"other")
         await _change_template(w, logo)
         campaign = await w.campaign(attachment_ids=[terms])
@@ -80,7 +81,7 @@ async def test_a_campaign_keeps_what_it_was_launched_with(db: Database, tmp_path
         assert len(w.server.accepted) == 5
         for one in w.server.accepted:
             raw = _received(one.message)
-            assert _files(raw) == {"logo.png": b"\x89PNG", "terms.pdf": BIG}
+            assert _files(raw) == {"logo.png": small_png(), "terms.pdf": BIG}
             for index in range(2):
                 assert dkim.DKIM(raw).verify(idx=index, dnsfunc=lambda name, timeout=5: records.get(name.decode()))
         await w.check_counters()

@@ -4,10 +4,12 @@ import asyncio
 from time import process_time
 
 import pytest
+from liquid.exceptions import LiquidError
 
 from tidings.content import (
     Checkable,
     SourceType,
+    TemplateInvalid,
     check_content,
     compile_liquid,
     compile_source,
@@ -82,3 +84,51 @@ ROW = (1, 1, "a@example.de", "", "", "", "", "", [], "{}", None, None, 0)
 def test_what_python_cannot_nest_is_rendered_all_the_same(source: str, expected: str) -> None:
     compiled = compile_liquid(source, html=True)
     assert "".join(compiled.render(ROW, "t", "t", {"a": "y"}, "")) == expected
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% if a %}" * 9_000 + "x" + "{% endif %}" * 900,
+        "{% for i in (1..9) %}" * 300 + "x" + "{% endfor %}" * 300,
+        "{% capture a %}" * 900 + "x" + "{% endcapture %}" * 900,
+        "<" * 200_000,
+        "{{" * 100_000,
+        "{" * 200_000,
+        "{%" * 100_000,
+        "{%- if a -%}  {%- endif -%}" * 3_000,
+        (" " * 1_000 + "{{- a -}}") * 900,
+        "{{ a" + ".a" * 90_000 + " }}",
+        "{{ " + "a[" * 5_000 + "a" + "]" * 5_000 + " }}",
+        "{{ a" + "|upcase" * 9_000 + " }}",
+        "{{ a | default: " + "'x', " * 9_000 + "1 }}",
+        "{% if " + "a and " * 9_000 + "a %}x{% endif %}",
+        "{% if " + "(" * 3_000 + "a" + ")" * 3_000 + " %}x{% endif %}",
+        "{{ '" + "a" * 500_000 + " }}",
+        "{% liquid\n" + "echo a\n" * 100_000 + "%}",
+        "{% case a %}" + "{% when 1 %}x" * 3_000 + "{% endcase %}",
+        "{% comment %}" * 5_000 + "{% endcomment %}" * 5_000,
+        "{% raw %}" * 50_000,
+        "{% assign s = 'aaaaaaaaaa' %}" + "{% assign s = s | replace: 'a', s %}" * 6 + "{{ s }}",
+        "{% assign s = 'ab' %}" + "{% assign s = s | append: s %}" * 40 + "{{ s }}",
+    ],
+    ids=lambda source: source[:20],
+)
+def test_hostile_liquid_ends_soon_with_a_result_or_a_place(source: str) -> None:
+    began = process_time()
+    try:
+        written = "".join(compile_liquid(source, html=True).render(ROW, "t", "t", {"a": "y"}, ""))
+    except (TemplateInvalid, LiquidError) as error:
+        written = str(error)
+    assert process_time() - began < 3
+    assert len(written) <= 1_000_000
+
+
+def test_what_is_in_one_piece_counts_as_well() -> None:
+    for source, told in (
+        ("{% liquid\n" + "echo a\n" * 10_001 + "%}", "more than 10,000 pieces of Liquid"),
+        ("{{ a" + ".a" * 100_001 + " }}", "more than 200,000 characters of Liquid"),
+    ):
+        with pytest.raises(TemplateInvalid, match=told):
+            compile_liquid(source)
+    assert compile_liquid("{% raw %}" + "{{ a }}" * 90_000 + "{% endraw %}").constant

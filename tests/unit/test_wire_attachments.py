@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from small_images import small_png
 from tidings.content import Attached, check_files, wire_size
 from tidings.core.crypto import Keyring
 from tidings.core.ids import SendId, WorkspaceId
@@ -180,6 +181,10 @@ MESSAGE: dict[str, Any] = {
 }
 
 
+def _own(name: str) -> bytes:
+    return small_png() if name.endswith(".png") else name.encode()
+
+
 @pytest.mark.parametrize("html", ["<p>Hi</p>", ""])
 @pytest.mark.parametrize("theirs", [(), (PDF,), (LOGO,), (PDF, LOGO)])
 @pytest.mark.parametrize("own", [(), ("terms.txt",), ("own.png",), ("own.png", "terms.txt")])
@@ -187,13 +192,13 @@ def test_a_messages_own_beside_its_templates(html: str, theirs: tuple[Attached, 
     content = MessageContent(**(MESSAGE | {"html": html, "attached": theirs}))
     content = MessageContent.from_json(content.to_json())
     message = MessageWire(content, workspace=WorkspaceId(1), send=SendId(2), tokens=TOKENS, files=FILES)
-    given = [Attachment(name, name.encode(), "", "own@a.example" if name == "own.png" else "") for name in own]
+    given = [Attachment(name, _own(name), "", "own@a.example" if name == "own.png" else "") for name in own]
     parts = attachment_parts(given) if given else None
     row = (7, 0, "ada@example.com", "Ada", "", "", "", "", [], "{}", YEAR, None, 0, 0, "", "[]", parts)
     read: Any = email.message_from_bytes(unstuffed(message.build(row, date=DATE)), policy=email.policy.default)
     assert not any(part.defects for part in read.walk())
     found = {part.get_filename(): part.get_payload(decode=True) for part in read.walk() if part.get_filename()}
-    assert found == {one.filename: FILES[one.hash] for one in theirs} | {name: name.encode() for name in own}
+    assert found == {one.filename: FILES[one.hash] for one in theirs} | {name: _own(name) for name in own}
     shown = [part for part in read.walk() if part.get_content_type() == "multipart/related"]
     assert len(shown) == (LOGO in theirs or "own.png" in own)
     for part in shown:
@@ -243,6 +248,8 @@ def archive(*names: str) -> bytes:
         ("x.png", b"x", "", "logo", "content_id"),
         ("x.png", b"x", "", "a>b@c", "content_id"),
         ("x.pdf", b"x", "", "a@b.example", "content_id"),
+        ("x.png", b"x", "", "a@b.example", "content"),
+        ("x.png", small_png(), "image/gif", "a@b.example", "content"),
     ],
 )
 def test_what_mail_providers_refuse_is_refused_here(
@@ -257,7 +264,7 @@ def test_what_they_take_is_taken_up_to_ten_megabytes() -> None:
         ("a.docx", archive("word/document.xml"), "", ""),
         ("notes.json", b"{}", "", ""),
         ("MZ.txt", b"MZ is how many words begin", "", ""),
-        ("x.png", b"x", "", "a.b@c.example"),
+        ("x.png", small_png(), "", "a.b@c.example"),
     ]
     assert check_files("attachments", good) == []
     large = ("a.pdf", b"x" * (5 << 20), "", "")
@@ -266,7 +273,9 @@ def test_what_they_take_is_taken_up_to_ten_megabytes() -> None:
     assert problem.field == "attachments"
     (problem,) = check_files("attachments", [large], beside=[Attached("", "", "", 6 << 20, "")])
     assert problem.field == "attachments"
-    (problem,) = check_files("attachments", [("x.png", b"x", "", "A@b")], beside=[Attached("", "", "", 1, "a@b")])
+    (problem,) = check_files(
+        "attachments", [("x.png", small_png(), "", "A@b")], beside=[Attached("", "", "", 1, "a@b")]
+    )
     assert "twice" in problem.message
     (problem,) = check_files("attachments", [("a", b"x", "", "")] * 21)
     assert "at most 20" in problem.message

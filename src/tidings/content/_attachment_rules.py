@@ -12,6 +12,7 @@ from mimetypes import MimeTypes
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from tidings.content._pictures import ImageInvalid, read_picture
 from tidings.core.errors import FieldProblem
 
 MOST_ATTACHMENTS = 20
@@ -158,6 +159,18 @@ def content_id_problem(content_id: str, content_type: str) -> str:
     return ""
 
 
+def shown_problem(content: bytes, content_id: str, content_type: str) -> str:
+    """Why a file cannot be shown in the HTML, '' if it can, or is not to be: told by its content, as for the library."""
+    if not content_id or content_id_problem(content_id, content_type):
+        return ""
+    try:
+        kind = read_picture(content).kind
+    except ImageInvalid as error:
+        return error.fields[0].message
+    named = content_type.partition(";")[0]
+    return "" if kind == named or named not in _SHOWN else f"is {kind}, and not {named} as its name or type says"
+
+
 def content_type_of(filename: str, given: str = "") -> str:
     """A file's media type: as given, or told from its name."""
     if given:
@@ -181,7 +194,10 @@ def check_files(
             FieldProblem(f"{at}.{part}", problem)
             for part, problem in (
                 ("filename", filename_problem(name)),
-                ("content", content_problem(content)),
+                (
+                    "content",
+                    content_problem(content) or shown_problem(content, content_id, content_type_of(name, kind)),
+                ),
                 ("content_type", type_problem(kind)),
                 ("content_id", content_id_problem(content_id, content_type_of(name, kind))),
             )

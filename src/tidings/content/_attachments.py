@@ -17,6 +17,7 @@ from tidings.content._attachment_rules import (
     content_problem,
     content_type_of,
     filename_problem,
+    shown_problem,
     sizes_problem,
     type_problem,
 )
@@ -156,7 +157,12 @@ def _checked(filename: str, content: bytes, content_type: str, content_id: str) 
         FieldProblem(field, problem)
         for field, problem in (
             ("filename", filename_problem(filename)),
-            ("file", "is empty" if not content else sizes_problem([len(content)]) or content_problem(content)),
+            (
+                "file",
+                "is empty"
+                if not content
+                else _file_problem(content, content_id, content_type_of(filename, content_type)),
+            ),
             ("content_type", type_problem(content_type)),
             ("content_id", content_id_problem(content_id, content_type_of(filename, content_type))),
         )
@@ -165,6 +171,10 @@ def _checked(filename: str, content: bytes, content_type: str, content_id: str) 
     if problems:
         raise AttachmentInvalid("; ".join(f"{one.field}: {one.message}" for one in problems), fields=tuple(problems))
     return hashlib.sha256(content).digest()
+
+
+def _file_problem(content: bytes, content_id: str, content_type: str) -> str:
+    return sizes_problem([len(content)]) or content_problem(content) or shown_problem(content, content_id, content_type)
 
 
 async def _found(tx: Tx, workspace: WorkspaceId, ids: Sequence[int]) -> dict[AttachmentId, StoredAttachment]:

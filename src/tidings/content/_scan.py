@@ -16,6 +16,9 @@ LONGEST_SPACE = 200
 """Of white space in one piece of Liquid."""
 MOST_PIECES = 10_000
 """Of Liquid in one part: reading them takes a second."""
+_MOST_LIQUID = 200_000
+"""Characters of Liquid in one part: each dot and each line of `{% liquid %}` costs as much as a piece of its own."""
+_LINES = re.compile(r"\{%-?\s*liquid\b")
 _MOST_UNCLOSED = 5_000_000
 """Characters: a quarter of a second."""
 TOO_SPACIOUS = re.compile(rf"\s{{{LONGEST_SPACE + 1}}}")
@@ -32,8 +35,12 @@ def liquid_spans(source: str) -> Iterator[tuple[int, int | None]]:
 def trouble(source: str) -> tuple[int, str] | None:
     """Where python-liquid should not be let near this source, and why."""
     scan = _Scan(source)
-    for number, (start, end) in enumerate(scan.spans()):
-        if number == MOST_PIECES:
+    number = size = 0
+    for start, end in scan.spans():
+        number += 1
+        if end is not None and _LINES.match(source, start):
+            number += source.count("\n", start, end)
+        if number > MOST_PIECES:
             return start, f"more than {MOST_PIECES:,} pieces of Liquid"
         if end is None:
             opening = source[start : start + 2]
@@ -45,6 +52,9 @@ def trouble(source: str) -> tuple[int, str] | None:
             return start, "too much Liquid that is never closed in comments"
         if source.startswith("{%", start) and "raw" in source[start : start + 20]:
             continue  # not read as Liquid
+        size += end - start
+        if size > _MOST_LIQUID:
+            return start, f"more than {_MOST_LIQUID:,} characters of Liquid"
         if TOO_SPACIOUS.search(source, start, end):
             return start, f"more than {LONGEST_SPACE} spaces in one piece of Liquid"
     return None

@@ -39,6 +39,11 @@ class ContactFields:
     attributes: dict[str, Any] | None = None
 
 
+_INFINITE = float("inf")
+_TOO_LARGE = 2**63
+"""What JSON's readers and PostgreSQL's bigint take for a whole number is less."""
+
+
 def clean_contact(
     told: Mapping[str, Any], *, at: str = "", fields: Mapping[str, ContactField] | None = None
 ) -> ContactFields:
@@ -159,9 +164,26 @@ def _tags(value: Any) -> list[str]:
     return list(tags)
 
 
+def _inexact(value: Any) -> bool:
+    """Is there a whole number in it of more than 64 bits? What reads JSON has made a float of it."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+        elif isinstance(one, int | float) and abs(one) >= _TOO_LARGE and one not in {_INFINITE, -_INFINITE}:
+            return True
+    return False
+
+
 def _attributes(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _Bad("must be an object of names and values")
+    if (name := next((name for name, inner in value.items() if _inexact(inner)), None)) is not None:
+        told = "is a number of more digits than can be kept exactly; send it as text, in quotes"
+        raise _Bad(told, f".{name}" if name.isprintable() else "")
     try:
         size = len(dumped := orjson.dumps(value))
     except (TypeError, ValueError):
