@@ -100,6 +100,15 @@ async def test_a_template_has_them_by_version(api: Client, stranger: Client) -> 
     assert (await stranger("GET", f"/attachments/{one}")).status == 404
 
 
+async def test_files_are_listed(api: Client) -> None:
+    names = ["Preise.pdf", "terms.txt", "Preise neu.pdf"]
+    ids = [(await attach(api, name.encode(), name)).json["id"] for name in names]
+    listed = (await api("GET", "/attachments")).json
+    assert ([one["id"] for one in listed["items"]], listed["total"]) == (ids[::-1], 3)
+    found = (await api("GET", "/attachments?search=PREISE&page_size=1")).json
+    assert ([one["filename"] for one in found["items"]], found["total"]) == (["Preise neu.pdf"], 2)
+
+
 async def test_a_campaign_brings_more(api: Client) -> None:
     half = [(await attach(api, b"x" * (4 << 20), f"{n}.bin")).json["id"] for n in range(3)]
     logo = (await attach(api, small_png(b"x"), "l.png", content_id="logo@a.example")).json["id"]

@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from tidings import content
 from tidings.api._deps import Call, needs
-from tidings.api._fields import AttachmentRef
+from tidings.api._fields import AttachmentRef, Line
 from tidings.api._multipart import Form, content_type_in, filename_in
+from tidings.api._paging import Page, Paged
 from tidings.api._route import Route
 from tidings.api.problems import BodyTooLarge, UnsupportedMediaType
 from tidings.content import HEAVY, StoredAttachment, wire_size
@@ -96,6 +97,29 @@ async def upload_attachment(call: Annotated[Call, needs("media:write", tx=False)
                 now=call.now,
             )
         )
+
+
+@router.get("")
+async def list_attachments(
+    call: Reading, paging: Paged, search: Annotated[Line, Query(description="part of a file's name")] = ""
+) -> Page[StoredAttachmentOut]:
+    """Files, newest first, without their bytes."""
+    found = await content.list_attachments(
+        call.tx,
+        workspace=call.workspace,
+        search=search,
+        before=paging.before,
+        offset=paging.offset,
+        limit=paging.limit,
+    )
+    total = (
+        None
+        if paging.before is not None
+        else await content.count_attachments(call.tx, workspace=call.workspace, search=search)
+    )
+    return paging.of(
+        [StoredAttachmentOut.of(one) for one in found], last_id=found[-1].id if found else None, total=total
+    )
 
 
 @router.get("/{attachment_id}")

@@ -13,7 +13,9 @@ from tidings.content._attachments import (
     StoredAttachment,
     add_attachment,
     attachments_of,
+    count_attachments,
     get_attachment,
+    list_attachments,
     load_files,
 )
 from tidings.content._block_history import (
@@ -169,6 +171,7 @@ __all__ = [
     "compile_source",
     "compiles_alone",
     "content_type_of",
+    "count_attachments",
     "count_blocks",
     "count_media",
     "count_templates",
@@ -188,6 +191,7 @@ __all__ = [
     "get_template",
     "in_order",
     "invalid_liquid",
+    "list_attachments",
     "list_block_versions",
     "list_blocks",
     "list_media",

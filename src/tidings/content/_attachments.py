@@ -113,6 +113,34 @@ async def get_attachment(tx: Tx, *, workspace: WorkspaceId, attachment: Attachme
     return found[attachment]
 
 
+async def list_attachments(
+    tx: Tx, *, workspace: WorkspaceId, search: str = "", before: int | None = None, offset: int = 0, limit: int = 50
+) -> list[StoredAttachment]:
+    """Files, newest first, whose name has `search` in it."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM attachments WHERE {_SEARCHED} AND ($3::bigint IS NULL OR id < $3) "  # noqa: S608 - our own words
+        "ORDER BY id DESC OFFSET $4 LIMIT $5",
+        workspace,
+        search.strip().lower(),
+        before,
+        offset,
+        limit,
+    )
+    return [_of_row(row) for row in rows]
+
+
+_SEARCHED = "workspace_id = $1 AND ($2::text = '' OR strpos(lower(filename), $2) > 0)"
+
+
+async def count_attachments(tx: Tx, *, workspace: WorkspaceId, search: str = "") -> int:
+    """How many `list_attachments` would find in all."""
+    return await tx.fetchval(
+        f"SELECT count(*) FROM attachments WHERE {_SEARCHED}",  # noqa: S608 - our own words
+        workspace,
+        search.strip().lower(),
+    )
+
+
 async def attachments_of(
     tx: Tx, *, workspace: WorkspaceId, ids: Sequence[int], beside: Sequence[Attached] = (), field: str
 ) -> list[StoredAttachment]:
