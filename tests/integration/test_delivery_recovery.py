@@ -10,7 +10,7 @@ from delivery_world import eventually, world
 from tidings import delivery, workers
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
-from tidings.delivery.recording._record import Told, record_others
+from tidings.delivery.recording._record import Told, record_others, release_chunks
 from tidings.delivery.recording._recover import replay_orphans
 
 
@@ -83,3 +83,41 @@ async def test_an_outcome_written_again_after_its_retry_was_queued_changes_nothi
         assert row is not None
         assert tuple(row) == ("pending", 1, 1), "its one resend was used up by hearing the same twice"
         await w.check_counters()
+
+
+async def test_whoever_came_back_in_a_later_chunk_is_not_sent_to_by_the_one_before(
+    db: Database, tmp_path: Path
+) -> None:
+    """A chunk of retries was given back while two of it, deferred by it, were out again in the next one: both sent to them."""
+    async with world(db, tmp_path, working=False) as w:
+        await w.contacts(*(f"a{n}@example.com" for n in range(6)))
+        await w.launch(await w.campaign())
+        async with db.transaction() as tx:
+            await delivery.prepare_next(tx, chunk_size=10, now=utc_now())
+            send = await tx.fetchval("SELECT send_id FROM chunks")
+            await tx.execute("DELETE FROM chunks")
+            for number, ns, state in (
+                (1, [1, 2, 3, 4], "leased"),
+                (2, [1, 2], "leased"),
+                (3, [5, 6], "leased"),
+                (4, [5, 6], "done"),
+            ):
+                await tx.execute(
+                    """INSERT INTO chunks (workspace_id, send_id, chunk_no, provider_id, priority, position, first_n, last_n, ns,
+                                           state, owner, lease_until)
+                       SELECT $1, $2, $3, (SELECT id FROM providers WHERE workspace_id = $1 AND is_default), 5, 0,
+                              ($4::integer[])[1], ($4::integer[])[cardinality($4::integer[])], $4, $5::chunk_state, 'me',
+                              now() + interval '1 min'""",
+                    w.workspace, send, number, ns, state,
+                )  # fmt: skip
+            await tx.execute("UPDATE deliveries SET state = 'delivered' WHERE n = 3")
+            await release_chunks(tx, chunks=[(w.workspace, send, 1), (w.workspace, send, 3)], owner="me")
+            rows = await tx.fetch("SELECT chunk_no, state::text AS state, ns FROM chunks ORDER BY chunk_no")
+        assert [tuple(row) for row in rows] == [
+            (1, "pending", [4]), (2, "leased", [1, 2]), (3, "pending", [5, 6]), (4, "done", [5, 6]),
+        ]  # fmt: skip
+        async with db.transaction() as tx:
+            await tx.execute("UPDATE deliveries SET state = 'delivered' WHERE n = 4")
+            await tx.execute("UPDATE chunks SET state = 'leased', owner = 'me', ns = '{1,2,4}' WHERE chunk_no = 1")
+            await release_chunks(tx, chunks=[(w.workspace, send, 1)], owner="me")
+            assert await tx.fetchval("SELECT state::text FROM chunks WHERE chunk_no = 1") == "done"
