@@ -95,7 +95,7 @@ def _without_styles(source: str) -> str:
         pieces.append(found[0])
         return "§"
 
-    hidden = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", hide, source.replace("{% else %}", ""))
+    hidden = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", hide, source.replace("{% else %}", " "))
     bare = re.sub(r"""\bstyle\s*=\s*("[^"]*"|'[^']*'|§|[^\s"'<>§]+)""", "", hidden)
     return re.sub(r"\s+", "", bare)
 
