@@ -48,10 +48,12 @@ async def check_file(file: Path, *, subject: str) -> CheckReport:
 def _read(file: Path) -> str:
     try:
         if file.stat().st_size > _LARGEST:
-            raise Invalid.at("FILE", f"may have {_LARGEST:,} bytes")
+            raise Invalid.at(str(file), f"may have {_LARGEST:,} bytes")
         return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Invalid.at("FILE", f"cannot be read: {error}") from None
+    except OSError as error:
+        raise Invalid.at(str(file), f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise Invalid.at(str(file), f"is not UTF-8 at byte {error.start}: save it as UTF-8") from None
 
 
 def show(report: CheckReport, *, json: bool) -> None:

@@ -59,3 +59,23 @@ async def test_a_bounce_stays_with_its_address(db: Database, tmp_path: Path) -> 
             assert both.email.startswith("new" if address is Side.INTO else "old")
             assert both.list_ids == [here.newsletter]
         assert await fetch(here, "SELECT count(*) FROM suppressions") == [4]
+
+
+async def test_what_is_said_of_a_suppression_belongs_to_its_reason(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as here:
+        left, bounced = await here.contacts("left@x.test", "bounced@x.test")
+        await leave(here, left)
+        async with here.app.db.transaction() as tx:
+            await leaving.suppress(
+                tx,
+                workspace=here.workspace,
+                contacts=[(bounced, "550 no such user")],
+                reason="bounced",
+                source="smtp",
+                now=utc_now(),
+            )
+        await merge(here, left, bounced)
+        assert set(await fetch(here, "SELECT reason, detail, source FROM suppressions")) == {
+            ("unsubscribed", "", "test"),
+            ("unsubscribed", "left under another address of theirs", "merge"),
+        }

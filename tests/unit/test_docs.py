@@ -101,6 +101,20 @@ def test_relative_links_lead_somewhere() -> None:
     assert broken == []
 
 
+def test_every_page_is_named_by_the_start_page_and_every_decision_by_its_index() -> None:
+    missing: list[str] = []
+    for index, pages in {
+        "docs/index.md": [
+            page for page in PAGES if page.parent.parent.name == "docs" and page.parent.name != "decisions"
+        ],
+        "docs/decisions/index.md": [page for page in PAGES if re.match(r"\d{4}-", page.name)],
+    }.items():
+        there = (ROOT / index).parent
+        named = {(there / target).resolve() for target in LINK.findall(TEXTS[ROOT / index])}
+        missing.extend(_name(page) for page in pages if page not in named)
+    assert missing == []
+
+
 def test_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = {name for text in TEXTS.values() for name in re.findall(r"(?:`|^)make ([a-z-]+)", text, re.MULTILINE)}

@@ -4,6 +4,7 @@ Between two looks at the clock a template can do no more than its own length all
 of a loop and in every filter; the sizes of values are bounded, since one filter can make a large one of two small ones.
 """
 
+import gc
 import threading
 from collections.abc import Callable
 from functools import wraps
@@ -49,6 +50,7 @@ class Clock(threading.local):
     """The deadline of the rendering that goes on in this thread."""
 
     deadline: float = _NEVER
+    collecting: float = 0.0
 
     def start(self) -> None:
         """Time one rendering."""
@@ -63,8 +65,16 @@ class Clock(threading.local):
         if self.deadline != _NEVER and thread_time() > self.deadline:
             raise ResourceLimitError(f"rendering took longer than {MAX_SECONDS:g} seconds", token=None)
 
+    def pause(self, phase: str, _: object) -> None:
+        """Called around each collection of garbage: what it takes, in a large process a second, is not the template's."""
+        if phase == "start":
+            self.collecting = thread_time()
+        else:
+            self.deadline += thread_time() - self.collecting
+
 
 CLOCK = Clock()
+gc.callbacks.append(CLOCK.pause)
 
 
 class Budget:

@@ -18,7 +18,8 @@ everything AS (
     FROM wish AS w, unnest($3::bytea[]) AS h (hash)
     WHERE w.reason IS NOT NULL
     ORDER BY h.hash
-    ON CONFLICT (workspace_id, address_hash) DO UPDATE SET reason = excluded.reason WHERE s.reason < excluded.reason
+    ON CONFLICT (workspace_id, address_hash) DO UPDATE
+    SET reason = excluded.reason, detail = excluded.detail, source = excluded.source WHERE s.reason < excluded.reason
 )
 INSERT INTO list_suppressions AS s (workspace_id, list_id, address_hash, reason, detail, source, created_at)
 SELECT $1, l.list_id, h.hash, max(l.reason), 'left under another address of theirs', 'merge', $4
@@ -26,4 +27,5 @@ FROM list_suppressions AS l, unnest($3::bytea[]) AS h (hash)
 WHERE l.workspace_id = $1 AND l.address_hash = ANY ($3::bytea[]) AND l.reason > 'bounced'
 GROUP BY l.list_id, h.hash
 ORDER BY l.list_id, h.hash
-ON CONFLICT (workspace_id, list_id, address_hash) DO UPDATE SET reason = excluded.reason WHERE s.reason < excluded.reason
+ON CONFLICT (workspace_id, list_id, address_hash) DO UPDATE
+    SET reason = excluded.reason, detail = excluded.detail, source = excluded.source WHERE s.reason < excluded.reason

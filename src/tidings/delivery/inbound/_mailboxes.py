@@ -155,9 +155,9 @@ async def update_mailbox(
 def _check(fields: Mapping[str, str]) -> None:
     for name, text in fields.items():
         if not text.isascii() or any(ord(character) < 32 or ord(character) == 127 for character in text):
-            raise Invalid.at(
-                name, "must be printable ASCII; a folder with other letters goes by its name in modified UTF-7"
-            )
+            folder = name in {"folder", "move_to"}
+            mend = "; a folder with other letters goes by its name in modified UTF-7" if folder else ""
+            raise Invalid.at(name, f"must be printable ASCII{mend}")
         if not text.strip() and name != "move_to":
             raise Invalid.at(name, "must not be empty")
     if fields["move_to"] == fields["folder"]:
