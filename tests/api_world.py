@@ -274,6 +274,7 @@ class World:
                 "sender_name": "W",
                 "pause_failed_percent": 30,
                 "pause_bounced_percent": 0,
+                "pause_complained_percent": 0.25,
                 "soft_bounce_limit": 4,
                 "soft_bounce_days": 5,
             },

@@ -48,6 +48,7 @@ async def conduct(app: App, stop: asyncio.Event) -> None:
         every(2, conductor.finish),
         every(0.5, conductor.retry_failed),
         every(1, conductor.pause_failing),
+        every(5, conductor.pause_complained),
         every(10, conductor.step_warmups),
         every(1, conductor.bundle_messages),
         every(10, conductor.tidy_messages),
@@ -127,6 +128,11 @@ class Conductor:
         """Stop campaigns of which too much fails."""
         async with self._db.transaction() as tx:
             await delivery.pause_failing(tx)
+
+    async def pause_complained(self) -> None:
+        """Stop campaigns that many complain about."""
+        async with self._db.transaction() as tx:
+            await delivery.pause_complained(tx, now=utc_now())
 
     async def step_warmups(self) -> None:
         """Judge the days of warm-ups that are over, one warm-up a transaction."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tidings import campaigns, delivery
 from tidings.accounts import SYSTEM, update_workspace
 from tidings.campaigns import CampaignStatus, WrongState
 from tidings.core.clock import utc_now
-from tidings.core.db import Database
+from tidings.core.db import Database, Tx
 
 
 async def _retry(w: World, campaign: campaigns.Campaign, *, include_unknown: bool = False) -> int:
@@ -171,6 +172,46 @@ async def test_failures_count_from_where_a_person_let_it_go_on(db: Database, tmp
             assert await delivery.pause_failing(tx) == 0, "fewer than a hundred since"
             await tx.execute("UPDATE send_counters SET delivered = 138, failed = 62")
             assert await delivery.pause_failing(tx) == 1
+
+
+async def test_complaints_pause_too_and_count_from_where_a_person_let_it_go_on(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w:
+        await w.contacts("a@example.com")
+        campaign = await w.campaign()
+        await w.launch(campaign)
+        async with db.transaction() as tx:
+            await delivery.prepare_next(tx, chunk_size=100, now=utc_now())
+            await tx.execute("UPDATE send_counters SET delivered = 1000")
+            await _complain(tx, 2)
+            assert await delivery.pause_complained(tx, now=utc_now()) == 0, "two are no more than two moods"
+            await _complain(tx, 3)
+            assert await delivery.pause_complained(tx, now=utc_now()) == 0, "0.3 % are put up with"
+            await _complain(tx, 4, writer=1)
+            late = utc_now() + timedelta(days=2)
+            assert await delivery.pause_complained(tx, now=late) == 0, "nobody complained lately"
+            assert await delivery.pause_complained(tx, now=utc_now()) == 1
+            await campaigns.follow_sends(tx, now=utc_now())
+        assert (await w.seen(campaign.id)).status_reason == "7 of 1000 recipients complained, more than 0.3 %"
+        await w.act(campaigns.resume, campaign)
+        async with db.transaction() as tx:
+            assert await delivery.pause_complained(tx, now=utc_now()) == 0
+            await _complain(tx, 6)
+            assert await delivery.pause_complained(tx, now=utc_now()) == 0
+            await _complain(tx, 7)
+            assert await delivery.pause_complained(tx, now=utc_now()) == 1
+            await tx.execute("UPDATE sends SET status = 'running'")
+            await tx.execute("UPDATE workspaces SET pause_complained_percent = 0")
+            assert await delivery.pause_complained(tx, now=utc_now()) == 0
+
+
+async def _complain(tx: Tx, many: int, *, writer: int = 0) -> None:
+    await tx.execute(
+        """INSERT INTO rollups (workspace_id, send_id, hour, type, writer, total, uniques)
+           SELECT workspace_id, id, date_trunc('hour', now()), 'complained', $2, $1, $1 FROM sends
+           ON CONFLICT (workspace_id, send_id, hour, type, agent, writer) DO UPDATE SET uniques = excluded.uniques""",
+        many,
+        writer,
+    )
 
 
 async def test_cancelled_while_it_waits_to_be_tried_again(db: Database, tmp_path: Path) -> None:

@@ -83,3 +83,21 @@ async def test_no_report_reads_a_table_from_end_to_end(db: Database, workspace: 
         erase = await _plan(tx, sql("tidings.delivery.feedback", "_feedback_erase"), NOW, 0, 0, 2000)
         for table in ("deleted_contacts", "deliveries"):
             assert f"Seq Scan on {table} " not in erase, erase
+
+
+@pytest.mark.parametrize("analysed", [False, True])
+async def test_few_complaints_are_found_among_many_opens(db: Database, workspace: int, analysed: bool) -> None:
+    async with db.transaction() as tx:
+        await tx.execute(
+            """INSERT INTO rollups (workspace_id, send_id, hour, type, writer, total, uniques)
+               SELECT $1, n % 2000, date_trunc('hour', now()) - n / 2000 * interval '1 hour',
+                      CASE WHEN n % 100 = 0 THEN 'complained' ELSE 'opened' END, 0, 1, 1
+               FROM generate_series(1, 20000) AS n""",
+            workspace,
+        )
+    async with db.connection() as connection:
+        await connection.execute("ANALYZE rollups" if analysed else "SELECT 1")
+    async with db.transaction() as tx:
+        plan = await _plan(tx, sql("tidings.events", "_lately_complained"), NOW)
+        assert "rollups_complained" in plan, plan
+        assert "Seq Scan" not in plan, plan

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from typing import TypeVar
 
 import asyncpg
 
@@ -10,6 +12,8 @@ from tidings.accounts._principal import Principal
 from tidings.core.db import Tx
 from tidings.core.errors import Invalid, NotFound
 from tidings.core.ids import WorkspaceId, public_id
+
+_Share = TypeVar("_Share", int, float)
 
 NAME_LIMIT = 255
 ADDRESS_LIMIT = 1000
@@ -26,7 +30,8 @@ class Workspace:
     """A tenant. `postal_address` goes into every commercial message (CAN-SPAM, 16 CFR 316.2(p)).
 
     `sender_email` and `sender_name`: whom what belongs to no campaign comes from, such as confirmations; '' if nobody was named.
-    A campaign of which more than `pause_failed_percent` of the attempts fail, or `pause_bounced_percent` bounce, pauses; 0: never.
+    A campaign pauses if more than `pause_failed_percent` of its attempts fail or `pause_bounced_percent` bounce, or if more than
+    `pause_complained_percent` (in hundredths) of those it went to complain; 0: never.
     An address dies of `soft_bounce_limit` soft bounces, over `soft_bounce_days` or more, with nothing delivered between; 0: never.
     """
 
@@ -38,6 +43,7 @@ class Workspace:
     sender_name: str = ""
     pause_failed_percent: int = 20
     pause_bounced_percent: int = 10
+    pause_complained_percent: float = 0.3
     soft_bounce_limit: int = 5
     soft_bounce_days: int = 7
 
@@ -74,6 +80,7 @@ async def update_workspace(
     sender_name: str | None = None,
     pause_failed_percent: int | None = None,
     pause_bounced_percent: int | None = None,
+    pause_complained_percent: float | None = None,
     soft_bounce_limit: int | None = None,
     soft_bounce_days: int | None = None,
     by: Principal,
@@ -85,7 +92,8 @@ async def update_workspace(
                   sender_email = coalesce($4, sender_email), sender_name = coalesce($5, sender_name),
                   pause_failed_percent = coalesce($6, pause_failed_percent),
                   pause_bounced_percent = coalesce($7, pause_bounced_percent),
-                  soft_bounce_limit = coalesce($8, soft_bounce_limit), soft_bounce_days = coalesce($9, soft_bounce_days)
+                  soft_bounce_limit = coalesce($8, soft_bounce_limit), soft_bounce_days = coalesce($9, soft_bounce_days),
+                  pause_complained_percent = coalesce($10, pause_complained_percent)
            WHERE id = $1 RETURNING *""",
         workspace,
         None if name is None else _name(name),
@@ -96,6 +104,9 @@ async def update_workspace(
         None if pause_bounced_percent is None else _percent("pause_bounced_percent", pause_bounced_percent),
         None if soft_bounce_limit is None else _at_most("soft_bounce_limit", soft_bounce_limit, 100),
         None if soft_bounce_days is None else _at_most("soft_bounce_days", soft_bounce_days, 365),
+        None
+        if pause_complained_percent is None
+        else Decimal(str(round(_percent("pause_complained_percent", pause_complained_percent), 2))),
     )
     changed = _workspace(row)
     await audit(tx, by=by, action="workspace.updated", subject=public_id("workspace", workspace), now=now)
@@ -114,6 +125,7 @@ def _workspace(row: asyncpg.Record | None) -> Workspace:
         row["sender_name"],
         row["pause_failed_percent"],
         row["pause_bounced_percent"],
+        float(row["pause_complained_percent"]),
         row["soft_bounce_limit"],
         row["soft_bounce_days"],
     )
@@ -126,7 +138,7 @@ def _name(text: str) -> str:
     return text
 
 
-def _percent(field: str, share: int) -> int:
+def _percent(field: str, share: _Share) -> _Share:
     if not 0 <= share <= 100:
         raise Invalid.at(field, "must be between 0 (never) and 100")
     return share

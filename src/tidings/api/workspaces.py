@@ -31,6 +31,9 @@ class WorkspaceOut(BaseModel):
         description="a campaign pauses itself when more of its attempts than this fail; 0: never"
     )
     pause_bounced_percent: int = Field(description="likewise when more of them bounce")
+    pause_complained_percent: float = Field(
+        description="likewise when more of those it went to complain, three at least"
+    )
     soft_bounce_limit: int = Field(
         description="after so many soft bounces with nothing delivered in between an address is suppressed; 0: never"
     )
@@ -48,6 +51,7 @@ class WorkspaceOut(BaseModel):
             sender_name=workspace.sender_name,
             pause_failed_percent=workspace.pause_failed_percent,
             pause_bounced_percent=workspace.pause_bounced_percent,
+            pause_complained_percent=workspace.pause_complained_percent,
             soft_bounce_limit=workspace.soft_bounce_limit,
             soft_bounce_days=workspace.soft_bounce_days,
             created_at=workspace.created_at,
@@ -76,6 +80,7 @@ class WorkspaceChanges(Body):
     sender_name: Line | None = None
     pause_failed_percent: Annotated[int, Field(ge=0, le=100)] | None = None
     pause_bounced_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    pause_complained_percent: Annotated[float, Field(ge=0, le=100)] | None = None
     soft_bounce_limit: Annotated[int, Field(ge=0, le=100)] | None = None
     soft_bounce_days: Annotated[int, Field(ge=0, le=365)] | None = None
 
@@ -112,6 +117,7 @@ async def update_workspace(body: WorkspaceChanges, call: Annotated[Call, needs("
         sender_name=body.sender_name,
         pause_failed_percent=body.pause_failed_percent,
         pause_bounced_percent=body.pause_bounced_percent,
+        pause_complained_percent=body.pause_complained_percent,
         soft_bounce_limit=body.soft_bounce_limit,
         soft_bounce_days=body.soft_bounce_days,
         by=call.principal,

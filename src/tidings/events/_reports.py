@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from tidings.core.db import Tx
+from tidings.core.db import Tx, sql
 from tidings.core.ids import ContactId, SendId, WorkspaceId
 
 
@@ -83,6 +83,12 @@ async def send_engagements(tx: Tx, *, workspace: WorkspaceId, sends: Sequence[Se
             send = SendId(row["send_id"])
             found[send] = replace(found.get(send, SendEngagement()), **changes)
     return found
+
+
+async def lately_complained(tx: Tx, *, since: datetime) -> dict[tuple[WorkspaceId, SendId], int]:
+    """Sends that somebody complained about since then, and how many deliveries of each were complained about in all."""
+    rows = await tx.fetch(sql(__package__, "_lately_complained"), since)
+    return {(WorkspaceId(row["workspace_id"]), SendId(row["send_id"])): row["complained"] for row in rows}
 
 
 async def send_timeline(tx: Tx, *, workspace: WorkspaceId, send: SendId) -> list[Hour]:

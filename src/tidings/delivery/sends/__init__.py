@@ -1,6 +1,6 @@
 """Sends: a campaign's recipients in chunks, how they are launched, paused, resumed, counted, and their failures tried again."""
 
-from tidings.delivery.sends._failures import forgive, pause_failing, retry_failed, retry_some
+from tidings.delivery.sends._failures import forgive, pause_complained, pause_failing, retry_failed, retry_some
 from tidings.delivery.sends._hand_over import hand_over
 from tidings.delivery.sends._recipients import Recipient, list_recipients, recipient
 from tidings.delivery.sends._sends import (
@@ -38,6 +38,7 @@ __all__ = [
     "forgive",
     "hand_over",
     "list_recipients",
+    "pause_complained",
     "pause_failing",
     "pause_send",
     "prepare_next",

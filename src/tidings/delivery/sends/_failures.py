@@ -1,7 +1,11 @@
 """Sends of which much fails: they pause themselves, and what failed can be tried again once the cause is mended."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
+from asyncpg import Record
+
+from tidings import events
 from tidings.core.db import Tx, sql
 from tidings.core.ids import SendId, WorkspaceId
 from tidings.delivery.sends._sends import CHUNKS, CONTROL
@@ -9,6 +13,11 @@ from tidings.delivery.states import DeliveryState
 
 _FEW = 100
 """So many must have been attempted before the share of failures says anything."""
+
+_COMPLAINTS = 3
+"""So many must have complained before their share says anything: one of a hundred is one person's mood."""
+
+_LATELY = timedelta(hours=24)
 
 _AT_ONCE = 10_000
 
@@ -30,11 +39,12 @@ FROM send_counters WHERE workspace_id = $1 AND send_id = $2
 """
 
 _BASELINE = """
-INSERT INTO send_baselines AS b (workspace_id, send_id, attempted, failed, bounced)
-SELECT workspace_id, send_id, sum(sent + delivered + bounced + failed + unknown), sum(failed), sum(bounced)
+INSERT INTO send_baselines AS b (workspace_id, send_id, attempted, failed, bounced, complained)
+SELECT workspace_id, send_id, sum(sent + delivered + bounced + failed + unknown), sum(failed), sum(bounced), $3
 FROM send_counters WHERE workspace_id = $1 AND send_id = $2 GROUP BY workspace_id, send_id
 ON CONFLICT (workspace_id, send_id) DO UPDATE SET
-    attempted = excluded.attempted, failed = excluded.failed, bounced = excluded.bounced
+    attempted = excluded.attempted, failed = excluded.failed, bounced = excluded.bounced,
+    complained = excluded.complained
 """
 
 _PAUSE = """
@@ -90,7 +100,23 @@ async def retry_some(tx: Tx) -> bool:
 
 async def pause_failing(tx: Tx) -> int:
     """Pause the campaigns of which more fails or bounces than their workspace allows; returns how many."""
-    failing = await tx.fetch(sql(__package__, "_failing"), _FEW)
+    return await _pause(tx, await tx.fetch(sql(__package__, "_failing"), _FEW))
+
+
+async def pause_complained(tx: Tx, *, now: datetime) -> int:
+    """Pause the campaigns that more people complain about than their workspace allows; returns how many.
+
+    Mailbox providers refuse who passes 0.3 % (support.google.com/mail/answer/81126), Amazon SES pauses accounts at 0.5 %.
+    """
+    lately = await events.lately_complained(tx, since=now - _LATELY)
+    if not lately:
+        return 0
+    workspaces, sends = ([key[part] for key in lately] for part in (0, 1))
+    found = await tx.fetch(sql(__package__, "_complained"), workspaces, sends, list(lately.values()), _FEW, _COMPLAINTS)
+    return await _pause(tx, found)
+
+
+async def _pause(tx: Tx, failing: Sequence[Record]) -> int:
     if failing:
         columns = [[row[name] for row in failing] for name in ("workspace_id", "id", "reason")]
         # The sends first: workers that give chunks back hold a share lock on them and look at their status.
@@ -102,4 +128,5 @@ async def pause_failing(tx: Tx) -> int:
 
 async def forgive(tx: Tx, *, workspace: WorkspaceId, send: SendId) -> None:
     """Count failures from here on: a person let the send go on, knowing those before."""
-    await tx.execute(_BASELINE, workspace, send)
+    engagement = await events.send_engagement(tx, workspace=workspace, send=send)
+    await tx.execute(_BASELINE, workspace, send, engagement.complained)
