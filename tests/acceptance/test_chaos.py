@@ -197,7 +197,9 @@ async def _campaign(
                     one_in,
                     name,
                 )
-            await tx.execute("UPDATE workspaces SET pause_failed_percent = 0, pause_bounced_percent = 0")
+            await tx.execute(
+                "UPDATE workspaces SET pause_failed_percent = 0, pause_bounced_percent = 0, pause_complained_percent = 0"
+            )
             ids = [await tx.fetchval("SELECT id FROM providers WHERE workspace_id = $1", workspace)]
             for number, provider in enumerate(providers[1:], 1):
                 made = await delivery.add_provider(
