@@ -60,6 +60,8 @@ class Compiled:
     """If False, `attributes` is not looked at."""
     constant: bool
     """It comes out the same for everyone."""
+    of_campaign: bool
+    """It may say something of the campaign; if not, it is the same for all campaigns with this source."""
     python: str
     """The generated source, for people."""
 
@@ -95,7 +97,7 @@ def _whole(template: BoundTemplate, encoding: Encoding, occasion: Occasion) -> C
         template.render_with_context(context, buffer)
         return [encoding.slot(buffer.getvalue())]
 
-    return Compiled(_timed(render), needs_attributes=True, constant=False, python="")
+    return Compiled(_timed(render), needs_attributes=True, constant=False, of_campaign=True, python="")
 
 
 def _shared_context(template: BoundTemplate, full: dict[str, object], token: str, occasion: Occasion) -> BoundedContext:
@@ -149,7 +151,9 @@ class _Compiler:
             render = _placed(render, self._template, self._encoding, self._occasion)
         if self._metered or needs_context:
             render = _timed(render)
-        return Compiled(render, names.needs_attributes, not self._emitter.dynamic, source)
+        # Whoever looks things up by itself may look up anything.
+        of_campaign = names.needs_campaign or names.needs_full or needs_context
+        return Compiled(render, names.needs_attributes, not self._emitter.dynamic, of_campaign, source)
 
     def _define(self, source: str) -> object:
         template, occasion = self._template, self._occasion

@@ -101,6 +101,7 @@ class Names:
     globals: dict[str, object] = field(default_factory=dict)
     needs_attributes: bool = False
     needs_full: bool = False
+    needs_campaign: bool = False
     _numbers: "count[int]" = field(default_factory=count)
 
     def __post_init__(self) -> None:
@@ -322,6 +323,7 @@ class Expressions:
         if (root, name) == ("campaign", "subject"):
             return Code("subject", "field")
         occasion = self.names.occasion
+        self.names.needs_campaign |= root == "campaign"
         known: Mapping[str, object] = occasion.campaign("") if root == "campaign" else occasion.workspace()
         if name not in known:
             return Code(f"walk({self.names.constant(known)}, ({name!r},), {self.names.undefined(path)})")

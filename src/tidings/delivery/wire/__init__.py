@@ -14,6 +14,7 @@ from tidings.delivery.wire._message_parts import (
 )
 from tidings.delivery.wire._message_wire import MessageWire, MessageWires
 from tidings.delivery.wire._sample import message_builder, sample_message
+from tidings.delivery.wire._texts import Texts
 from tidings.delivery.wire._wire import LeaveAt, TemplateTooDear, TokenMaker, Wire, WireMessage, no_mailbox
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "MessageWires",
     "SendContent",
     "TemplateTooDear",
+    "Texts",
     "TokenMaker",
     "Wire",
     "WireMessage",

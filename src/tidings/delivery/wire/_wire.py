@@ -1,7 +1,7 @@
 """The wire message: compiled once a send, filled in once a recipient.
 
-    SendContent → wrapped Liquid (_wire_links) → compiled (content) → pieces of quoted-printable (_mime)
-                → headers round them (_wire_headers) → one join of bytes
+    SendContent → wrapped Liquid (_links) → compiled (_texts) → pieces of quoted-printable (_mime)
+                → headers round them (_headers) → one join of bytes
 
 Nothing here is done per recipient that could be done per send: a message costs its slots and one copy of its bytes.
 """
@@ -10,25 +10,13 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from tidings.content import (
-    PLAIN,
-    Compiled,
-    LimitExceeded,
-    Occasion,
-    RecipientUrls,
-    RenderError,
-    Row,
-    compile_liquid,
-    one_line,
-    plain_text,
-    read_attributes,
-)
+from tidings.content import Compiled, LimitExceeded, RenderError, Row, one_line, read_attributes
 from tidings.core.ids import SendId, WorkspaceId
 from tidings.delivery.wire import _headers as headers
 from tidings.delivery.wire._content import SendContent
-from tidings.delivery.wire._links import wire_html, wire_text
 from tidings.delivery.wire._message_parts import NO_FILES, Enclosure, attached_parts
-from tidings.delivery.wire._mime import QUOTED_PRINTABLE, SOFT, part, single_spaced
+from tidings.delivery.wire._mime import SOFT, part, single_spaced
+from tidings.delivery.wire._texts import Texts, compile_texts
 
 # Positions in a row of _fetch.sql: by number, because a name costs a look-up for each recipient.
 _N, _CONTACT, _EMAIL, _ATTRIBUTES = 0, 1, 2, 9
@@ -118,32 +106,19 @@ class WireMessage:
         send: SendId,
         tokens: TokenMaker,
         files: Mapping[str, bytes] = NO_FILES,
+        texts: Texts | None = None,
     ) -> "WireMessage":
         """Compile a send's content; `links` as extract_links gave them at launch, `files` by the hashes in `content.attached`.
 
-        Raises TemplateInvalid, RenderError.
+        `texts`, of the same `tokens`: where what other sends say is found compiled. Raises TemplateInvalid, RenderError.
         """
-        occasion = Occasion(
-            campaign_id=content.campaign_id,
-            campaign_name=content.campaign_name,
-            workspace_name=content.workspace_name,
-            postal_address=content.postal_address,
-            urls=RecipientUrls(content.public_url, tokens.dynamic),
-        )
-        subject = compile_liquid(content.subject, html=False, encoding=PLAIN, occasion=occasion, field="subject")
-        html, text = (
-            compile_liquid(source, html=is_html, encoding=QUOTED_PRINTABLE, occasion=occasion, wire=True, field=field)
-            for source, is_html, field in (
-                (wire_html(content, links), True, "html_content"),
-                (wire_text(content, links), False, "text_content"),
-            )
-        )
+        said = compile_texts(content, links, tokens.dynamic) if texts is None else texts.get(content, links)
         return cls(
             content,
             token_of=tokens.for_send(workspace, send),
-            parts=(subject, html, text),
+            parts=said.parts,
             frame=_Frame(content, workspace, send, attached_parts(content.attached, files)),
-            derived=content.text == plain_text(content.html),
+            derived=said.derived,
         )
 
     def build(self, row: Row, *, date: bytes, leave_at: LeaveAt = no_mailbox) -> bytes:

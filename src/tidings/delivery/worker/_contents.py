@@ -11,7 +11,7 @@ from tidings.core.errors import TidingsError
 from tidings.core.ids import SendId, WorkspaceId
 from tidings.core.loops import RETRYABLE
 from tidings.delivery.sends import SendNotFound
-from tidings.delivery.wire import NO_FILES, MessageContent, MessageWire, MessageWires, SendContent, WireMessage
+from tidings.delivery.wire import NO_FILES, MessageContent, MessageWire, MessageWires, SendContent, Texts, WireMessage
 from tidings.tracking import Tokens
 
 _KEPT = 256
@@ -37,6 +37,9 @@ class Contents:
     def __init__(self, db: Database, tokens: Tokens) -> None:
         self._db = db
         self._tokens = tokens
+        self._texts = Texts(tokens.dynamic)
+        self._slow = asyncio.Lock()
+        """One after the other: the second of many that say the same finds it compiled."""
         self._kept: OrderedDict[tuple[int, int], WireMessage | None] = OrderedDict()
         self._kept_messages: OrderedDict[tuple[int, int, bytes], MessageWire | str] = OrderedDict()
 
@@ -58,11 +61,21 @@ class Contents:
 
                 def compiled() -> WireMessage:
                     return WireMessage.compile(
-                        content, links=row["links"], workspace=workspace, send=send, tokens=self._tokens, files=files
+                        content,
+                        links=row["links"],
+                        workspace=workspace,
+                        send=send,
+                        tokens=self._tokens,
+                        files=files,
+                        texts=self._texts,
                     )
 
                 quick = len(row["content"]) < _QUICK and not files
-                self._kept[key] = compiled() if quick else await asyncio.to_thread(compiled)
+                if quick:
+                    self._kept[key] = compiled()
+                else:
+                    async with self._slow:
+                        self._kept[key] = await asyncio.to_thread(compiled)
             _trim(self._kept)
         self._kept.move_to_end(key)
         return self._kept[key]
