@@ -94,7 +94,7 @@ class Conductor:
         while True:
             async with self._db.transaction() as tx:
                 prepared = await delivery.prepare_next(tx, chunk_size=self._app.chunk_size, now=utc_now())
-            if prepared is None:
+            if not prepared:
                 async with self._launched:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(1.0):
@@ -102,10 +102,10 @@ class Conductor:
 
     async def launch_due(self) -> None:
         """Start every campaign whose time has come."""
-        due = True
-        while due:
+        some = True
+        while some:
             async with self._db.transaction() as tx:
-                due = await campaigns.launch_due(tx, public_url=self._app.public_url, now=utc_now())
+                some = await campaigns.launch_due(tx, public_url=self._app.public_url, now=utc_now()) > 0
 
     async def requeue(self) -> None:
         """Queue the retries that are due."""

@@ -1,5 +1,6 @@
 """Numbering an audience: everybody once, in order, those who may not be mailed with the reason, all or nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tidings.core.db import Database
 from tidings.core.ids import ListId, SendId
 
 
-async def _prepare(w: World, chunk_size: int = 100) -> SendId | None:
+async def _prepare(w: World, chunk_size: int = 100) -> Sequence[SendId]:
     async with w.app.db.transaction() as tx:
         return await delivery.prepare_next(tx, chunk_size=chunk_size, now=utc_now())
 
@@ -35,6 +36,15 @@ async def _list(w: World, name: str, *members: int) -> ListId:
     return made.id
 
 
+@pytest.fixture(params=[True, False], ids=["together", "alone"])
+def together(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether audiences count as small, and are numbered together with others."""
+    if not request.param:
+        monkeypatch.setattr("tidings.delivery.sends._prepare._SMALL", -1)
+    return request.param
+
+
+@pytest.mark.usefixtures("together")
 async def test_everybody_once_and_who_is_skipped_says_why(db: Database, tmp_path: Path) -> None:
     async with world(db, tmp_path, working=False) as w:
         a, b, c, d, e, f = await w.contacts(*(f"{name}@example.com" for name in "abcdef"))
@@ -48,8 +58,8 @@ async def test_everybody_once_and_who_is_skipped_says_why(db: Database, tmp_path
             await tx.execute("UPDATE subscriptions SET status = 'pending' WHERE contact_id = $1", f)
         campaign = await w.campaign(list_ids=[w.newsletter, other], exclude_list_ids=[not_them])
         await w.launch(campaign)
-        assert await _prepare(w) is not None
-        assert await _prepare(w) is None
+        assert len(await _prepare(w)) == 1
+        assert not await _prepare(w)
         async with db.connection() as connection:
             rows = await connection.fetch("SELECT n, contact_id, state::text, detail FROM deliveries ORDER BY n")
         assert [tuple(row) for row in rows] == [
@@ -61,6 +71,7 @@ async def test_everybody_once_and_who_is_skipped_says_why(db: Database, tmp_path
         await w.check_counters()
 
 
+@pytest.mark.usefixtures("together")
 async def test_chunks_cover_everybody_exactly_once(db: Database, tmp_path: Path) -> None:
     async with world(db, tmp_path, working=False) as w:
         await w.contacts(*(f"a{n}@example.com" for n in range(205)))
@@ -71,6 +82,7 @@ async def test_chunks_cover_everybody_exactly_once(db: Database, tmp_path: Path)
         assert [tuple(row) for row in rows] == [(1, 100), (101, 200), (201, 205)]
 
 
+@pytest.mark.usefixtures("together")
 async def test_a_crash_in_the_middle_leaves_nothing_and_it_begins_anew(db: Database, tmp_path: Path) -> None:
     async with world(db, tmp_path, working=False) as w:
         await w.contacts("a@example.com")
@@ -81,11 +93,11 @@ async def test_a_crash_in_the_middle_leaves_nothing_and_it_begins_anew(db: Datab
 
         with pytest.raises(Crash):  # noqa: PT012 - the crash is in the middle of the block
             async with db.transaction() as tx:
-                assert await delivery.prepare_next(tx, chunk_size=100, now=utc_now()) is not None
+                assert await delivery.prepare_next(tx, chunk_size=100, now=utc_now())
                 raise Crash
         async with db.connection() as connection:
             assert await connection.fetchval("SELECT count(*) FROM deliveries") == 0
-        assert await _prepare(w) is not None
+        assert await _prepare(w)
         assert len(await w.states()) == 1
 
 
@@ -98,7 +110,8 @@ async def test_a_send_that_cannot_be_prepared_stands_still_and_says_why(
         async def nonsense(*_: object, **__: object) -> Fragment:
             return Fragment("SELECT nonsense", [])
 
-        monkeypatch.setattr("tidings.delivery.sends._sends.recipients", nonsense)
+        monkeypatch.setattr("tidings.delivery.sends._prepare.recipients", nonsense)
+        monkeypatch.setattr("tidings.delivery.sends._prepare.listed_recipients", lambda **_: "SELECT nonsense")
         campaign = await w.campaign()
         await w.launch(campaign)
         seen = await w.until(campaign, CampaignStatus.PAUSED)

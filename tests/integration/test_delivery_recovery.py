@@ -67,9 +67,8 @@ async def test_an_outcome_written_again_after_its_retry_was_queued_changes_nothi
         await w.contacts("a@example.com")
         await w.launch(await w.campaign())
         async with db.transaction() as tx:
-            send = await delivery.prepare_next(tx, chunk_size=10, now=utc_now())
+            (send,) = await delivery.prepare_next(tx, chunk_size=10, now=utc_now())
             await tx.execute("UPDATE chunks SET state = 'done'")
-        assert send is not None
         told = Told()
         told.add(w.workspace, send, 1, delivery.DeliveryState.UNKNOWN, "unread", attempts=0)
         for again in range(2):

@@ -3,7 +3,7 @@
 Owns: workspaces, api_keys, idempotency_keys, audit_entries. Emits nothing.
 """
 
-from tidings.accounts._audit import audit, audit_each
+from tidings.accounts._audit import audit, audit_all, audit_each
 from tidings.accounts._idempotency import Answer, claim_key, forget_answers, remember_answer
 from tidings.accounts._keys import (
     ApiKey,
@@ -27,6 +27,7 @@ __all__ = [
     "Workspace",
     "all_workspaces",
     "audit",
+    "audit_all",
     "audit_each",
     "authenticate",
     "claim_key",

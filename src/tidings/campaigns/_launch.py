@@ -1,19 +1,67 @@
 """From a campaign to a send: by a person's word, or because its time has come."""
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from tidings import delivery
-from tidings.accounts import SYSTEM, Principal, audit
-from tidings.campaigns._campaign import COLUMNS, Campaign, CampaignStatus, get_campaign, of_row, require
-from tidings.campaigns._content import content_of
+from tidings.accounts import SYSTEM, Principal, audit_all
+from tidings.campaigns._campaign import Campaign, CampaignStatus, get_campaign, of_row, require
+from tidings.campaigns._content import Basis, basis_of
 from tidings.compliance import preflight
+from tidings.core.clock import steady
 from tidings.core.db import Tx
 from tidings.core.errors import TidingsError
 from tidings.core.ids import CampaignId, WorkspaceId, public_id
 from tidings.core.loops import RETRYABLE
+from tidings.delivery import NewSend, Way
 
 _log = logging.getLogger(__name__)
+
+_AT_ONCE = 500
+_SECONDS = 1.0
+"""How long the campaigns of a transaction are looked at: for so long whoever would change one of them waits."""
+_HEAVIEST = 8 << 20
+"""Characters of what the campaigns of a transaction say."""
+
+# By turns: a workspace with thousands that are due keeps nobody else waiting.
+_DUE = f"""
+WITH due AS (
+    SELECT workspace_id, id, row_number() OVER (PARTITION BY workspace_id ORDER BY schedule_time, id) AS turn
+    FROM campaigns WHERE status = 'scheduled' AND schedule_time <= $1
+)
+SELECT c.workspace_id, {", ".join(f"c.{name}" for name in Campaign.__slots__)}
+FROM due
+JOIN campaigns AS c ON c.workspace_id = due.workspace_id AND c.id = due.id
+WHERE c.status = 'scheduled' AND c.schedule_time <= $1
+ORDER BY due.turn, c.schedule_time, c.workspace_id
+LIMIT $2
+FOR UPDATE OF c SKIP LOCKED
+"""  # noqa: S608 - our own column names
+
+_BEGUN = f"""
+UPDATE campaigns AS c SET status = 'sending', status_reason = '', send_id = b.send_id, started_at = $4, updated_at = $4
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS b (workspace_id, id, send_id)
+WHERE c.workspace_id = b.workspace_id AND c.id = b.id
+RETURNING {", ".join(f"c.{name}" for name in Campaign.__slots__)}
+"""  # noqa: S608 - likewise
+
+_REFUSED = """
+UPDATE campaigns AS c SET status = 'draft', schedule_time = NULL, status_reason = r.reason, updated_at = $4
+FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS r (workspace_id, id, reason)
+WHERE c.workspace_id = r.workspace_id AND c.id = r.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A campaign that nothing stands in the way of, and by whose word it goes out."""
+
+    campaign: Campaign
+    basis: Basis
+    way: Way
+    by: Principal
 
 
 async def launch(
@@ -25,79 +73,126 @@ async def launch(
     """
     before = await get_campaign(tx, workspace=workspace, campaign=campaign, lock=True)
     require(before, "be sent", CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
-    await preflight(
-        tx,
-        workspace=workspace,
-        audience=before.audience,
-        provider=before.provider_id,
-        route=before.route_id,
-        template=before.template_id,
-        subject=before.subject,
-        preheader=before.preheader,
-        now=now,
-    )
-    way = await delivery.find_way(tx, workspace=workspace, provider=before.provider_id, route=before.route_id)
-    assert way is not None, "preflight looked"
-    frozen, said = await content_of(tx, workspace=workspace, campaign=before, public_url=public_url)
-    send = await delivery.create_send(
-        tx,
-        workspace=workspace,
-        campaign=campaign,
-        provider=way.provider,
-        route=way.route,
-        audience=before.audience,
-        content=said,
-        template=frozen.template,
-        template_version=frozen.version,
-        now=now,
-    )
-    row = await tx.fetchrow(
-        f"""
-        UPDATE campaigns SET status = 'sending', status_reason = '', send_id = $3, started_at = $4, updated_at = $4
-        WHERE workspace_id = $1 AND id = $2 RETURNING {COLUMNS}
-        """,  # noqa: S608 - our own column names
-        workspace,
-        campaign,
-        send,
-        now,
-    )
-    await audit(tx, by=by, action="campaign.sent", subject=public_id("campaign", campaign), now=now)
-    return of_row(row)
+    basis, way = await _looked_at(tx, workspace, before, now)
+    (after,) = await _begin(tx, [_Ready(before, basis, way, by)], public_url, now)
+    return after
 
 
-async def launch_due(tx: Tx, *, public_url: str, now: datetime) -> bool:
-    """Launch one campaign whose time has come. False when there is none.
+async def launch_due(tx: Tx, *, public_url: str, now: datetime) -> int:
+    """Launch some of the campaigns whose time has come; returns how many, 0 when there is none.
 
     One that is not ready any more goes back to draft and says why; it is not tried again by itself.
     """
-    row = await tx.fetchrow(
-        """
-        SELECT workspace_id, id FROM campaigns WHERE status = 'scheduled' AND schedule_time <= $1
-        ORDER BY schedule_time LIMIT 1 FOR UPDATE SKIP LOCKED
-        """,
-        now,
+    rows = await tx.fetch(_DUE, now, _AT_ONCE)
+    alike: dict[object, list[tuple[WorkspaceId, Campaign]]] = {}
+    for workspace_id, *values in rows:
+        one = of_row(dict(zip(Campaign.__slots__, values, strict=True)))
+        workspace = WorkspaceId(workspace_id)
+        alike.setdefault(_alike(workspace, one), []).append((workspace, one))
+    ready: list[_Ready] = []
+    refused: list[tuple[WorkspaceId, Campaign, Exception]] = []
+    weight, begun = 0, steady()
+    for some in alike.values():
+        workspace, first = some[0]
+        try:
+            async with tx.transaction():
+                basis, way = await _looked_at(tx, workspace, first, now)
+        except RETRYABLE:
+            raise
+        except Exception as error:  # noqa: BLE001 - one campaign must not keep the others from starting
+            refused += [(workspace, one, error) for _, one in some]
+        else:
+            each = len(basis.frozen.html) + len(basis.frozen.text)
+            fitting = max(1, (_HEAVIEST - weight) // max(1, each))
+            ready += [_Ready(one, basis, way, SYSTEM(workspace)) for _, one in some[:fitting]]
+            weight += each * len(some)
+        if weight > _HEAVIEST or steady() - begun > _SECONDS:
+            break  # the rest are as they were, and next
+    refused += await _begin_each(tx, ready, public_url, now)
+    await _refuse(tx, refused, now)
+    return len(ready) + len(refused)
+
+
+def _alike(workspace: WorkspaceId, campaign: Campaign) -> object:
+    """What a launch depends on that many campaigns have in common."""
+    whom = campaign.audience
+    return (
+        workspace,
+        *(tuple(ids) for ids in (whom.lists, whom.excluded_lists, whom.segments, whom.excluded_segments)),
+        campaign.template_id,
+        campaign.subject,
+        campaign.preheader,
+        tuple(campaign.attachment_ids),
+        campaign.provider_id,
+        campaign.route_id,
     )
-    if row is None:
-        return False
-    workspace, campaign = WorkspaceId(row["workspace_id"]), CampaignId(row["id"])
+
+
+async def _looked_at(tx: Tx, workspace: WorkspaceId, campaign: Campaign, now: datetime) -> tuple[Basis, Way]:
+    """What it says, and what it goes through. Raises NotReady."""
+    await preflight(
+        tx,
+        workspace=workspace,
+        audience=campaign.audience,
+        provider=campaign.provider_id,
+        route=campaign.route_id,
+        template=campaign.template_id,
+        subject=campaign.subject,
+        preheader=campaign.preheader,
+        now=now,
+    )
+    way = await delivery.find_way(tx, workspace=workspace, provider=campaign.provider_id, route=campaign.route_id)
+    assert way is not None, "preflight looked"
+    return await basis_of(tx, workspace=workspace, campaign=campaign), way
+
+
+async def _begin(tx: Tx, ready: Sequence[_Ready], public_url: str, now: datetime) -> list[Campaign]:
+    """Make sends of campaigns, in three statements however many they are."""
+    sends = [
+        NewSend(
+            workspace=one.basis.workspace,
+            campaign=one.campaign.id,
+            provider=one.way.provider,
+            route=one.way.route,
+            audience=one.campaign.audience,
+            content=one.basis.said_by(one.campaign, public_url=public_url),
+            template=one.basis.frozen.template,
+            template_version=one.basis.frozen.version,
+        )
+        for one in ready
+    ]
+    made = await delivery.create_sends(tx, sends=sends, now=now)
+    columns = ([one.workspace for one in sends], [one.campaign for one in sends], made)
+    rows = await tx.fetch(_BEGUN, *columns, now)
+    deeds = [(one.by, public_id("campaign", one.campaign.id)) for one in ready]
+    await audit_all(tx, deeds=deeds, action="campaign.sent", now=now)
+    return [of_row(row) for row in rows]
+
+
+async def _begin_each(
+    tx: Tx, ready: Sequence[_Ready], public_url: str, now: datetime
+) -> list[tuple[WorkspaceId, Campaign, Exception]]:
+    """All together, or, if that fails, one by one; those that fail then, and with what."""
+    if not ready:
+        return []
     try:
         async with tx.transaction():
-            await launch(
-                tx, workspace=workspace, campaign=campaign, public_url=public_url, by=SYSTEM(workspace), now=now
-            )
+            await _begin(tx, ready, public_url, now)
     except RETRYABLE:
         raise
-    except Exception as error:  # noqa: BLE001 - one campaign must not keep the others from starting
+    except Exception as error:  # noqa: BLE001 - as above
+        if len(ready) == 1:
+            return [(ready[0].basis.workspace, ready[0].campaign, error)]
+        return [failed for one in ready for failed in await _begin_each(tx, [one], public_url, now)]
+    return []
+
+
+async def _refuse(tx: Tx, refused: Sequence[tuple[WorkspaceId, Campaign, Exception]], now: datetime) -> None:
+    if not refused:
+        return
+    for _, campaign, error in refused:
         if not isinstance(error, TidingsError):
-            _log.exception("campaign %s cannot be launched", campaign)
-        await tx.execute(
-            """
-            UPDATE campaigns SET status = 'draft', schedule_time = NULL, status_reason = $3, updated_at = $4
-            WHERE workspace_id = $1 AND id = $2
-            """,
-            workspace,
-            campaign,
-            f"could not start at its time: {error or type(error).__name__}"[:1000],
-            now,
-        )
-    return True
+            _log.error("campaign %s cannot be launched", campaign.id, exc_info=error)
+    reasons = [f"could not start at its time: {error or type(error).__name__}"[:1000] for _, _, error in refused]
+    ids = [workspace for workspace, _, _ in refused], [campaign.id for _, campaign, _ in refused]
+    await tx.execute(_REFUSED, *ids, reasons, now)

@@ -10,7 +10,7 @@ from tidings.accounts import Principal, audit
 from tidings.audience import contacts, recipients
 from tidings.audience.addresses import normalise_emails
 from tidings.campaigns._campaign import Campaign, get_campaign
-from tidings.campaigns._content import content_of
+from tidings.campaigns._content import basis_of
 from tidings.core.crypto import Keyring
 from tidings.core.db import Tx
 from tidings.core.ids import CampaignId, ContactId, MessageId, SendId, WorkspaceId, public_id
@@ -112,7 +112,8 @@ async def _said(tx: Tx, workspace: WorkspaceId, campaign: Campaign, public_url: 
         launched = await delivery.public_content(tx, workspace=workspace, sends=[campaign.send_id])
         if launched and isinstance(launched[0].content, SendContent):
             return launched[0].content
-    return (await content_of(tx, workspace=workspace, campaign=campaign, public_url=public_url))[1]
+    basis = await basis_of(tx, workspace=workspace, campaign=campaign)
+    return basis.said_by(campaign, public_url=public_url)
 
 
 async def _somebody(tx: Tx, workspace: WorkspaceId, campaign: Campaign, now: datetime) -> ContactId | None:

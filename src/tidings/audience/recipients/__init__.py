@@ -6,6 +6,7 @@ from tidings.audience.recipients._recipients import (
     AudienceCount,
     anyone,
     count_recipients,
+    listed_recipients,
     missing_segments_of,
     recipients,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "anyone",
     "belonging",
     "count_recipients",
+    "listed_recipients",
     "missing_segments_of",
     "one_contact",
     "recipients",

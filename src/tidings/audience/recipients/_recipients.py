@@ -13,7 +13,7 @@ from tidings.core.ids import ListId, SegmentId, WorkspaceId, public_id
 _LISTED = """
 SELECT contact_id AS id, false AS by_segment, NULL AS objection
 FROM subscriptions
-WHERE workspace_id = $1 AND list_id = ANY (${lists}::bigint[]) AND status = 'subscribed'
+WHERE workspace_id = $1 AND list_id = ANY ({lists}::bigint[]) AND status = 'subscribed'
 {once}"""
 
 # Whoever is on a list or in a segment. Who left all of these lists is no less gone for being in a segment; nor is who left
@@ -27,7 +27,7 @@ SELECT coalesce(l.id, m.id) AS id, l.subscribed IS NOT TRUE AS by_segment,
        END AS objection
 FROM (SELECT contact_id AS id, bool_or(status = 'subscribed') AS subscribed
       FROM subscriptions
-      WHERE workspace_id = $1 AND list_id = ANY (${lists}::bigint[]) AND status <> 'pending'
+      WHERE workspace_id = $1 AND list_id = ANY ({lists}::bigint[]) AND status <> 'pending'
       GROUP BY contact_id) AS l
 FULL JOIN ({members}) AS m ON m.id = l.id
 WHERE l.subscribed OR m.id IS NOT NULL
@@ -82,7 +82,6 @@ async def recipients(tx: Tx, *, workspace: WorkspaceId, audience: Audience, firs
     Raises SegmentInvalid if a segment's conditions mean nothing any more, such as after its field was deleted.
     """
     values: list[object] = [list(audience.lists), list(audience.excluded_lists)]
-    numbers = {"lists": str(first), "excluded_lists": f"${first + 1}"}
     chosen = _LISTED.replace("{once}", "GROUP BY contact_id" if len(audience.lists) > 1 else "")
     if audience.segments:
         members = await segment_members(
@@ -99,10 +98,17 @@ async def recipients(tx: Tx, *, workspace: WorkspaceId, audience: Audience, firs
         )
         values += members.values
         apart = _APART.replace("{members}", members.sql)
-    text = sql(__package__, "_recipients").replace("{excluded_lists}", numbers["excluded_lists"])
-    text = text.replace("{lists}", f"${numbers['lists']}")
-    text = text.replace("{chosen}", chosen.replace("{lists}", numbers["lists"])).replace("{apart}", apart)
-    return Fragment(text, values)
+    return Fragment(_filled(chosen, apart, f"${first}", f"${first + 1}"), values)
+
+
+def listed_recipients(*, workspace: str, lists: str, excluded_lists: str) -> str:
+    """The same SELECT for audiences of lists alone, many at once: for a LATERAL, whose columns are named here."""
+    return _filled(_LISTED.replace("{once}", "GROUP BY contact_id"), "", lists, excluded_lists).replace("$1", workspace)
+
+
+def _filled(chosen: str, apart: str, lists: str, excluded_lists: str) -> str:
+    text = sql(__package__, "_recipients").replace("{chosen}", chosen).replace("{apart}", apart)
+    return text.replace("{lists}", lists).replace("{excluded_lists}", excluded_lists)
 
 
 async def count_recipients(tx: Tx, *, workspace: WorkspaceId, audience: Audience, now: datetime) -> AudienceCount:

@@ -2,6 +2,7 @@
 
 from tidings.delivery.sends._failures import forgive, pause_complained, pause_failing, retry_failed, retry_some
 from tidings.delivery.sends._hand_over import hand_over
+from tidings.delivery.sends._prepare import prepare_next
 from tidings.delivery.sends._recipients import Recipient, list_recipients, recipient
 from tidings.delivery.sends._sends import (
     CHUNKS,
@@ -10,12 +11,12 @@ from tidings.delivery.sends._sends import (
     PREPARE,
     PROVIDER,
     ROUTE,
+    NewSend,
     SendCounts,
     SendNotFound,
     cancel_send,
-    create_send,
+    create_sends,
     pause_send,
-    prepare_next,
     resume_send,
     send_counts,
     send_links,
@@ -29,12 +30,13 @@ __all__ = [
     "PREPARE",
     "PROVIDER",
     "ROUTE",
+    "NewSend",
     "ProviderShare",
     "Recipient",
     "SendCounts",
     "SendNotFound",
     "cancel_send",
-    "create_send",
+    "create_sends",
     "forgive",
     "hand_over",
     "list_recipients",

@@ -1,21 +1,16 @@
 """One launch of a campaign: made, prepared, watched, paused, resumed, cancelled."""
 
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from tidings.audience.recipients import Audience, recipients
-from tidings.audience.segments import settle_plans
+from tidings.audience.recipients import Audience
 from tidings.core.db import Tx, sql
-from tidings.core.errors import NotFound, TidingsError
+from tidings.core.errors import NotFound
 from tidings.core.ids import CampaignId, ProviderId, RouteId, SendId, TemplateId, WorkspaceId
-from tidings.core.loops import RETRYABLE
 from tidings.delivery.states import SendStatus
 from tidings.delivery.wire import SendContent, extract_links
-
-_log = logging.getLogger(__name__)
 
 LARGEST_CHUNK = 10_000
 """Recipients in a chunk, at most: what a worker's journal has room for."""
@@ -55,127 +50,52 @@ class SendCounts:
     finished_at: datetime | None
 
 
-async def create_send(
-    tx: Tx,
-    *,
-    workspace: WorkspaceId,
-    campaign: CampaignId,
-    provider: ProviderId | None,
-    route: RouteId | None = None,
-    audience: Audience,
-    content: SendContent,
-    template: TemplateId,
-    template_version: int,
-    priority: int = 5,
-    now: datetime,
-) -> SendId:
-    """Freeze what is sent and to whom it goes; the audience is numbered by `prepare`, in the background, at once.
+@dataclass(frozen=True, slots=True)
+class NewSend:
+    """What is to be sent, to whom, and through what: `provider` or `route`, one of them."""
 
-    It goes through `provider` or `route`, one of them.
+    workspace: WorkspaceId
+    campaign: CampaignId
+    provider: ProviderId | None
+    route: RouteId | None
+    audience: Audience
+    content: SendContent
+    template: TemplateId
+    template_version: int
+    priority: int = 5
+
+
+async def create_sends(tx: Tx, *, sends: Sequence[NewSend], now: datetime) -> list[SendId]:
+    """Freeze what is sent and to whom it goes, of one campaign or of many, each once; returns their ids, in this order.
+
+    The audiences are numbered by `prepare_next`, in the background, at once.
     """
-    send = await tx.fetchval(
-        """
-        INSERT INTO sends (workspace_id, campaign_id, provider_id, priority, list_ids, exclude_list_ids, segment_ids,
-            exclude_segment_ids, created_at, route_id)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id
-        """,
-        workspace,
-        campaign,
-        provider,
-        priority,
-        list(audience.lists),
-        list(audience.excluded_lists),
-        list(audience.segments),
-        list(audience.excluded_segments),
-        now,
-        route,
-    )
-    await tx.execute(
-        """
-        INSERT INTO send_contents (workspace_id, send_id, template_id, template_version, content, links)
-        VALUES ($1, $2, $3, $4, $5::text::jsonb, $6)
-        """,
-        workspace,
-        send,
-        template,
-        template_version,
-        content.to_json().decode(),
-        extract_links(content),
-    )
+    # Of what many say alike the links are looked for once.
+    alike = {_sources(one.content): one.content for one in sends}
+    links = {sources: extract_links(content) for sources, content in alike.items()}
+    told = [
+        {
+            "place": place,
+            "workspace_id": one.workspace,
+            "campaign_id": one.campaign,
+            "provider_id": one.provider,
+            "route_id": one.route,
+            "priority": one.priority,
+            "list_ids": list(one.audience.lists),
+            "exclude_list_ids": list(one.audience.excluded_lists),
+            "segment_ids": list(one.audience.segments),
+            "exclude_segment_ids": list(one.audience.excluded_segments),
+            "template_id": one.template,
+            "template_version": one.template_version,
+            "content": asdict(one.content),
+            "links": links[_sources(one.content)],
+        }
+        for place, one in enumerate(sends)
+    ]
+    rows = await tx.fetch(sql(__package__, "_create"), told, now)
     await tx.execute("SELECT pg_notify($1, '')", PREPARE)
-    return SendId(send)
-
-
-async def prepare_next(tx: Tx, *, chunk_size: int, now: datetime) -> SendId | None:
-    """Number the audience of one launched send and queue its chunks, all in this transaction. None when there is none.
-
-    A crash leaves the send as it was, to be prepared anew. One that cannot be prepared is paused, and says why.
-    """
-    row = await tx.fetchrow(
-        """
-        SELECT workspace_id, id, list_ids, exclude_list_ids, segment_ids, exclude_segment_ids, provider_id, route_id,
-            priority FROM sends
-        WHERE status = 'preparing' ORDER BY priority, created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
-        """
-    )
-    if row is None:
-        return None
-    try:
-        async with tx.transaction():
-            await _prepare(tx, row, chunk_size, now)
-    except RETRYABLE:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, this send stands still and the others go on
-        told = isinstance(error, TidingsError)
-        if not told:
-            _log.exception("send %s cannot be prepared", row["id"])
-        await tx.execute(
-            "UPDATE sends SET status = 'paused', reason = $3 WHERE workspace_id = $1 AND id = $2",
-            row["workspace_id"],
-            row["id"],
-            f"its audience could not be numbered: {error if told else type(error).__name__}"[:500],
-        )
-    return SendId(row["id"])
-
-
-async def _prepare(tx: Tx, row: Any, chunk_size: int, now: datetime) -> None:
-    workspace, send = row["workspace_id"], row["id"]
-    whom = Audience(row["list_ids"], row["exclude_list_ids"], row["segment_ids"], row["exclude_segment_ids"])
-    who = await recipients(tx, workspace=workspace, audience=whom, first=4, now=now)
-    launch = sql(__package__, "_launch").replace("{audience}", who.sql)
-    if whom.segments or whom.excluded_segments:
-        await settle_plans(tx)
-    counts = await tx.fetchrow(launch, workspace, send, now, *who.values)
-    assert counts is not None
-    await tx.execute(
-        sql(__package__, "_queue"),
-        workspace,
-        send,
-        row["provider_id"],
-        row["priority"],
-        chunk_size,
-        counts["recipients"],
-        row["route_id"],
-    )
-    await tx.execute(
-        """
-        INSERT INTO send_counters (workspace_id, send_id, writer, pending, skipped) VALUES ($1, $2, 0, $3, $4)
-        """,
-        workspace,
-        send,
-        counts["recipients"] - counts["skipped"],
-        counts["skipped"],
-    )
-    await tx.execute(
-        "UPDATE sends SET status = $3, recipients = $4, started_at = $5, finished_at = $6 WHERE workspace_id = $1 AND id = $2",
-        workspace,
-        send,
-        SendStatus.RUNNING if counts["recipients"] else SendStatus.DONE,
-        counts["recipients"],
-        now,
-        None if counts["recipients"] else now,
-    )
-    await tx.execute("SELECT pg_notify($1, '')", CHUNKS)
+    made = {(row["workspace_id"], row["campaign_id"]): SendId(row["id"]) for row in rows}
+    return [made[one.workspace, one.campaign] for one in sends]
 
 
 async def pause_send(tx: Tx, *, workspace: WorkspaceId, send: SendId, reason: str = "") -> bool:
@@ -222,6 +142,11 @@ async def send_links(tx: Tx, *, workspace: WorkspaceId, send: SendId) -> list[st
     if links is None:
         raise SendNotFound(f"there is no send {send}")
     return links
+
+
+def _sources(content: SendContent) -> tuple[str, str, bool]:
+    """What its links depend on."""
+    return content.html, content.text, content.track_clicks
 
 
 def _counts_of(row: Any) -> SendCounts:
