@@ -7,7 +7,7 @@ from datetime import datetime
 
 from tidings import delivery
 from tidings.accounts import SYSTEM, Principal, audit_all
-from tidings.campaigns._campaign import Campaign, CampaignStatus, get_campaign, of_row, require
+from tidings.campaigns._campaign import COLUMNS, Campaign, CampaignStatus, get_campaign, of_row, require
 from tidings.campaigns._content import Basis, basis_of
 from tidings.compliance import preflight
 from tidings.core.clock import steady
@@ -25,19 +25,22 @@ _SECONDS = 1.0
 _HEAVIEST = 8 << 20
 """Characters of what the campaigns of a transaction say."""
 
-# By turns: a workspace with thousands that are due keeps nobody else waiting.
+# By turns: a workspace with thousands that are due keeps nobody else waiting. Looked up and locked one by one, until there are
+# enough: a join may be made in the order of an unlucky plan, for which thousands are millions.
 _DUE = f"""
-WITH due AS (
-    SELECT workspace_id, id, row_number() OVER (PARTITION BY workspace_id ORDER BY schedule_time, id) AS turn
+WITH due AS MATERIALIZED (
+    SELECT workspace_id, id, row_number() OVER (PARTITION BY workspace_id ORDER BY schedule_time, id) AS turn, schedule_time
     FROM campaigns WHERE status = 'scheduled' AND schedule_time <= $1
+    ORDER BY turn, schedule_time, workspace_id
 )
-SELECT c.workspace_id, {", ".join(f"c.{name}" for name in Campaign.__slots__)}
+SELECT c.*
 FROM due
-JOIN campaigns AS c ON c.workspace_id = due.workspace_id AND c.id = due.id
-WHERE c.status = 'scheduled' AND c.schedule_time <= $1
-ORDER BY due.turn, c.schedule_time, c.workspace_id
+CROSS JOIN LATERAL (
+    SELECT workspace_id, {COLUMNS} FROM campaigns AS c
+    WHERE c.workspace_id = due.workspace_id AND c.id = due.id AND c.status = 'scheduled' AND c.schedule_time <= $1
+    FOR UPDATE SKIP LOCKED
+) AS c
 LIMIT $2
-FOR UPDATE OF c SKIP LOCKED
 """  # noqa: S608 - our own column names
 
 _BEGUN = f"""
