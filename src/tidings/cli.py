@@ -226,6 +226,7 @@ def bench_campaigns(
     workspaces: Annotated[int, typer.Option(min=1)] = 100,
     workers: Annotated[int, typer.Option(min=1, max=64, help="send processes")] = 1,
     connections: Annotated[int, typer.Option(min=1, max=1000, help="of each workspace's provider")] = 10,
+    beside: Annotated[int, typer.Option(min=0, help="recipients of a large campaign that goes out meanwhile")] = 0,
     json: Json = False,
 ) -> None:
     """Send thousands of small campaigns that are due at the same moment, and measure how long each waits."""
@@ -241,6 +242,7 @@ def bench_campaigns(
             workspaces=workspaces,
             workers=workers,
             connections=connections,
+            beside=beside,
             json=json,
         )
     )
