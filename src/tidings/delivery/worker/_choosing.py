@@ -16,6 +16,8 @@ from tidings.delivery.ways import Strategy
 AWAY_SECONDS = 1.0
 """Who has not taken anything for so long, though there was something, is not waited for."""
 _WIDEST = 32.0
+_BELIEVED_SECONDS = 0.01
+"""Whether somebody can send is asked no more often: of many providers it would cost more than the message."""
 _PRECISION = 16.0  # nobody is ahead by more than a sixteenth of what went, nor by more than 32
 
 
@@ -51,6 +53,9 @@ class _Member:
     """Up to which turn it may go before we look again."""
     last: float = 0.0
     waiting: bool = False
+    able: bool = False
+    able_until: float = -1.0
+    """Until when that is believed."""
 
 
 class Chooser:
@@ -70,8 +75,12 @@ class Chooser:
         self._members = {one.who: one for one in all_}
         self._heaviest = max((one.weight for one in all_), default=1.0)
         self._sum = sum(one.weight for one in all_)
+        self._tiers: dict[int, list[_Member]] = {}
+        for one in all_:
+            self._tiers.setdefault(one.tier, []).append(one)
+        self._lowest: dict[int, float] = {}
+        """By tier, the turn of whoever those that wait are waiting for: until one at it takes something, they go on waiting."""
         self._waiting: list[_Member] = []
-        self._wake_at = 0.0
         self._clock = 0.0
         self._taken = 0
 
@@ -91,7 +100,6 @@ class Chooser:
         if not one.waiting:
             one.waiting = True
             self._waiting.append(one)
-            self._set_alarm()
         return False
 
     def took(self, who: Candidate) -> None:
@@ -104,15 +112,18 @@ class Chooser:
         if now - one.last > AWAY_SECONDS:
             one.turn = max(one.turn, self._clock - self._leeway())
         one.last = now
-        self._clock = max(self._clock, one.turn)
+        before = one.turn
+        self._clock = max(self._clock, before)
         one.turn += 1.0 / one.weight
         self._taken += 1
-        if self._waiting and one.turn >= self._wake_at:
-            self._look_again(now)
+        if self._waiting and before <= self._lowest.get(one.tier, before):
+            self._look_again(one.tier, now)
 
     def wake(self) -> None:
         """There is something to send: those with the most room are asked first."""
         members = list(self._members.values())
+        for one in members:
+            one.able_until = -1.0  # it is called when one of them fails, too
         if self._strategy is Strategy.LEAST_LOADED:
             random.shuffle(members)
             members.sort(key=lambda one: one.who.load)
@@ -131,34 +142,48 @@ class Chooser:
     def look(self) -> None:
         """To be called now and then: whoever waits for one that has gone away waits no longer."""
         for one in self._members.values():
+            one.able_until = -1.0
+        for one in self._members.values():
             if one.waiting:
                 one.who.wake()
         self._waiting = [one for one in self._waiting if one.waiting]
 
     def _limit(self, one: _Member, now: float) -> float:
-        turns = [o.turn for o in one.beside if now - o.last <= AWAY_SECONDS and o.who.able]
-        leeway = self._leeway()
-        # Also alone it is looked at again after a while: the others may be back.
-        return (min(turns) if turns else one.turn) + leeway
+        lowest = min((o.turn for o in one.beside if self._counts(o, now)), default=None)
+        if lowest is None:
+            lowest = one.turn  # alone: it is looked at again after a while, since the others may be back
+        self._lowest[one.tier] = lowest
+        return lowest + self._leeway()
+
+    def _counts(self, one: _Member, now: float) -> bool:
+        """It is waited for."""
+        if now - one.last > AWAY_SECONDS:
+            return False
+        if now > one.able_until:
+            one.able, one.able_until = one.who.able, now + _BELIEVED_SECONDS
+        return one.able
 
     def _leeway(self) -> float:
         return min(_WIDEST / self._heaviest, self._taken / self._sum / _PRECISION)
 
-    def _look_again(self, now: float) -> None:
+    def _look_again(self, tier: int, now: float) -> None:
+        """One of a tier has taken something: those that waited for it may go on."""
+        leeway = self._leeway()
+        counting = sorted((one for one in self._tiers[tier] if self._counts(one, now)), key=lambda one: one.turn)
+        if counting:
+            self._lowest[tier] = counting[0].turn
         left: list[_Member] = []
-        half = self._leeway() / 2  # so that it need not be woken for a single message
         for one in self._waiting:
             if not one.waiting:
                 continue
-            one.limit = self._limit(one, now)
-            if one.turn > one.limit - half:
+            if one.tier != tier:
+                left.append(one)
+                continue
+            others = counting[1:2] if counting[:1] == [one] else counting[:1]
+            one.limit = (others[0].turn if others else one.turn) + leeway
+            if one.turn > one.limit - leeway / 2:  # so that it need not be woken for a single message
                 left.append(one)
             else:
                 one.waiting = False
                 one.who.wake()
         self._waiting = left
-        self._set_alarm()
-
-    def _set_alarm(self) -> None:
-        half = self._leeway() / 2
-        self._wake_at = min((one.turn - half for one in self._waiting), default=0.0)
