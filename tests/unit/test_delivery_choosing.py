@@ -134,6 +134,35 @@ def test_who_takes_nothing_for_a_second_is_not_waited_for(clock: Clock) -> None:
     assert chooser.may(a)
 
 
+def test_with_many_providers_they_are_not_asked_for_every_message(clock: Clock) -> None:
+    asked = 0
+
+    class Counting(Provider):
+        @property
+        def able(self) -> bool:
+            nonlocal asked
+            asked += 1
+            return True
+
+        @able.setter
+        def able(self, _: bool) -> None: ...
+
+    providers = [Counting(str(n)) for n in range(20)]
+    chooser = Chooser(Strategy.ROUND_ROBIN, [(one, 1, 1) for one in providers])
+    chooser.begin()
+    chance, got = random.Random(1), 0
+    before = asked
+    while got < 4000:
+        one = chance.choice(providers)
+        if one.asking and chooser.may(one):
+            clock.now += 0.0002
+            chooser.took(one)
+            got += 1
+        else:
+            one.asking = False
+    assert asked - before < got / 2  # each of twenty a hundred times a second, five thousand messages a second
+
+
 def test_the_freest_is_asked_first() -> None:
     asked: list[str] = []
 

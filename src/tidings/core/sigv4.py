@@ -29,11 +29,18 @@ def authorization(
     signed = ";".join(names)
     lines = "".join(f"{name}:{' '.join(headers[name].split())}\n" for name in names)
     canonical = f"{method}\n{path}\n{query}\n{lines}\n{signed}\n{payload_hash}"
-    moment, day = f"{now:%Y%m%dT%H%M%SZ}", f"{now:%Y%m%d}"
+    moment = amz_date(now)
+    day = moment[:8]
     scope = f"{day}/{region}/{service}/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     signature = hmac.digest(_key(secret, day, region, service), text.encode(), "sha256").hex()
     return f"AWS4-HMAC-SHA256 Credential={key_id}/{scope}, SignedHeaders={signed}, Signature={signature}"
+
+
+@lru_cache(maxsize=8)
+def amz_date(now: datetime) -> str:
+    """The value of x-amz-date. Thousands of requests are of the same second: give a moment without microseconds."""
+    return f"{now:%Y%m%dT%H%M%SZ}"
 
 
 @lru_cache(maxsize=64)

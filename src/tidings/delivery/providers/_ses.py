@@ -17,7 +17,7 @@ import aiohttp
 import orjson
 
 from tidings.core.errors import Invalid, Unavailable
-from tidings.core.sigv4 import authorization
+from tidings.core.sigv4 import amz_date, authorization
 from tidings.delivery.providers._http import Answer, HttpProvider, Locked, Request, message_id, unstuffed
 from tidings.delivery.providers._http_config import check_common, gather, listed
 from tidings.delivery.providers._interface import Outgoing
@@ -161,21 +161,20 @@ class SesProvider(HttpProvider):
             tag := urlsafe_b64encode(ours.encode()).decode().rstrip("=")
         ) <= 256:
             tags = [*tags, {"Name": _TAG, "Value": tag}]
-        asked: dict[str, Any] = {
-            "Content": {"Raw": {"Data": b64encode(unstuffed(job.message)).decode()}},
-            "Destination": {"ToAddresses": [job.recipient.decode()]},
-        }
+        asked: dict[str, Any] = {"Destination": {"ToAddresses": [job.recipient.decode()]}}
         if tags:
             asked["EmailTags"] = tags
         if self._config.configuration_set:
             asked["ConfigurationSetName"] = self._config.configuration_set
-        body = orjson.dumps(asked)
+        # There is nothing to escape in base64: it is not made text only to be read through once more.
+        data = b64encode(unstuffed(job.message))
+        body = b'{"Content":{"Raw":{"Data":"%b"}},%b' % (data, orjson.dumps(asked)[1:])
         path = "/v2/email/outbound-emails"
         return Request(self._base + path, self._signed("POST", path, body, {"content-type": "application/json"}), body)
 
     def _signed(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> dict[str, str]:
-        now = datetime.now(UTC)
-        headers = {**headers, "host": self._host, "x-amz-date": f"{now:%Y%m%dT%H%M%SZ}"}
+        now = datetime.now(UTC).replace(microsecond=0)
+        headers = {**headers, "host": self._host, "x-amz-date": amz_date(now)}
         if self._config.session_token:
             headers["x-amz-security-token"] = self._config.session_token
         headers["authorization"] = authorization(

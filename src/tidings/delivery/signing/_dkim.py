@@ -9,6 +9,7 @@ import re
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -38,7 +39,6 @@ SIGNED = (
 OVERSIGNED = (b"from", b"subject", b"date", b"to", b"reply-to", b"content-type", b"list-unsubscribe")
 """Named once more than they occur, so that one more of them breaks the signature (RFC 6376 §5.4.2, §8.15)."""
 
-_FOLDED = re.compile(rb"\r\n(?=[ \t])")
 _SPACES = re.compile(rb"[ \t]+")
 _WIDTH = 72
 _LONG = 4096
@@ -68,14 +68,12 @@ class Signer:
     """Signs messages with all keys of a domain."""
 
     def __init__(self, keys: Sequence[SigningKey]) -> None:
-        self._keys = [
-            (
-                key,
-                b"v=1; a=%b; c=relaxed/relaxed; d=%b; s=%b;\r\n\tt="
-                % (key.algorithm, key.domain.encode("ascii"), key.selector.encode("ascii")),
-            )
+        starts = [
+            b"v=1; a=%b; c=relaxed/relaxed; d=%b; s=%b;\r\n\tt="
+            % (key.algorithm, key.domain.encode("ascii"), key.selector.encode("ascii"))
             for key in keys
         ]
+        self._keys = [(key, start, _relaxed_value(start)) for key, start in zip(keys, starts, strict=True)]
 
     def sign(self, message: bytes, *, now: int) -> bytes:
         """The message with a DKIM-Signature for each key before it.
@@ -89,13 +87,15 @@ class Signer:
         head, _, body = plain.partition(b"\r\n\r\n")
         body_hash = b64encode(hashlib.sha256(relaxed_body(body)).digest())
         names, signed = _chosen(head)
-        tail = b"%d;\r\n\th=%b;\r\n\tbh=%b;\r\n\tb=" % (now, _fold_names(names), body_hash)
+        folded, relaxed = _fold_names(names)
+        tail = b"%d;\r\n\th=%b;\r\n\tbh=%b;\r\n\tb=" % (now, folded, body_hash)
+        relaxed_tail = b"%d; h=%b; bh=%b; b=" % (now, relaxed, body_hash)
         signatures: list[bytes] = []
-        for key, start in self._keys:
-            value = start + tail
+        for key, start, relaxed_start in self._keys:
             # Its own field comes last, with an empty b= and without a line break (RFC 6376 §3.7).
-            data = signed + b"dkim-signature:" + _relaxed_value(value)
-            signatures.append(b"DKIM-Signature: %b%b\r\n" % (value, _fold_base64(b64encode(key.sign(data)))))
+            data = b"%bdkim-signature:%b%b" % (signed, relaxed_start, relaxed_tail)
+            value = _fold_base64(b64encode(key.sign(data)))
+            signatures.append(b"DKIM-Signature: %b%b%b\r\n" % (start, tail, value))
         return b"".join([*signatures, message])
 
 
@@ -123,10 +123,10 @@ def relaxed_body(body: bytes) -> bytes:
     return body[:end] + b"\r\n" if end else b""
 
 
-def _chosen(head: bytes) -> tuple[list[bytes], bytes]:
+def _chosen(head: bytes) -> tuple[tuple[bytes, ...], bytes]:
     """The names for h=, and the canonical fields in that order: of several of a name the last comes first (§5.4.2)."""
     fields: dict[bytes, list[bytes]] = {}
-    for field in _FOLDED.sub(b"", head).split(b"\r\n"):
+    for field in head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t").split(b"\r\n"):
         name, _, value = field.partition(b":")
         fields.setdefault(name.strip(b" \t").lower(), []).append(value)
     names: list[bytes] = []
@@ -135,23 +135,30 @@ def _chosen(head: bytes) -> tuple[list[bytes], bytes]:
         for value in reversed(fields.get(name, ())):
             names.append(name)
             lines.append(b"%b:%b\r\n" % (name, _relaxed_value(value)))
-    names.extend(OVERSIGNED)
-    return names, b"".join(lines)
+    return (*names, *OVERSIGNED), b"".join(lines)
 
 
 def _relaxed_value(value: bytes) -> bytes:
     """RFC 6376 §3.4.2: unfolded, white space shrunk."""
-    return _SPACES.sub(b" ", value.replace(b"\r\n", b"")).strip(b" ")
+    if b"\r\n" in value:
+        value = value.replace(b"\r\n", b"")
+    # Of most fields there is nothing to shrink, and to look for it costs less than the expression.
+    if b"\t" in value or b"  " in value:
+        value = _SPACES.sub(b" ", value)
+    return value.strip(b" ")
 
 
-def _fold_names(names: Sequence[bytes]) -> bytes:
+@lru_cache(maxsize=256)
+def _fold_names(names: tuple[bytes, ...]) -> tuple[bytes, bytes]:
+    """The value of h= on lines, and the same relaxed. The messages of a send have the same fields."""
     lines, line = [], b""
     for name in names:
         if line and len(line) + len(name) + 1 > _WIDTH:
             lines.append(line)
             line = b""
         line += (b":" if line or lines else b"") + name
-    return b"\r\n\t ".join([*lines, line])
+    folded = b"\r\n\t ".join([*lines, line])
+    return folded, _relaxed_value(folded)
 
 
 def _fold_base64(text: bytes) -> bytes:
