@@ -27,7 +27,8 @@ SELECT count(*) FILTER (WHERE status = 'sent') AS sent,
 FROM campaigns WHERE schedule_time IS NOT NULL
 """
 
-# From the due moment: until a campaign's audience was numbered, its first message handed over, and its last.
+# From the due moment: until the last audience was numbered, a campaign's first message handed over, and the last of all. `longest`:
+# from a campaign's first message to its last; `waited`: from being numbered to the first message.
 _TIMES = """
 SELECT extract(epoch FROM max(s.started_at) - $1)::float8 AS numbered,
        extract(epoch FROM percentile_disc(0.5) WITHIN GROUP (ORDER BY d.first) - $1)::float8 AS first_p50,
@@ -35,6 +36,8 @@ SELECT extract(epoch FROM max(s.started_at) - $1)::float8 AS numbered,
        extract(epoch FROM max(d.first) - $1)::float8 AS first_last,
        extract(epoch FROM max(d.last) - $1)::float8 AS done,
        max(extract(epoch FROM d.last - d.first))::float8 AS longest,
+       extract(epoch FROM percentile_disc(0.5) WITHIN GROUP (ORDER BY d.first - s.started_at))::float8 AS waited_p50,
+       extract(epoch FROM max(d.first - s.started_at))::float8 AS waited_longest,
        sum(d.delivered)::bigint AS delivered, sum(s.recipients)::bigint AS recipients
 FROM sends AS s
 JOIN (SELECT workspace_id, send_id, min(at) AS first, max(at) AS last, count(*) FILTER (WHERE state = 'delivered') AS delivered
