@@ -79,6 +79,38 @@ async def test_every_kind_runs_alone_negated_and_within_or(db: Database, workspa
         assert len(await members(tx, workspace, KINDS[0])) == 50
 
 
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("\u212aate", "kate"), ("IAN\u0130", "iani"), ("ÄNNE", "änne"), ("\u212a", "\u212a")]
+)
+@pytest.mark.parametrize("field", ["first_name", "attributes.name"])
+async def test_case_never_matters_whatever_the_letter(
+    db: Database, workspace: int, field: str, name: str, wanted: str
+) -> None:
+    async with db.transaction() as tx:
+        await tx.execute(
+            """INSERT INTO contacts (workspace_id, email, address_hash, first_name, attributes, created_at, updated_at)
+               SELECT $1, lower(v) || '@x.test', decode(md5(v), 'hex'), v, jsonb_build_object('name', v), $2, $2
+               FROM unnest($3::text[]) AS v""",
+            workspace,
+            NOW,
+            [name, "xyz"],
+        )
+        for operator, value in (
+            ("=", wanted),
+            ("=", wanted.upper()),
+            ("in", ["other", wanted]),
+            ("contains", wanted[1:] or wanted),
+            ("starts_with", wanted[:2]),
+            ("ends_with", wanted[-2:].upper()),
+        ):
+            assert len(await members(tx, workspace, {"field": field, "operator": operator, "value": value})) == 1, (
+                operator
+            )
+            others = f"not_{operator}" if operator in ("in", "contains") else None
+            if others:
+                assert len(await members(tx, workspace, {"field": field, "operator": others, "value": value})) == 1
+
+
 async def test_a_declared_field_in_another_case_is_a_slip(db: Database, workspace: int) -> None:
     async with db.transaction() as tx:
         await tx.execute(

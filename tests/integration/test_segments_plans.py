@@ -73,7 +73,9 @@ async def test_plans_and_previews_at_a_hundred_thousand(db: Database, large: Wor
     for name in ("attribute =", "on a list", "opened in the last", "clicked between dates", "event with a property"):
         told = await _count_plan(db, large, bench.KINDS[name])
         assert "Parallel" in told, (name, told)
-        assert "Partial" in told, (name, told)
+        assert "Partial" in told or name == "event with a property", (name, told)  # of those there may be few
+    lately = await _count_plan(db, large, bench.KINDS["opened in the last"])
+    assert "human_opened_last >=" in lately, lately
     for name in ("on a list", "not on a list", "opened ever", "several with and"):
         told = await _count_plan(db, large, bench.KINDS[name])
         # Each worker makes blocks of what it scans, in the scan: nothing stands between the two.

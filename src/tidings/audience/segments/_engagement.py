@@ -22,6 +22,8 @@ TIMES_LIMIT = 999
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _SECONDS = 2**31 - 2
 _HITS = {"opened", "clicked"}
+_WITH_LAST = {"opened", "human_opened", "clicked", "human_clicked", "at"}
+"""Of these arrays the newest time is a column of its own, kept by the database."""
 _TOTALS = {
     ("opened", True): "human_opens",
     ("opened", False): "opens",
@@ -52,17 +54,18 @@ def engagement(told: Condition, context: Context) -> Node:
 def _some(wanted: Times, column: str, when: Window, context: Context) -> str:
     """Whether a contact's times within the window are so many, of those that are any."""
     put = context.values.put
+    last = f"{column}_last" if column in _WITH_LAST else f"{column}[cardinality({column})]"
     holds = [f"{column} IS NOT NULL"]
     # The newest and the oldest are there at once, and mostly say it already.
     if when.start:
-        holds.append(f"{column}[cardinality({column})] >= {put(_second(when.start), 'integer')}")
-    if when.end:
+        holds.append(f"{last} >= {put(_second(when.start), 'integer')}")
+    elif when.end:
         holds.append(f"{column}[1] < {put(_second(when.end), 'integer')}")
     if not wanted.at_all:
         holds.append(wanted.of_some(_count(column, when, context)))
     if when.start and when.end:
         end = put(_second(when.end), "integer")
-        holds.append(f"({column}[cardinality({column})] < {end} OR {_count(column, when, context)} > 0)")
+        holds.append(f"({last} < {end} OR {_count(column, when, context)} > 0)")
     return " AND ".join(holds)
 
 
