@@ -57,3 +57,16 @@ async def test_who_is_sampled(db: Database, tmp_path: Path) -> None:
             assert some[0] != ids[2:12], "spread over all of them"
             assert await tx.fetchval("SHOW statement_timeout") == "0"
             assert len(await recipients.sample_contacts(tx, workspace=w.workspace, limit=100)) == 29
+
+
+async def test_of_many_the_same_are_found_as_if_all_were_looked_at(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w:
+        await w.contacts(*(f"c{n}@example.com" for n in range(4000)))
+        who = Audience([w.newsletter])
+        async with db.connection() as tx:
+            for limit in (10, 39, 200):  # a hundredth has some forty
+                rows = await recipients.sample_recipients(
+                    tx, workspace=w.workspace, audience=who, limit=limit, now=utc_now()
+                )
+                first = await tx.fetch("SELECT id FROM contacts ORDER BY hashint8extended(id, 7) LIMIT $1", limit)
+                assert {row["id"] for row in rows} == {row["id"] for row in first}, limit
