@@ -205,9 +205,9 @@ async def test_messages_meet_suppressions_one_by_one_whatever_the_statistics_say
            FROM contacts AS c WHERE c.workspace_id = 78 AND c.id <= 90500"""
     )
     await tx.execute("ANALYZE deliveries, messages, sends")
-    found = await plan(tx, sql("tidings.delivery.worker", "_fetch_messages"), 78, 1, 1, 500, None)
+    found = await plan(tx, sql("tidings.delivery.worker", "_fetch_messages"), 78, 1, 1, 500, None, 1)
     assert "using suppressions_pkey" in found, found
     assert "Rows Removed by Join Filter" not in found, found
-    rows = await tx.fetch(sql("tidings.delivery.worker", "_fetch_messages"), 78, 1, 1, 500, None)
+    rows = await tx.fetch(sql("tidings.delivery.worker", "_fetch_messages"), 78, 1, 1, 500, None, 1)
     assert {row["skip"] for row in rows} == {"suppressed:bounced"}
     assert len(rows) == 500

@@ -167,7 +167,7 @@ async def test_leaving_a_list_in_the_middle_counts_for_those_a_segment_brought(d
         )
         async with db.connection() as tx:
             send = await tx.fetchval("SELECT id FROM sends")
-            rows = await tx.fetch(sql("tidings.delivery.worker", "_fetch"), w.workspace, send, 1, 3, None)
+            rows = await tx.fetch(sql("tidings.delivery.worker", "_fetch"), w.workspace, send, 1, 3, None, 0)
         assert [(row["contact_id"], row["skip"]) for row in rows] == [
             (listed, "left_list"),
             (found, None),
@@ -323,7 +323,7 @@ async def test_who_leaves_all_they_have_in_the_middle_is_not_mailed(db: Database
         )
         async with db.connection() as tx:
             send = await tx.fetchval("SELECT id FROM sends")
-            rows = await tx.fetch(sql("tidings.delivery.worker", "_fetch"), w.workspace, send, 1, 2, None)
+            rows = await tx.fetch(sql("tidings.delivery.worker", "_fetch"), w.workspace, send, 1, 2, None, 0)
         assert [(row["contact_id"], row["skip"]) for row in rows] == [(gone, "left_list"), (shut, "left_list")]
 
 

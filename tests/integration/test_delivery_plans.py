@@ -101,7 +101,7 @@ async def test_plans(db: Database, workspace: int) -> None:
         assert "chunks_pending" in claim
         # A plain subquery may be run once for each row of an unlucky plan, and lease everything; a CTE runs once in any plan.
         assert "CTE free" in claim
-        fetch = await _plan(tx, delivery_sql("_fetch"), workspace, 1, 1, SIZE, None)
+        fetch = await _plan(tx, delivery_sql("_fetch"), workspace, 1, 1, SIZE, None, 0)
         assert "deliveries_pkey" in fetch
         assert "Seq Scan on deliveries" not in fetch
         assert "Seq Scan on contacts" not in fetch
@@ -180,7 +180,7 @@ async def test_plans_of_messages(db: Database, workspace: int) -> None:
     async with db.connection() as connection:
         await connection.execute("ANALYZE")
     async with db.transaction() as tx:
-        fetch = await _plan(tx, delivery_sql("_fetch_messages"), workspace, 1000, 7, 7, [7])
+        fetch = await _plan(tx, delivery_sql("_fetch_messages"), workspace, 1000, 7, 7, [7], 7)
         assert "Seq Scan on deliveries" not in fetch
         assert "Seq Scan on messages" not in fetch
         queue = await _plan(

@@ -17,6 +17,11 @@ cancelled AS (
       AND (h.ns IS NOT NULL OR NOT EXISTS (
           SELECT FROM retries AS r WHERE r.workspace_id = d.workspace_id AND r.send_id = d.send_id AND r.n = d.n
       )) -- who has a retry belongs to its chunk
+      AND (h.ns IS NULL OR NOT EXISTS (
+          SELECT FROM chunks AS k
+          WHERE k.workspace_id = h.workspace_id AND k.send_id = h.send_id AND k.chunk_no > h.chunk_no
+            AND k.state <> 'done' AND d.n = ANY (k.ns)
+      )) -- and of two of those, to the later
     RETURNING d.workspace_id, d.send_id
 ),
 counted AS (

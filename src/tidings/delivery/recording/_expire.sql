@@ -17,6 +17,11 @@ doubtful AS (
       AND (e.ns IS NOT NULL OR NOT EXISTS (
           SELECT FROM retries AS r WHERE r.workspace_id = d.workspace_id AND r.send_id = d.send_id AND r.n = d.n
       )) -- who has a retry belongs to its chunk
+      AND (e.ns IS NULL OR NOT EXISTS (
+          SELECT FROM chunks AS k
+          WHERE k.workspace_id = e.workspace_id AND k.send_id = e.send_id AND k.chunk_no > e.chunk_no
+            AND k.state <> 'done' AND d.n = ANY (k.ns)
+      )) -- and of two of those, to the later
     RETURNING d.workspace_id, d.send_id, d.n, d.unknowns
 ),
 again AS (

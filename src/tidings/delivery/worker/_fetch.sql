@@ -1,7 +1,7 @@
 -- The recipients of a leased chunk that are still to be sent, with what a template may say of them, and `skip`:
 -- why they may not be mailed at this moment, or null. Runs after the lease is committed, so whoever left before this
 -- statement is seen here, and whoever leaves after it is announced to the worker (see _worker.py).
--- $1 workspace, $2 send, $3 first n, $4 last n, $5 only these n (or null)
+-- $1 workspace, $2 send, $3 first n, $4 last n, $5 only these n (or null), $6 number of the chunk
 SELECT d.n, d.contact_id, c.email, c.first_name, c.last_name, c.phone, c.language, c.time_zone, c.tags,
        c.attributes::text AS attributes, c.created_at,
        CASE
@@ -44,5 +44,10 @@ WHERE d.workspace_id = $1 AND d.send_id = $2 AND d.n BETWEEN $3 AND $4 AND d.sta
   AND d.n <> ALL (ARRAY(
       SELECT r.n FROM retries AS r
       WHERE $5::integer[] IS NULL AND r.workspace_id = $1 AND r.send_id = $2 AND r.n BETWEEN $3 AND $4
+  ))
+  -- And of two chunks of retries that name them, to the later: they have been out with the earlier one before.
+  AND ($5::integer[] IS NULL OR NOT EXISTS (
+      SELECT FROM chunks AS k
+      WHERE k.workspace_id = $1 AND k.send_id = $2 AND k.chunk_no > $6 AND k.state <> 'done' AND d.n = ANY (k.ns)
   ))
 ORDER BY d.n

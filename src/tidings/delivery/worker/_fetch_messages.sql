@@ -1,7 +1,7 @@
 -- _fetch.sql for messages to single recipients: the same columns in the same order, and behind them what only these have.
 -- `skip`: a complaint stops everything, a dead address all but confirmations (pressing their button proves that it lives);
 -- having unsubscribed stops what is marketing and nothing else.
--- $1 workspace, $2 send, $3 first n, $4 last n, $5 only these n (or null)
+-- $1 workspace, $2 send, $3 first n, $4 last n, $5 only these n (or null), $6 number of the chunk
 SELECT d.n, coalesce(m.contact_id, 0) AS contact_id, m.to_email, m.first_name, m.last_name, m.phone, m.language, m.time_zone,
        m.tags, m.variables::text AS attributes, m.known_at,
        CASE
@@ -36,5 +36,10 @@ WHERE d.workspace_id = $1 AND d.send_id = $2 AND d.n BETWEEN $3 AND $4 AND d.sta
   AND d.n <> ALL (ARRAY(
       SELECT r.n FROM retries AS r
       WHERE $5::integer[] IS NULL AND r.workspace_id = $1 AND r.send_id = $2 AND r.n BETWEEN $3 AND $4
+  ))
+  -- And of two chunks of retries that name them, to the later: they have been out with the earlier one before.
+  AND ($5::integer[] IS NULL OR NOT EXISTS (
+      SELECT FROM chunks AS k
+      WHERE k.workspace_id = $1 AND k.send_id = $2 AND k.chunk_no > $6 AND k.state <> 'done' AND d.n = ANY (k.ns)
   ))
 ORDER BY d.n

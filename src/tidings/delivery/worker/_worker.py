@@ -237,7 +237,9 @@ class SendWorker:
             wire = await self._contents.get(workspace=run.workspace, send=run.send)
             statement = sql(__package__, "_fetch_messages" if wire is None else "_fetch")
             async with self._db.connection() as connection:
-                rows = await connection.fetch(statement, run.workspace, run.send, run.first_n, run.last_n, ns)
+                rows = await connection.fetch(
+                    statement, run.workspace, run.send, run.first_n, run.last_n, ns, run.chunk_no
+                )
             if wire is None:
                 hashes = [row["content_hash"] for row in rows]
                 wire = await self._contents.of_messages(workspace=run.workspace, send=run.send, hashes=hashes)
