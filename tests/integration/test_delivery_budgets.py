@@ -4,18 +4,24 @@ import asyncio
 import json
 import sys
 from bisect import bisect_left
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from delivery_world import World, eventually, world
+from tidings import delivery
+from tidings.accounts import SYSTEM
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
 from tidings.core.ids import ProviderId, WorkspaceId
 from tidings.delivery import provider_limits
 from tidings.delivery.limits._budgets import Ask, Return, slow_down, take
+from tidings.delivery.limits._caps import set_caps
 from tidings.delivery.limits._limits import Limit
+from tidings.delivery.providers import SesAccount
+from tidings.delivery.quotas._accounts import caps_of
 
 
 def most_in(times: list[float], seconds: float) -> int:
@@ -24,8 +30,10 @@ def most_in(times: list[float], seconds: float) -> int:
     return max((bisect_left(times, start + seconds) - place for place, start in enumerate(times)), default=0)
 
 
-async def _sent_by_four(w: World, config: dict[str, object], seconds: float) -> list[float]:
-    told = {"workspace": w.workspace, "provider": w.provider, "config": config, "seconds": seconds}
+async def _sent_by_four(
+    w: World, config: dict[str, object], seconds: float, domains: tuple[str, ...] = ("example.com",)
+) -> list[tuple[float, str]]:
+    told = {"workspace": w.workspace, "provider": w.provider, "config": config, "seconds": seconds, "domains": domains}
     arguments = (sys.executable, str(Path(__file__).with_name("budget_process.py")), w.app.db.url, json.dumps(told))
     pipes: dict[str, Any] = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
     four = [await asyncio.create_subprocess_exec(*arguments, **pipes) for _ in range(4)]
@@ -34,12 +42,12 @@ async def _sent_by_four(w: World, config: dict[str, object], seconds: float) -> 
             assert process.stdout is not None
             assert await process.stdout.readline() == b"ready\n"
         printed = await asyncio.gather(*(process.communicate(b"go\n") for process in four))
-    return sorted(at for out, _ in printed for at in json.loads(out))
+    return sorted((at, domain) for out, _ in printed for at, domain in json.loads(out))
 
 
 async def test_four_processes_keep_to_a_rate_a_second(db: Database, tmp_path: Path) -> None:
     async with world(db, tmp_path, working=False) as w:
-        sent = await _sent_by_four(w, {"rate_per_second": 200}, 4)
+        sent = [at for at, _ in await _sent_by_four(w, {"rate_per_second": 200}, 4)]
         assert most_in(sent, 1.0) <= 200
         took = sent[-1] - sent[0]
         assert len(sent) >= 0.85 * 200 * took
@@ -47,9 +55,49 @@ async def test_four_processes_keep_to_a_rate_a_second(db: Database, tmp_path: Pa
 
 async def test_four_processes_keep_to_limits_of_periods(db: Database, tmp_path: Path) -> None:
     async with world(db, tmp_path, working=False) as w:
-        sent = await _sent_by_four(w, {"rate_per_minute": 1000, "rate_per_hour": 1500}, 4)
+        sent = [at for at, _ in await _sent_by_four(w, {"rate_per_minute": 1000, "rate_per_hour": 1500}, 4)]
         assert most_in(sent, 60) <= 1000
         assert len(sent) >= 980
+
+
+async def test_four_processes_keep_to_a_warm_up_and_to_the_quota_of_an_account(db: Database, tmp_path: Path) -> None:
+    """Google's cap is one row for its two domains, and `other` one for all who have none of their own."""
+    async with world(db, tmp_path, working=False) as w:
+        provider = ProviderId(w.provider)
+        async with db.transaction() as tx:
+            await delivery.start_warmup(
+                tx,
+                workspace=w.workspace,
+                provider=provider,
+                caps=(150, 300),
+                by=SYSTEM(w.workspace),
+                now=utc_now(),
+            )
+            quota = SesAccount(
+                most_per_second=250, most_per_day=50_000, sent_last_day=49_500, enabled=True, production=True
+            )
+            await set_caps(tx, workspace=w.workspace, provider=provider, source="account", caps=caps_of(quota, ours=0))
+        domains = ("gmail.com", "googlemail.com", "hotmail.com", "one.example", "two.example", "three.example")
+        sent = await _sent_by_four(w, {}, 6, domains)
+        took = Counter(domain for _, domain in sent)
+        google, other = took["gmail.com"] + took["googlemail.com"], sum(took[one] for one in domains[3:])
+        assert most_in([at for at, _ in sent], 1.0) <= 250
+        assert max(google, took["hotmail.com"], other) <= 150, took
+        assert min(google, took["hotmail.com"], other) >= 130, took
+        assert len(sent) <= 500
+
+
+async def test_a_mailbox_provider_that_is_used_up_holds_nobody_else_up_in_four_processes(
+    db: Database, tmp_path: Path
+) -> None:
+    async with world(db, tmp_path, working=False) as w:
+        limits = {"rate_per_second": 400, "limits": {"google": {"per_minute": 20}, "microsoft": {"per_second": 10}}}
+        sent = await _sent_by_four(w, limits, 4, ("gmail.com", "hotmail.com", "one.example"))
+        of = {domain: [at for at, to in sent if to == domain] for domain in ("gmail.com", "hotmail.com", "one.example")}
+        assert 16 <= len(of["gmail.com"]) <= 20
+        assert most_in(of["hotmail.com"], 1.0) <= 10
+        assert most_in([at for at, _ in sent], 1.0) <= 400
+        assert len(of["one.example"]) >= 0.7 * 400 * (sent[-1][0] - sent[0][0])
 
 
 async def _age(db: Database, provider: int, seconds: int) -> None:
