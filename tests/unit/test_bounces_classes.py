@@ -55,6 +55,9 @@ EXAMPLES = [
     ("5.4.1", "connect to mx.b.test[192.0.2.1]: no answer from host", "soft", False),
     ("", 'Unrouteable mail domain "b.test"', "hard", True),
     ("5.0.0", "Name service error for name=b.test type=MX: Malformed name server reply", "soft", True),
+    ("5.0.0", "550 permanent failure for one or more recipients (a@b.test:blocked)", "block", True),
+    ("5.0.0", "550 permanent failure for one or more recipients (a@b.test:550 5.1.1 User unknown)", "hard", True),
+    ("5.0.0", "451 Internal resources are temporarily unavailable", "soft", False),
     ("5.0.0", "", "unknown", True),
     ("", "it did not work", "unknown", True),
 ]  # fmt: skip

@@ -99,6 +99,8 @@ def test_challenges_are_replies_of_programs() -> None:
     text = "This account is protected. Follow the link to have your address added to the recipient's allowed list."
     assert classify(message("Subject: RE: November", body=text)).kind is Kind.AUTO_REPLY
     assert classify(message("Subject: RE: November", "List-Unsubscribe: <u:u>", body=text)).kind is Kind.OTHER
+    waits = 'Your message about "November" was waitlisted. Please add yourself to my Guest List.'
+    assert classify(message("Subject: November (Action Required)", body=waits)).kind is Kind.AUTO_REPLY
 
 
 @pytest.mark.parametrize(

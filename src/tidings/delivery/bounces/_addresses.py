@@ -3,10 +3,14 @@
 import re
 
 ADDRESS = re.compile(
-    r"(?:\"[^\"\n@]{1,64}\"|[^\s<>()\[\]:;,\"@\\]{1,128})@(?:[^\W_][\w.-]{0,252}|\[[0-9A-Fa-f.:IPv]{2,60}\])"
+    r"(?:\"[^\"\n@]{1,64}\"|[^\s<>()\[\]:;,\"@\\（）：；，、。【】「」]{1,128})@(?:[^\W_][\w.-]{0,252}|\[[0-9A-Fa-f.:IPv]{2,60}\])"
 )
 _TRIM_LEFT = "'`*=.-|/“”‘’«»＜（"
 _TRIM_RIGHT = ".-_'`*"
+_CHINESE = "\u3000-\u30ff\u3400-\u9fff\uac00-\ud7a3"
+_BEFORE = re.compile(f"^[{_CHINESE}]+(?=[A-Za-z0-9])")
+_BEHIND = re.compile(f"(?<=\\.)([A-Za-z0-9-]+)[{_CHINESE}].*$", re.DOTALL)
+"""Words of languages that put no space around an address."""
 _UNICODE = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 
 
@@ -28,6 +32,8 @@ def tidy(address: str) -> str:
     if not address.startswith('"'):
         address = address.lstrip(_TRIM_LEFT)
     address = address.rstrip(_TRIM_RIGHT)
+    if not address.isascii():
+        address = _BEFORE.sub("", _BEHIND.sub(r"\1", address))
     local, at, domain = address.rpartition("@")
     return address if at and local and domain and "@" not in local.strip('"') else ""
 

@@ -149,6 +149,7 @@ CHALLENGES = (
     "reply to this message to confirm", "reply to this email to confirm", "you only need to do this once",
     "you only have to do this once", "add you to my list of approved senders", "to my approved senders",
     "this mailbox uses an e-mail whitelist", "has been placed in a pending queue", "um ihre nachricht zuzustellen",
+    "message was waitlisted", "email was waitlisted", "to my guest list",
     "bestätigen sie bitte ihre absenderadresse", "pour que votre message soit remis",
 )  # fmt: skip
 """In lower case, in the text."""

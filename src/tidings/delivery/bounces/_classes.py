@@ -10,7 +10,9 @@ _K = FailureClass
 _CODE = re.compile(r"(?<![\d.#:/-])([45]\d\d)(?=[ \-]|$|[;:,.)#])(?!\.\d)")
 _BRACKETED = re.compile(r"(?:#|\()([45]\.\d{1,3}\.\d{1,3})\b")
 # Printable ASCII only: Chinese and Japanese put no space around an address.
-_NOISE = re.compile(r"<[^>]*>|[!-~]{1,128}@[!-~]+|https?:[!-~]*|www\.[!-~]*|[!-~]{1,80}/[\w./?=&%-]+", re.IGNORECASE)
+_NOISE = re.compile(
+    r"<[^>]*>|[!-~]{1,128}@[a-z0-9._\[\]-]+|https?:[!-~]*|www\.[!-~]*|[!-~]{1,80}/[\w./?=&%-]+", re.IGNORECASE
+)
 _GENERIC = frozenset({"", "5.0.0", "4.0.0", "5.1.0", "4.1.0", "5.3.0", "5.5.0", "5.4.0", "4.4.0"})
 _TRANSIENT = frozenset({".2.2", ".4.1", ".4.2", ".4.3", ".4.5", ".4.6", ".4.7"})
 """RFC 3463: mailbox full (§3.3); no answer, a bad connection, the directory, congestion, loops, too old (§3.5)."""
@@ -52,6 +54,8 @@ def _passes(kind: FailureClass, status: str, code: str, text: str) -> bool:
         return True
     if kind is not _K.SOFT:
         return False
+    if code[:1] == "4" and status in _GENERIC:
+        return True  # the reporting system gave up; the far server never said more than "not now"
     low = text.lower()
     return not (status or code) or any(w in low for w in words.LOOPS)
 

@@ -25,6 +25,8 @@ MAILBOX_FULL = (
     "schránka je plná", "почтовый ящик переполнен", "ящик переполнен", "переполнен", "邮箱已满", "邮箱空间不足",
     "信箱已滿", "容量已满", "空间不足", "容量オーバー", "メールボックスがいっぱい", "容量を超え", "사서함이 가득",
     "용량 초과", "posta kutusu dolu", "kota aşıldı", "postkassen er fuld", "brevlådan är full", "megtelt",
+    "est pleine", "est saturée", "está lleno", "está llena", "está cheia", "está cheio", "è piena", "jest pełna",
+    "on täynnä",
 )  # fmt: skip
 
 BLOCK = (
@@ -70,7 +72,8 @@ TOO_LARGE = (
 """The message is too large for them: that outweighs a status about the mailbox."""
 
 NOBODY = (
-    "not a valid user", "no matches to nameserver query",
+    "not a valid user", "no matches to nameserver query", "not listed in public", "wasn't found at", "unknown to address",
+    "address couldn't be found",
     "user unknown", "unknown user", "unknown recipient", "recipient unknown", "unknown address", "address unknown",
     "unknown mailbox", "no such user", "no such recipient", "no such mailbox", "no such address", "no such account",
     "no such person", "nosuchuser", "no mailbox here", "unknown local", "unrouteable address", "unroutable address",
@@ -111,6 +114,8 @@ HARD = (
     "recipients are not a valid", "not handled here", "addressee unknown", "user_unknown", "userunknown", "moved",
     "has left", "recipnotfound", "aosn", "mailbox does not", "sorry, no mailbox", "unknown-recipient", "unbekannt",
     "existiert nicht", "ungültig", "empfänger unbekannt", "kein solcher", "nicht bekannt", "gibt es nicht",
+    "wurde nicht gefunden", "konnte nicht gefunden werden", "n'a pas été trouvé", "n’a pas été trouvé", "introuvable",
+    "no se encontró", "no se ha encontrado", "não foi encontrad", "non è stato trovato", "niet gevonden",
     "n'existe pas", "inconnu", "adresse invalide", "utilisateur inconnu",
     "adresse d au moins un destinataire invalide", "destinataire invalide", "n’existe pas", "no existe",
     "usuario desconocido", "dirección no válida", "desconocid", "não existe", "inexistente", "usuário desconhecido",

@@ -124,7 +124,7 @@ RULES: tuple[Rule, ...] = (
     Rule(("5",), ("-",), (), _FULL, Verdict.DEFERRED, _K.MAILBOX_FULL, "mailbox full, told in words only", 3600),
     Rule(("552",), ("-",), (_R,), "", Verdict.DEFERRED, _K.SOFT, "to be read as 452 at RCPT (RFC 5321 §4.5.3.1.10)", 3600),
     Rule(("550",), ("5.5.0",), (_R,), r"mailbox unavailable", Verdict.RECIPIENT, _K.HARD, "Outlook.com: no such mailbox"),
-    Rule(("550",), ("5.4.1",), (_R,), r"recipient address rejected", Verdict.RECIPIENT, _K.HARD,
+    Rule(("5",), ("5.4.1",), (_R,), r"recipient address rejected", Verdict.RECIPIENT, _K.HARD,
          "Microsoft 365: the tenant's directory has no such mailbox"),
     # The message
     Rule(("5",), ("5.2.3", "5.3.4", "5.6."), (), "", Verdict.MESSAGE, _K.POLICY, "size, encoding or content"),
@@ -145,7 +145,7 @@ RULES: tuple[Rule, ...] = (
 
 _COMPILED = tuple((rule, re.compile(rule.words, re.IGNORECASE) if rule.words else None) for rule in RULES)
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
-_ADDRESS = re.compile(r"<[^>]*>|\S+@\S+")
+_ADDRESS = re.compile(r"<[^>]*>|[^\s(]+@[\w.\[\]-]+")
 
 
 def status_in(text: str, first: str) -> str:
