@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from delivery_sql import delivery_sql
+from tidings import accounts
 from tidings.core.db import Database
 
 SENDS, CHUNKS, SIZE = 20, 200, 100
@@ -89,6 +90,32 @@ async def test_claims_take_turns(db: Database, workspace: int) -> None:
         rows = await tx.fetch(delivery_sql("_claim"), "me", 60.0, 2 * SENDS, [], 0, 9)
         assert {row["chunk_no"] for row in rows} == {0, 1}
         assert {row["send_id"] for row in rows} == set(range(1, SENDS + 1))
+
+
+async def test_of_equal_turns_the_oldest_goes_first_whosever_it_is(db: Database, workspace: int) -> None:
+    async with db.transaction() as tx:
+        later = await accounts.create_workspace(tx, name="Later", postal_address="1 Road", now=datetime.now(UTC))
+        assert later > workspace
+        await tx.execute(
+            """INSERT INTO providers (workspace_id, id, name, kind, config, created_at, updated_at)
+               SELECT w, 1, 'sink', 'sandbox', '{}', now(), now() FROM unnest($1::bigint[]) AS w""",
+            [workspace, later],
+        )
+        for send, owner in ((1, later), (2, workspace), (3, later)):
+            await tx.execute(
+                """INSERT INTO sends (workspace_id, id, provider_id, list_ids, status, recipients, created_at)
+                   VALUES ($1, $2, 1, '{}', 'running', 1, now())""",
+                owner,
+                send,
+            )
+            await tx.execute(
+                """INSERT INTO chunks (workspace_id, send_id, chunk_no, provider_id, priority, position, first_n, last_n)
+                   VALUES ($1, $2, 0, 1, 5, 7, 1, 1)""",
+                owner,
+                send,
+            )
+        taken = [(await tx.fetch(delivery_sql("_claim"), "me", 60.0, 1, [], 0, 9))[0]["send_id"] for _ in range(3)]
+        assert taken == [1, 2, 3]
 
 
 async def test_plans(db: Database, workspace: int) -> None:

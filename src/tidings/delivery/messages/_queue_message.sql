@@ -27,7 +27,7 @@ chunk AS (
     SELECT $1, $2, n, $3::bigint, $26::bigint, 0, greatest(
                coalesce((
                    SELECT position FROM chunks WHERE state = 'pending' AND priority = 0
-                   ORDER BY position, workspace_id, send_id LIMIT 1
+                   ORDER BY position LIMIT 1
                ), 0),
                coalesce((
                    SELECT position FROM chunks

@@ -7,7 +7,7 @@ WITH free AS (
     SELECT workspace_id, send_id, chunk_no
     FROM chunks
     WHERE state = 'pending' AND priority BETWEEN $5 AND $6 AND (workspace_id || ':' || coalesce(provider_id, 0) || ':' || coalesce(route_id, 0)) <> ALL ($4::text[])
-    ORDER BY priority, position, workspace_id, send_id
+    ORDER BY priority, position, send_id  -- of equals whoever came first: none is overtaken by all that come later
     LIMIT $3
     FOR UPDATE SKIP LOCKED
 )
