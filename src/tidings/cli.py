@@ -328,22 +328,31 @@ def classify_command(
         list[str], typer.Argument(metavar="FILE…", help="messages, folders of them, .mbox files; - for standard input")
     ],
 ) -> None:
-    """Say what messages that came back are: bounces, complaints, automatic replies. One JSON object a message."""
+    """Say what messages that came back are: bounces, complaints, automatic replies. One JSON object a message.
+
+    A file that cannot be read is named, and the others are read; it ends with 1 then.
+    """
     import orjson
 
     from tidings.delivery.bounces import classify, split_mbox
 
-    names = (str(p) for f in files for p in (sorted(Path(f).rglob("*")) if Path(f).is_dir() else [f]))
+    names = [str(p) for f in files for p in (sorted(Path(f).rglob("*")) if Path(f).is_dir() else [f])]
+    unread = False
     for name in names:
-        if name != "-" and not Path(name).is_file():
-            if Path(name).is_dir():
-                continue
-            raise typer.BadParameter(f"there is no file {name!r}", param_hint="FILE")
-        raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        if Path(name).is_dir():
+            continue
+        try:
+            raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        except OSError as error:  # the others are read all the same
+            unread = True
+            typer.echo(f"{name}: cannot be read: {error.strerror}", err=True)
+            continue
         for message in split_mbox(raw) if name.endswith(".mbox") else [raw]:
             told = {"file": os.fsencode(name).decode("utf-8", "replace"), **classify(message).as_dict()}
             sys.stdout.buffer.write(orjson.dumps(told) + b"\n")
     sys.stdout.buffer.flush()
+    if unread:
+        raise typer.Exit(1)
 
 
 def _server(text: str) -> tuple[str, int]:

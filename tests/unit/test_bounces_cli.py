@@ -49,7 +49,9 @@ def test_files_folders_mailboxes_and_standard_input(tmp_path: Path) -> None:
     assert run("-", given=qmail.encode())[0]["file"] == "-"
 
 
-def test_a_file_that_is_not_there() -> None:
-    done = CliRunner().invoke(app, ["classify", "/nowhere/at/all.eml"])
-    assert done.exit_code == 2
-    assert "there is no file" in done.output
+def test_a_file_that_is_not_there_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    (tmp_path / "there.eml").write_bytes(b"Subject: Hello\n\nHi\n")
+    done = CliRunner().invoke(app, ["classify", "/nowhere/at/all.eml", str(tmp_path / "there.eml")])
+    assert done.exit_code == 1
+    assert done.stderr == "/nowhere/at/all.eml: cannot be read: No such file or directory\n"
+    assert [json.loads(line)["file"] for line in done.stdout.splitlines()] == [str(tmp_path / "there.eml")]
