@@ -250,3 +250,53 @@ async def test_who_left_a_list_has_left_it_where_they_move_to(
     there = {one["email"]: offers in one["list_ids"] for one in page["items"]}
     assert there == {"ann@example.com": False, "bob@example.com": True}
     assert (await stranger("GET", f"/lists/{ids['News']}/contacts")).json["total"] == 2
+
+
+@pytest.mark.parametrize("format_", ["csv", "jsonl"])
+async def test_people_come_on_the_lists_that_an_export_names(
+    api: Client, stranger: Client, app: App, working: None, format_: str
+) -> None:
+    here = [(await api("POST", "/lists", {"name": name})).json["id"] for name in ('Offers, "special"', "News", "Gone")]
+    there = {
+        name: (await stranger("POST", "/lists", {"name": name})).json["id"]
+        for name in ("First", 'Offers, "special"', "News")
+    }
+    on = {"ann": here, "bob": here[1:2], "cat": [], "dan": here[:2], "eve": here[:2], "fay": here[1:2]}
+    for name, lists in on.items():
+        await api("POST", "/contacts", {"email": f"{name}@example.com", "list_ids": lists})
+    await api("POST", "/suppressions", {"emails": ["eve@example.com"], "reason": "unsubscribed"})
+    async with app.db.transaction() as tx:
+        await tx.execute(
+            "UPDATE subscriptions SET status = 'pending' WHERE contact_id = (SELECT max(id) FROM contacts)"
+        )
+    exported = (await api("GET", f"/contacts/export?format={format_}")).raw
+    # Bob left News there; Dan's address is not to be written to through it.
+    await stranger("POST", "/contacts", {"email": "bob@example.com", "list_ids": [there["News"]]})
+    async with app.db.transaction() as tx:
+        await tx.execute(
+            "UPDATE subscriptions SET status = 'unsubscribed', unsubscribed_at = now() WHERE list_id = $1",
+            int(there["News"].removeprefix("list_")),
+        )
+    await stranger("POST", "/suppressions", {"emails": ["dan@example.com"], "list_id": there["News"]})
+
+    async def members(name: str) -> set[str]:
+        page = await stranger("GET", f"/lists/{there[name]}/contacts")
+        return {one["email"].partition("@")[0] for one in page.json["items"]}
+
+    body, kind = form(exported, name=f"contacts.{format_}")
+    id_ = (await stranger("POST", "/imports", body, Content_Type=kind)).json["id"]
+    await stranger("POST", f"/imports/{id_}/dry-run", {})
+    tried = await until(stranger, id_, "uploaded")
+    told = ["there is no list 'Gone': nobody was put on it. Make it, and import the file again"]
+    assert (tried["analysis"]["new"], tried["analysis"]["rejected"]) == (5, 0)
+    assert [one["message"] for one in tried["analysis"]["problems"]] == told
+    assert await members("News") == set()
+    for _ in range(2):
+        body, kind = form(exported, {"start": True}, name=f"contacts.{format_}")
+        id_ = (await stranger("POST", "/imports", body, Content_Type=kind)).json["id"]
+        done = await until(stranger, id_, "done", "failed")
+        assert (done["status"], done["source"], done["rejected"]) == ("done", "tidings", 0)
+        assert [one["message"] for one in done["problems"]] == told
+        assert await members("News") == {"ann"}
+        assert await members('Offers, "special"') == {"ann", "dan"}
+        assert await members("First") == set()

@@ -81,7 +81,14 @@ async def test_an_import_looks_each_row_up_whatever_the_statistics_say(tx: Tx) -
         """INSERT INTO import_rows (email, address_hash)
            SELECT i || '@x.test', decode(md5(i::text), 'hex') FROM generate_series(1, 4000) i ORDER BY 1"""
     )
+    await tx.execute(
+        """INSERT INTO lists (workspace_id, id, name, created_at, updated_at) OVERRIDING SYSTEM VALUE
+           VALUES (77, 1, 'News', now(), now())"""
+    )
+    await tx.execute("UPDATE pg_temp.import_rows SET on_lists = '{News}'")
     for name, values in (
+        ("_unlocked_named", (77,)),
+        ("_subscribe_named", (77, utc_now())),
         ("_new", (77, utc_now(), [])),
         ("_changed", (77, utc_now(), ["t"], "update", [])),
         ("_unlocked", (77, [1])),

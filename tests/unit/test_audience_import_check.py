@@ -17,6 +17,7 @@ from tidings.audience.imports._tables import Rows
 from tidings.audience.imports._values import (
     infer_type,
     read_list_names,
+    read_lists,
     read_status,
     split_name,
     split_tags,
@@ -264,7 +265,7 @@ def test_what_we_wrote_is_read_as_it_was() -> None:
     assert source_of(ours) == "tidings"
     assert {c.name: c.target for c in suggest(ours, [], declared={})} == {
         **dict.fromkeys(STANDARD, "ignore"),
-        **{name: name for name in [*NAMES[:7], "status", "unsubscribed_lists"]},
+        **{name: name for name in [*NAMES[:7], "status", "lists", "unsubscribed_lists"]},
         "Plan Name": "field:Plan Name",
         "state": "field:state",
         "attributes.email": "field:original_email",
@@ -306,3 +307,21 @@ def test_names_of_lists_as_our_exports_write_them() -> None:
     done = check([["a@x.test", "A"], ["b@x.test", ""], ["a@x.test", "B"]], "email", "unsubscribed_lists")
     assert (done.people, done.left) == (2, ["A", "B"])
     assert done.data.splitlines()[0].endswith(b'\t{"A","B"}')
+
+
+def test_lists_that_people_are_on_and_those_they_left_in_one_cell() -> None:
+    told = [
+        {"name": "A", "status": "unsubscribed"},
+        {"name": "B", "status": "subscribed"},
+        {"name": "C", "status": "pending"},
+        {"name": "A", "status": "subscribed"},
+    ]
+    assert read_lists(told) == read_lists(orjson.dumps(told).decode()) == (["B"], ["A"])
+    assert read_lists('B, "A, too"') == (["B", "A, too"], [])
+    rows = [["a@x.test", "A", "X"], ["b@x.test", "", ""], ["a@x.test", "B", ""], ["c@x.test", '"open', ""]]
+    done = check(rows, "email", "lists", "unsubscribed_lists")
+    assert (done.people, done.on, done.left) == (2, ["A", "B"], ["X"])
+    assert done.data.splitlines()[0].endswith(b'\t{"X"}\t{"A","B"}')
+    assert [reject[2] for reject in done.rejects] == ["c1"]
+    done = check([["a@x.test", told], ["b@x.test", "B"]], "email", "lists")
+    assert (done.on, done.left) == (["B"], ["A"])

@@ -17,6 +17,7 @@ from tidings.audience.imports._plain import (
     as_text,
     plain_emails,
     plain_lists,
+    plain_memberships,
     plain_tags,
     plain_texts,
     require_readable,
@@ -78,6 +79,10 @@ class Checker:
             values.tags = plain_tags(columns[self._at["tags"]], doubtful)
         if "unsubscribed_lists" in self._at:
             values.left = plain_lists(columns[self._at["unsubscribed_lists"]], doubtful)
+        if "lists" in self._at:
+            values.on, left = plain_memberships(columns[self._at["lists"]], doubtful)
+            if values.left is None:
+                values.left = left
         if self._customs:
             values.attributes = self._attributes(columns, doubtful)
         if "attributes" in self._at:  # a whole object in a cell: always asked of the judge
@@ -198,11 +203,12 @@ class Checker:
             told["attributes"] = attributes
         if "status" in self._at and (word := cells[self._at["status"]]) != "" and read_status(str(word)) is None:
             raise Invalid.at("status", f"{str(word)[:50]!r} is no status we know; use {_STATUS_WORDS}")
-        if "unsubscribed_lists" in self._at:
-            try:
-                read_list_names(cells[self._at["unsubscribed_lists"]])
-            except ValueError as error:
-                raise Invalid.at("unsubscribed_lists", str(error)) from None
+        for name in ("lists", "unsubscribed_lists"):
+            if name in self._at:
+                try:
+                    read_list_names(cells[self._at[name]])
+                except ValueError as error:
+                    raise Invalid.at(name, str(error)) from None
         for name, value in told.items():
             if isinstance(value, str):
                 require_readable(value, name)

@@ -5,7 +5,7 @@ import contextlib
 from typing import Any
 
 from tidings.audience.imports._formats import FileFormat
-from tidings.audience.imports._plan import Plan
+from tidings.audience.imports._plan import Plan, no_such_list
 from tidings.audience.imports._reader import read_checked, stored_pieces
 from tidings.audience.imports._stage import PLANS, stage
 from tidings.audience.imports._states import Import
@@ -58,6 +58,7 @@ async def dry_run(db: Database, key: bytes, *, workspace: WorkspaceId, job: Impo
     batches = read_checked(pieces, FileFormat.of(job.format), plan, key, skip=0, size=job.size)
     rows = rejected = 0
     problems: list[dict[str, Any]] = []
+    named = set[str]()
     async with contextlib.aclosing(batches), db.transaction() as tx:
         await tx.execute(_SEEN)
         await tx.execute(PLANS)
@@ -66,14 +67,18 @@ async def dry_run(db: Database, key: bytes, *, workspace: WorkspaceId, job: Impo
                 return
             rows += batch.size
             rejected += len(batch.rejects)
+            named.update(batch.on)
             for row_no, line, field, message, _ in batch.rejects[: _PROBLEMS_KEPT - len(problems)]:
                 problems.append({"row": row_no, "line": line, "field": field, "message": message})
             if batch.people:
-                await stage(tx, batch.data, left=bool(batch.left))
+                await stage(tx, batch)
                 await tx.execute(_LOOK_UP, workspace)
                 await tx.execute("TRUNCATE pg_temp.import_rows")
             await asyncio.sleep(0)
         counts = await _counts(tx)
+        found = "SELECT name FROM lists WHERE workspace_id = $1 AND name = ANY ($2::text[])"
+        strange = sorted(named - {row["name"] for row in await tx.fetch(found, workspace, [*named])})
+        problems = [*map(no_such_list, strange), *problems][:_PROBLEMS_KEPT]
     report = {
         "rows": rows,
         "rejected": rejected,

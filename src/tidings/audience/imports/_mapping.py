@@ -16,10 +16,10 @@ FIELDS = ("email", "first_name", "last_name", "phone", "language", "time_zone")
 
 OTHERS = (
     *("full_name", "tags", "attributes", "status", "unsubscribed_at", "bounced_at", "complained_at"),
-    *("unsubscribed_lists", "ignore"),
+    *("lists", "unsubscribed_lists", "ignore"),
 )
-"""full_name is split; attributes is a JSON object; a value in …_at means that the person is out; unsubscribed_lists names lists
-that they left."""
+"""full_name is split; attributes is a JSON object; a value in …_at means that the person is out; lists names those that they
+are on, unsubscribed_lists those that they left."""
 
 REJECTED: tuple[str, ...] = ("rejected_line", "rejected_column", "rejected_reason")
 """Columns behind those of the original in a file of rejected rows."""
@@ -89,8 +89,6 @@ def suggest(names: Sequence[str], rows: Sequence[Sequence[Any]], *, declared: Ma
             and sum(_EMAIL.fullmatch(v.strip()) is not None for v in values) > 0.8 * len(values)
         ):
             target = "email"
-        if source == "tidings" and name == "lists" and any(value.startswith("[{") for value in values):
-            target = "unsubscribed_lists"  # of JSON lines: every list, and where they stand with it
         if target in taken and target != "ignore":
             target = None
         columns.append(Column(name, target or "", samples=[v[:100] for v in dict.fromkeys(values)][:SAMPLES]))

@@ -5,7 +5,7 @@ from typing import Any
 
 from tidings.audience.addresses import LIMIT, plain_address
 from tidings.audience.fields import PHONE_LIMIT, TEXT_LIMIT, clean_contact
-from tidings.audience.imports._values import read_list_names, split_tags
+from tidings.audience.imports._values import read_list_names, read_lists, split_tags
 from tidings.core.errors import Invalid
 
 _LIMITS = {"phone": PHONE_LIMIT}
@@ -76,6 +76,22 @@ def plain_lists(cells: Sequence[Any], doubtful: set[int]) -> list[list[str] | No
             doubtful.add(position)
             named.append(None)
     return named
+
+
+def plain_memberships(
+    cells: Sequence[Any], doubtful: set[int]
+) -> tuple[list[list[str] | None], list[list[str] | None]]:
+    """Names of lists that people are on, and that they left; what cannot be read is `doubtful`."""
+    on, left = list[list[str] | None](), list[list[str] | None]()
+    for position, cell in enumerate(cells):
+        try:
+            here, gone = read_lists(cell) if cell != "" else ([], [])
+        except ValueError:
+            doubtful.add(position)
+            here, gone = [], []
+        on.append(here or None)
+        left.append(gone or None)
+    return on, left
 
 
 def storable_text(text: str) -> bool:

@@ -10,7 +10,8 @@ from tidings.core.ids import FieldId
 
 TEXTS = ("first_name", "last_name", "phone", "language", "time_zone")
 STAGED = ("email", "address_hash", *TEXTS, "tags", "attributes", "status")
-"""Columns of the staging table, in the order in which rows are written; `left_lists` behind them where a batch has any."""
+"""Columns of the staging table, in the order in which rows are written. Behind them stand `left_lists` and `on_lists`, each where
+a batch has any."""
 
 OUT = ("unsubscribed", "bounced", "complained")
 
@@ -67,8 +68,8 @@ class Plan:
 class Checked:
     """A batch, ready to be stored: `data` for COPY, one line a person, sorted by address.
 
-    `left` are the lists that anyone left, by name. `updated` and `unchanged` count rows that were merged into an earlier one
-    of the batch. `rejects` are [row, line, field, message, cells].
+    `left` are the lists that anyone left, by name, `on` those that anyone is on. `updated` and `unchanged` count rows that were
+    merged into an earlier one of the batch. `rejects` are [row, line, field, message, cells].
     """
 
     first_row: int
@@ -80,6 +81,13 @@ class Checked:
     rejects: list[list[Any]] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    on: list[str] = field(default_factory=list)
     out: bool = False
     unlisted: bool = False
     bytes_read: int = 0
+
+
+def no_such_list(name: str) -> dict[str, Any]:
+    """The problem of a file that names a list which is not there, told once; its row is None."""
+    message = f"there is no list {name!r}: nobody was put on it. Make it, and import the file again"
+    return {"row": None, "line": None, "field": "lists", "message": message}

@@ -18,7 +18,8 @@ _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 @dataclass(slots=True)
 class Values:
-    """Clean values of a batch by column; None in a list: nothing was said. `left`: names of lists that they left."""
+    """Clean values of a batch by column; None in a list: nothing was said. `left`: names of lists that they left,
+    `on`: that they are on."""
 
     emails: list[str]
     texts: dict[str, list[str]]
@@ -26,6 +27,7 @@ class Values:
     attributes: list[dict[str, Any] | None] | None = None
     statuses: list[str | None] | None = None
     left: list[list[str] | None] | None = None
+    on: list[list[str] | None] | None = None
 
     def keep(self, positions: Sequence[int]) -> None:
         """Leave out all other rows."""
@@ -35,7 +37,7 @@ class Values:
         pick = itemgetter(*positions) if len(positions) > 1 else lambda column: (column[positions[0]],)
         self.emails = list(pick(self.emails))
         self.texts = {name: list(pick(column)) for name, column in self.texts.items()}
-        for name in ("tags", "attributes", "statuses", "left"):
+        for name in ("tags", "attributes", "statuses", "left", "on"):
             if (column := getattr(self, name)) is not None:
                 setattr(self, name, list(pick(column)))
 
@@ -85,6 +87,9 @@ class Writer:
         if values.left is not None and any(values.left):
             arrays, done.left = _arrays(values.left, "\\N")
             written.append(arrays)
+        if values.on is not None and any(values.on):
+            arrays, done.on = _arrays(values.on, "\\N")
+            written.append(arrays)
         # By address, always: two imports of the same people wait for each other instead of deadlocking.
         lines = sorted(map("\t".join, zip(*written, strict=True)))
         lines.append("")
@@ -110,8 +115,9 @@ class Writer:
         changed = False
         if values.statuses is not None:
             values.statuses[known] = stronger(values.statuses[other], values.statuses[known])
-        if values.left is not None and (more := values.left[other]):
-            values.left[known] = [*dict.fromkeys([*(values.left[known] or ()), *more])]
+        for named in (values.left, values.on):
+            if named is not None and (more := named[other]):
+                named[known] = [*dict.fromkeys([*(named[known] or ()), *more])]
         if self._plan.skip:
             return False
         overwrite = self._plan.overwrite

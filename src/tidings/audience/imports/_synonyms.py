@@ -149,8 +149,8 @@ SOURCES: dict[str, dict[str, str]] = {
         "status": "status",
         "tags": "tags",
         "attributes": "attributes",
-        "lists": "ignore",
-        "pending_lists": "ignore",
+        "lists": "lists",
+        "pending_lists": "ignore",  # whom only a confirmation of theirs puts on
         "unsubscribed_lists": "unsubscribed_lists",
         "created_at": "ignore",
         "updated_at": "ignore",

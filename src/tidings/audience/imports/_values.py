@@ -96,6 +96,19 @@ def split_tags(text: str) -> tuple[str, ...]:
 def read_list_names(cell: Any) -> list[str]:
     """Names of lists that somebody left: in one cell with commas between them, quoted as in a row of CSV where need be; or
     as our JSON exports have it, where only those count that were left. Raises ValueError."""
+    return [name for name, status in _named_lists(cell) if status in {None, "unsubscribed"}]
+
+
+def read_lists(cell: Any) -> tuple[list[str], list[str]]:
+    """Names of lists that somebody is on, and of those that they left, which only our JSON exports have in the same cell.
+    Who has not confirmed yet is on neither. Raises ValueError."""
+    named = _named_lists(cell)
+    on = [name for name, status in named if status in {None, "subscribed"}]
+    return on, [name for name, status in named if status == "unsubscribed"]
+
+
+def _named_lists(cell: Any) -> list[tuple[str, str | None]]:
+    """Each name once, with the status that is told of it. Raises ValueError."""
     if isinstance(cell, list) or (isinstance(cell, str) and cell.startswith("[{")):
         try:
             told = orjson.loads(cell) if isinstance(cell, str) else cell
@@ -103,20 +116,22 @@ def read_list_names(cell: Any) -> list[str]:
             raise ValueError("must be a list of objects with name and status") from None
         if not all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in told):
             raise ValueError("must be a list of objects with name and status")
-        names = [one["name"] for one in told if one.get("status") == "unsubscribed"]
+        last = sorted(told, key=lambda one: one.get("status") == "unsubscribed")  # and so it holds
+        named = {one["name"].strip(): str(one.get("status")) for one in last}
     elif not isinstance(cell, str):
         raise ValueError("must be names of lists with commas between them")
     elif cell == "[]":
-        names = []
+        named = {}
     else:
         try:
-            names = next(csv.reader([cell], skipinitialspace=True, strict=True), [])
+            named = dict.fromkeys(
+                name.strip() for name in next(csv.reader([cell], skipinitialspace=True, strict=True), [])
+            )
         except csv.Error as error:
             raise ValueError(f"must be names of lists with commas between them: {error}") from None
-    names = [*dict.fromkeys(name.strip() for name in names if name.strip())]
-    if any(len(name) > 255 or not name.isprintable() for name in names):
+    if any(len(name) > 255 or not name.isprintable() for name in named):
         raise ValueError("must be names of lists: up to 255 printable characters each")
-    return names
+    return [(name, status) for name, status in named.items() if name]
 
 
 def coercion(type_: str | None, choices: Sequence[str]) -> Callable[[Any], Any]:

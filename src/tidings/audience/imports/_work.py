@@ -17,7 +17,7 @@ from tidings.audience.fields import declared_fields
 from tidings.audience.imports._dry_run import dry_run
 from tidings.audience.imports._formats import FileFormat
 from tidings.audience.imports._mapping import Column, written_here
-from tidings.audience.imports._plan import OUT, Checked, Plan
+from tidings.audience.imports._plan import OUT, Checked, Plan, no_such_list
 from tidings.audience.imports._reader import ReaderFault, read_checked, stored_pieces
 from tidings.audience.imports._stage import PLANS, stage
 from tidings.audience.imports._states import JOB, Import, ImportStatus, get_import, take_turn
@@ -149,6 +149,7 @@ class _Worker:
         self._job = job
         self._plan = plan
         self._lists = [int(list_id) for list_id in job.list_ids]
+        self._told = [problem for problem in job.problems if problem["row"] is None]
 
     async def run(self) -> None:
         """Until nothing is left, or the import is no longer to be worked on."""
@@ -238,7 +239,7 @@ class _Worker:
                 return False
             if row["processed"] != batch.first_row:
                 raise _Overtaken
-            await self._lock_lists(tx, batch.left)
+            strange = await self._lock_lists(tx, batch)
             created = updated = suppressed = 0
             if batch.people:
                 created, updated, suppressed = await self._merge(tx, batch)
@@ -246,6 +247,7 @@ class _Worker:
                 {"row": row_no, "line": line, "field": field, "message": message}
                 for row_no, line, field, message, _ in batch.rejects[:PROBLEMS_KEPT]
             ]
+            problems = [problem for problem in map(no_such_list, strange) if problem not in self._told] + problems
             if batch.rejects:
                 await tx.execute(
                     "INSERT INTO import_rejects (workspace_id, import_id, first_row, rows) VALUES ($1, $2, $3, $4)",
@@ -267,28 +269,31 @@ class _Worker:
                 PROBLEMS_KEPT,
                 utc_now(),
             )
+        self._told += [problem for problem in problems if problem["row"] is None]
         return True
 
-    async def _lock_lists(self, tx: Tx, left: list[str]) -> None:
-        """Lists before people, as everywhere: those that they come on, and those that they left."""
-        if not self._lists and not left:
-            return
+    async def _lock_lists(self, tx: Tx, batch: Checked) -> list[str]:
+        """Lists before people, as everywhere: those that they come on, and those that they left. Returns names that people
+        were to come on and no list has."""
+        if not self._lists and not batch.left and not batch.on:
+            return []
         there = await tx.fetch(
-            """SELECT id FROM lists WHERE workspace_id = $1 AND (id = ANY ($2::bigint[]) OR name = ANY ($3::text[]))
+            """SELECT id, name FROM lists WHERE workspace_id = $1 AND (id = ANY ($2::bigint[]) OR name = ANY ($3::text[]))
                ORDER BY id FOR KEY SHARE""",
             self._of[0],
             self._lists,
-            left,
+            [*batch.left, *batch.on],
         )
         if gone := set(self._lists) - {row["id"] for row in there}:
             named = ", ".join(public_id("list", id_) for id_ in sorted(gone))
             raise Invalid.at("list_id", f"the list was deleted ({named}); what was imported before stays")
+        return sorted(set(batch.on) - {row["name"] for row in there})
 
     async def _merge(self, tx: Tx, batch: Checked) -> tuple[int, int, int]:
         """Merge into contacts and put on the lists; returns how many were created, changed, and are out."""
         workspace, now, job = self._of[0], utc_now(), self._job
         await tx.execute(PLANS)
-        await stage(tx, batch.data, left=bool(batch.left))
+        await stage(tx, batch)
         if batch.tags or job.tags:
             await register_tags(tx, workspace=workspace, names=[*job.tags, *batch.tags], now=now)
         counts = await tx.fetchrow(sql(__package__, "_new"), workspace, now, job.tags)
@@ -300,13 +305,21 @@ class _Worker:
             )
             assert counts is not None
             updated, suppressed = counts["updated"], counts["suppressed"]
-        if self._lists and created < batch.people:
-            known = [row["id"] for row in await tx.fetch(sql(__package__, "_unlocked"), workspace, self._lists)]
+        if created < batch.people:
+            known: list[int] = []
+            if self._lists:
+                known += [row["id"] for row in await tx.fetch(sql(__package__, "_unlocked"), workspace, self._lists)]
+            if batch.on:
+                known += [row["id"] for row in await tx.fetch(sql(__package__, "_unlocked_named"), workspace)]
+            if batch.left:
+                known += [row["id"] for row in await tx.fetch(_LEAVING, workspace)]
             await tx.execute(_LOCK, workspace, known)
         if batch.left:
             await self._leave_lists(tx)
         for list_id in self._lists:
             await tx.execute(sql(__package__, "_subscribe"), workspace, list_id, now)
+        if batch.on:
+            await tx.execute(sql(__package__, "_subscribe_named"), workspace, now)
         if batch.out:
             await self._take_out(tx)
             suppressed = await tx.fetchval(_KNOWN_OUT, workspace)
@@ -315,8 +328,6 @@ class _Worker:
     async def _leave_lists(self, tx: Tx) -> None:
         """Who left a list where they come from has left the one of this name here. They are not put on it below."""
         workspace = self._of[0]
-        known = [row["id"] for row in await tx.fetch(_LEAVING, workspace)]
-        await tx.execute(_LOCK, workspace, known)
         rows = await tx.fetch(sql(__package__, "_leave_lists"), workspace, utc_now())
         gone = list(dict.fromkeys(ContactId(row["contact_id"]) for row in rows))
         await announce_withdrawn(tx, workspace=workspace, contacts=gone)
