@@ -232,8 +232,9 @@ def _print(done: Import, wanted: Wanted, console: Console) -> None:
     if wanted.json:
         print(orjson.dumps(told).decode(), flush=True)
         return
+    types = {column["name"]: f" ({column['type']})" for column in done.columns if column.get("type")}
     for column, target in told["mapping"].items():
-        console.print(f"  {column} → {target}", markup=False, highlight=False)
+        console.print(f"  {column} → {target}{types.get(column, '')}", markup=False, highlight=False)
     numbers = {name: value for name, value in told.items() if isinstance(value, int) and not isinstance(value, bool)}
     said = ", ".join(f"{name} {value:,}" for name, value in numbers.items())
     console.print(f"{'dry run' if wanted.dry_run else done.status}: {said}", highlight=False)

@@ -325,3 +325,21 @@ def test_lists_that_people_are_on_and_those_they_left_in_one_cell() -> None:
     assert [reject[2] for reject in done.rejects] == ["c1"]
     done = check([["a@x.test", told], ["b@x.test", "B"]], "email", "lists")
     assert (done.on, done.left) == (["B"], ["A"])
+
+
+@pytest.mark.parametrize(
+    "header", ["Unsubscribed", "Opt-Out", "Do not contact", "DNC", "emailBlacklisted", "Abgemeldet"]
+)
+def test_a_column_that_says_who_is_out_keeps_them_out(header: str) -> None:
+    assert suggest(["email", header], [["a@x.test", "1"]], declared={})[1].target == "unsubscribed_at"
+    out = ("1", "yes", "ja", "x", "true", "2024-05-01", "Unsubscribed", "bounced", True, 1)
+    on = ("", "0", "no", "nein", "false", "Contactable", "subscribed", "never", False, 0)
+    for cells, expected in ((out, "unsubscribed"), (on, None)):
+        rows = [[f"p{i}@x.test", cell] for i, cell in enumerate(cells)]
+        assert {one["status"] for one in staged(check(rows, "email", "unsubscribed_at"))} == {expected}
+
+
+def test_do_not_contact_of_mautic() -> None:
+    names = ["id", "firstname", "lastname", "email", "points", "dnc"]
+    assert source_of(names) == "mautic"
+    assert suggest(names, [], declared={})[5].target == "unsubscribed_at"

@@ -26,12 +26,11 @@ from tidings.audience.imports._plain import (
 from tidings.audience.imports._plan import TEXTS, Checked, Plan
 from tidings.audience.imports._rows import Values, Writer, stronger
 from tidings.audience.imports._tables import Rows, storable
-from tidings.audience.imports._values import coercion, read_list_names, read_status, split_name, split_tags
+from tidings.audience.imports._values import coercion, read_list_names, read_status, says_no, split_name, split_tags
 from tidings.audience.spreadsheets import plain_again
 from tidings.core.errors import Invalid
 
 _LEFT_AT = {"unsubscribed_at": "unsubscribed", "bounced_at": "bounced", "complained_at": "complained"}
-_NEVER = frozenset({"0", "0000-00-00", "0000-00-00 00:00:00", "false", "no", "null", "none", "never", "-"})
 _STATUS_WORDS = "subscribed, unconfirmed, unsubscribed, bounced, complained"
 
 
@@ -141,7 +140,7 @@ class Checker:
                     statuses[position] = stronger(status, default)
         for at, status in self._left:
             for position, cell in enumerate(columns[at]):
-                if cell != "" and str(cell).strip().lower() not in _NEVER:
+                if not says_no(cell):
                     statuses[position] = stronger(status, statuses[position])
         values.statuses = [None if status == "active" else status for status in statuses]
 

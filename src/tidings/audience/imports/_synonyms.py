@@ -61,12 +61,15 @@ _WORDS: dict[str, str] = {
     "unsubscribed_at": """
         unsubscribedat unsubtime unsubscribetime unsubscribedate unsubscribedon dateunsubscribed optouttime
         optoutdate optedoutat abgemeldetam abmeldedatum datededesinscription fechadebaja
+        unsubscribed isunsubscribed optout optedout emailoptout hasoptedout hasoptedoutofemail donotcontact donotemail
+        donotmail dnc blacklisted emailblacklisted blocklisted suppressed abgemeldet ausgetragen werbesperre
+        desinscrit desabonne disiscritto
     """,
     "bounced_at": """
-        bouncedat bouncetime bouncedate cleantime cleanedat hardbouncedat
+        bouncedat bouncetime bouncedate cleantime cleanedat hardbouncedat bounced isbounced hardbounced
     """,
     "complained_at": """
-        complainedat complainttime complaintdate spamreportedat reportedasspamat
+        complainedat complainttime complaintdate spamreportedat reportedasspamat complained
     """,
 }
 
@@ -124,8 +127,8 @@ SOURCES: dict[str, dict[str, str]] = {
         "timezone": "time_zone",
         "points": "field:points",
         "tags": "tags",
-        "dnc": "status",
-        "donotcontact": "status",
+        "dnc": "unsubscribed_at",  # 1, or why
+        "donotcontact": "unsubscribed_at",
         "stage": "field:stage",
         "owner": "ignore",
         "ispublished": "ignore",

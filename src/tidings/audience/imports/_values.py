@@ -15,6 +15,7 @@ TYPES = ("text", "number", "boolean", "date")
 
 _TRUE = frozenset({"true", "yes", "y", "t", "1", "on", "x", "wahr", "ja", "oui", "vrai", "sí", "si", "sim", "да", "✓"})
 _FALSE = frozenset({"false", "no", "n", "f", "0", "off", "-", "falsch", "nein", "non", "faux", "não", "нет"})
+_NEVER = _FALSE | {"", "0000-00-00", "0000-00-00 00:00:00", "null", "none", "never", "nie", "jamais", "nunca", "mai"}
 # Beside one another these are of a boolean; alone they are as likely a number.
 _WORDS_OF_TRUTH = (_TRUE | _FALSE) - {"1", "0", "-", "x"}
 
@@ -46,6 +47,12 @@ _PARTICLES = frozenset(
     """von vom zu zur van der den de del della di da dos das du la le ter ten tot bin ibn al el
     st. af av ben san y""".split()  # noqa: SIM905 - words read better than forty quotation marks
 )
+
+
+def says_no(cell: Any) -> bool:
+    """Whether a value in a column such as *Unsubscribed* or *Do not contact* means that the person did not leave."""
+    word = str(cell).strip().lower()
+    return word in _NEVER or (word not in _TRUE and read_status(word) == "active")
 
 
 def read_status(word: str) -> str | None:
