@@ -76,7 +76,7 @@ _SIZE = 200_000
 @pytest.mark.parametrize("size", [_SIZE, pytest.param(_MB, marks=pytest.mark.soak)])
 def test_a_megabyte_takes_seconds_at_most(unit: str, size: int) -> None:
     html = unit * (size // len(unit))
-    # Beside thousands of other tests, in one process and on busy cores, all takes twice as long; what is quadratic takes far longer.
+    # In a process of thousands of tests, on busy cores, all takes twice as long; what is quadratic takes far longer.
     assert _run(html) < (8 if size == _MB else 25) * size / _MB
 
 
