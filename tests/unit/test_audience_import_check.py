@@ -325,6 +325,8 @@ def test_lists_that_people_are_on_and_those_they_left_in_one_cell() -> None:
     assert [reject[2] for reject in done.rejects] == ["c1"]
     done = check([["a@x.test", told], ["b@x.test", "B"]], "email", "lists")
     assert (done.on, done.left) == (["B"], ["A"])
+    done = check([["a@x.test", told, "X"], ["b@x.test", told, ""]], "email", "lists", "unsubscribed_lists")
+    assert (done.on, sorted(done.left)) == (["B"], ["A", "X"])
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,10 @@ class Checker:
             values.left = plain_lists(columns[self._at["unsubscribed_lists"]], doubtful)
         if "lists" in self._at:
             values.on, left = plain_memberships(columns[self._at["lists"]], doubtful)
-            if values.left is None:
-                values.left = left
+            # Whoever left by either column has left.
+            values.left = (
+                left if values.left is None else [_both(*pair) for pair in zip(values.left, left, strict=True)]
+            )
         if self._customs:
             values.attributes = self._attributes(columns, doubtful)
         if "attributes" in self._at:  # a whole object in a cell: always asked of the judge
@@ -264,3 +266,7 @@ class Checker:
         if self._plan.status != "active":
             values.statuses = list[str | None]([self._plan.status] * len(told))
         return values
+
+
+def _both(some: list[str] | None, others: list[str] | None) -> list[str] | None:
+    return [*dict.fromkeys([*(some or ()), *(others or ())])] or None
