@@ -31,7 +31,7 @@ class Workspace:
 
     `sender_email` and `sender_name`: whom what belongs to no campaign comes from, such as confirmations; '' if nobody was named.
     A campaign pauses if more than `pause_failed_percent` of its attempts fail or `pause_bounced_percent` bounce, or if more than
-    `pause_complained_percent` (in hundredths) of those it went to complain; 0: never.
+    `pause_complained_percent` (with two decimals) of those it went to complain; 0: never.
     An address dies of `soft_bounce_limit` soft bounces, over `soft_bounce_days` or more, with nothing delivered between; 0: never.
     """
 

@@ -18,6 +18,7 @@ _COMPLAINTS = 3
 """So many must have complained before their share says anything: one of a hundred is one person's mood."""
 
 _LATELY = timedelta(hours=24)
+"""Campaigns are looked at again for so long after a complaint; only another one can raise their share."""
 
 _AT_ONCE = 10_000
 

@@ -26,8 +26,8 @@ _PATIENCE = timedelta(seconds=5)
 async def prepare_next(tx: Tx, *, chunk_size: int, now: datetime) -> Sequence[SendId]:
     """Number the audiences of launched sends and queue their chunks, all in this transaction: of many small ones, or of one.
 
-    None when there is none. A crash leaves the sends as they were, to be prepared anew. One that cannot be prepared is paused,
-    and says why.
+    Returns which; nothing when there is none. A crash leaves the sends as they were, to be prepared anew. One that cannot be
+    prepared is paused, and says why.
     """
     rows = await tx.fetch(sql(__package__, "_unprepared"), _AT_ONCE, _SMALL)
     if not rows:
