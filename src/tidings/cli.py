@@ -252,12 +252,13 @@ def bench_campaigns(
 def bench_import(
     rows: Annotated[int, typer.Option(min=1000, help="rows of the file")] = 1_000_000,
     with_list: Annotated[bool, typer.Option("--with-list", help="put everybody on a list as well")] = False,
+    lists_column: Annotated[bool, typer.Option("--lists-column", help="a column of the file names a list")] = False,
     json: Json = False,
 ) -> None:
     """Import a file with the real roles, twice, beside a bare COPY of the same rows into the same table, and measure."""
     from tidings.bench.imports import run
 
-    _run(run(rows=rows, with_list=with_list, json=json))
+    _run(run(rows=rows, with_list=with_list, lists_column=lists_column, json=json))
 
 
 @bench.command("render")

@@ -1,6 +1,6 @@
 """`tidings bench import`: a file imported by the real roles, beside a bare COPY of the same rows into the same table.
 
-With a list, beside two: of the contacts, and of their subscriptions.
+With a list, chosen for the import or named in a column of the file, beside two: of the contacts, and of their subscriptions.
 """
 
 import asyncio
@@ -37,16 +37,16 @@ _COLUMNS = (
 _SUBSCRIPTION = ("workspace_id", "list_id", "contact_id", "status", "subscribed_at")
 
 
-async def run(*, rows: int, with_list: bool, json: bool) -> dict[str, object]:
+async def run(*, rows: int, with_list: bool, lists_column: bool, json: bool) -> dict[str, object]:
     """Measure, print, and return what was measured."""
     console = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="tidings-bench-") as name:
         folder = Path(name)
         with console.status(f"Writing {rows:,} rows …"):
-            await asyncio.to_thread(_write_files, folder, rows)
+            await asyncio.to_thread(_write_files, folder, rows, "News" if lists_column else "")
         async with throw_away_system() as system:
-            result = await _measure(system, folder, with_list=with_list, console=console)
-    result = {"rows": rows, "list": with_list} | result
+            result = await _measure(system, folder, with_list=with_list, lists_column=lists_column, console=console)
+    result = {"rows": rows, "list": with_list, "lists_column": lists_column} | result
     if json:
         print(orjson.dumps(result).decode(), flush=True)
     else:
@@ -54,18 +54,21 @@ async def run(*, rows: int, with_list: bool, json: bool) -> dict[str, object]:
     return result
 
 
-async def _measure(system: System, folder: Path, *, with_list: bool, console: Console) -> dict[str, object]:
+async def _measure(
+    system: System, folder: Path, *, with_list: bool, lists_column: bool, console: Console
+) -> dict[str, object]:
     async with system.app.db.transaction() as tx:
         workspace = await create_workspace(tx, name="Import", postal_address="1 Bench Road", now=utc_now())
         news = await create_list(tx, workspace=workspace, name="News", by=SYSTEM(workspace), now=utc_now())
-    lists = [news.id] if with_list else []
+    choices = Choices(lists=[news.id] if with_list else [], mapping={"lists": "lists"} if lists_column else {})
+    subscribed = [news.id] if with_list or lists_column else []
     with console.status("Bare COPY …"):
-        await _bare_copy(system, folder, workspace, lists)  # the first one also makes the table's files grow
-        copied = await _bare_copy(system, folder, workspace, lists)
+        await _bare_copy(system, folder, workspace, subscribed)  # the first one also makes the table's files grow
+        copied = await _bare_copy(system, folder, workspace, subscribed)
     with console.status("Import …"):
-        first = await _import(system, folder, workspace, lists)
+        first = await _import(system, folder, workspace, choices)
     with console.status("The same file again …"):
-        again = await _import(system, folder, workspace, lists)
+        again = await _import(system, folder, workspace, choices)
     return {
         "file_mb": round((folder / "contacts.csv").stat().st_size / 2**20, 1),
         "copy_seconds": round(copied, 2),
@@ -73,6 +76,7 @@ async def _measure(system: System, folder: Path, *, with_list: bool, console: Co
         "reimport_seconds": again["seconds"],
         "ratio": round(first["seconds"] / copied, 2),
         "reimport_ratio": round(again["seconds"] / copied, 2),
+        "subscriptions": await _subscriptions(system),
         "rows_per_second": round(first["total"] / first["seconds"]),
         "first": first,
         "again": again,
@@ -114,7 +118,7 @@ async def _empty(system: System) -> None:
         await connection.execute("CHECKPOINT")
 
 
-async def _import(system: System, folder: Path, workspace: WorkspaceId, lists: list[ListId]) -> dict[str, Any]:
+async def _import(system: System, folder: Path, workspace: WorkspaceId, choices: Choices) -> dict[str, Any]:
     began = time.monotonic()
     upload = Upload(system.app.db, workspace, 2**33)
     await upload.begin(filename="contacts.csv", now=utc_now())
@@ -128,7 +132,7 @@ async def _import(system: System, folder: Path, workspace: WorkspaceId, lists: l
             tx,
             workspace=workspace,
             import_=upload.id,
-            choices=Choices(lists=lists),
+            choices=choices,
             dry_run=False,
             by=SYSTEM(workspace),
             now=utc_now(),
@@ -146,6 +150,11 @@ async def _import(system: System, folder: Path, workspace: WorkspaceId, lists: l
         "upload_seconds": round(uploaded - began, 2),
         "peak_memory_mb": round(peak, 1),
     }
+
+
+async def _subscriptions(system: System) -> int:
+    async with system.app.db.connection() as connection:
+        return await connection.fetchval("SELECT count(*) FROM subscriptions")
 
 
 def _told(seen: Import) -> dict[str, Any]:
@@ -166,18 +175,21 @@ def _memory(system: System) -> float:
     return total / 2**20
 
 
-def _write_files(folder: Path, rows: int) -> None:
-    """The file to import, and what the database stores of it as COPY wants it; addresses in no order."""
+def _write_files(folder: Path, rows: int, list_: str) -> None:
+    """The file to import, and what the database stores of it as COPY wants it; addresses in no order.
+
+    With the name of a list, the file has a column that names it in each row.
+    """
     with (
         (folder / "contacts.csv").open("w", encoding="utf-8", newline="") as table,
         (folder / "contacts.copy").open("w", encoding="utf-8") as copy,
     ):
         writer = csv.writer(table)
-        writer.writerow(_HEADER)
+        writer.writerow((*_HEADER, "lists") if list_ else _HEADER)
         now = datetime.now(UTC).isoformat()
         for start in range(0, rows, 10_000):
             some = list(_rows(start, min(rows, start + 10_000)))
-            writer.writerows(some)
+            writer.writerows([(*row, list_) for row in some] if list_ else some)
             lines = io.StringIO()
             for email, first, last, phone, language, city, points in some:
                 digest = hashlib.blake2b(email.encode(), digest_size=16).hexdigest()
