@@ -2,11 +2,20 @@
 
 import bounce_notices_field
 import bounce_notices_more
+import bounce_notices_systems
+import bounce_notices_systems_more
 import bounce_notices_world
 from bounce_mails import ORIGINAL
 from bounce_notice_table import NOTICES, delayed, failed, notice
 
-__all__ = ["NOTICES", "bounce_notices_field", "bounce_notices_more", "bounce_notices_world"]
+__all__ = [
+    "NOTICES",
+    "bounce_notices_field",
+    "bounce_notices_more",
+    "bounce_notices_systems",
+    "bounce_notices_systems_more",
+    "bounce_notices_world",
+]
 
 # fmt: off - a message a call, its name and what is expected on the line above
 notice(

@@ -102,3 +102,13 @@ def test_notifications_of_amazon_ses_that_come_by_mail() -> None:
     (recipient,) = read(head + bounce + tail).recipients
     assert (recipient.address, recipient.status, recipient.kind.value) == ("ada@reader.example", "5.1.1", "hard")
     assert read(head + bounce[:-5] + tail).recipients == ()
+
+
+def test_a_mail_program_that_leaves_for_its_owner() -> None:
+    message = (
+        "From: ada@reader.example\nTo: leave+x@sender.example\nSubject: unsubscribe\nAuto-Submitted: auto-replied\n"
+        "X-Apple-Unsubscribe: true\n\nApple Mail sent this email to unsubscribe.\n"
+    )
+    report = classify(message.encode())
+    assert report.kind is Kind.COMPLAINT
+    assert [(r.address, r.action) for r in report.recipients] == [("ada@reader.example", "opt-out")]

@@ -5,6 +5,7 @@ import pytest
 from bounce_mails import ORIGINAL
 from bounce_notices import NOTICES
 from tidings.delivery.bounces import Kind, classify
+from tidings.delivery.providers import FailureClass
 
 
 @pytest.mark.parametrize("name", NOTICES)
@@ -12,7 +13,7 @@ def test_names_exactly_who_failed(name: str) -> None:
     message, expected = NOTICES[name]
     report = classify(message.encode())
     assert {r.address: (r.action, r.kind.value) for r in report.recipients} == expected
-    assert report.kind is (Kind.DELAYED if "delayed" in {a for a, _ in expected.values()} else Kind.BOUNCE)
+    assert report.kind is (Kind.BOUNCE if "failed" in {a for a, _ in expected.values()} else Kind.DELAYED)
     assert all(r.reason for r in report.recipients)
 
 
@@ -72,3 +73,34 @@ def test_a_list_of_the_senders_own_did_not_fail() -> None:
     report = classify(to_a_list.replace("for <ada@reader.example>", "for <list@sender.example>").encode())
     assert report.kind is Kind.BOUNCE
     assert report.recipients == ()
+
+
+def test_a_success_in_prose_is_none() -> None:
+    message = (
+        "From: Mailer Daemon <MAILER-DAEMON@host.example>\nTo: bounces@sender.example\n"
+        "Subject: Delivery status notification: success\n\n"
+        "    Hi!\n\n    Your message was successfully delivered to these recipients.\n\nada@reader.example: Delivered\n\n"
+        "    Below is a copy of the original message:\n\nFrom: news@sender.example\nTo: ada@reader.example\n"
+    )
+    report = classify(message.encode())
+    assert report.kind is Kind.DELIVERED
+    assert [(r.address, r.action, r.permanent) for r in report.recipients] == [
+        ("ada@reader.example", "delivered", False)
+    ]
+
+
+@pytest.mark.parametrize("cut", ["ada...@reader.example", "list@ada..."])
+def test_addresses_that_an_archive_cut_short_are_nobodys(cut: str) -> None:
+    message = f"From: MAILER-DAEMON@mx.example\nTo: bounces@sender.example\nSubject: failure notice\n\n<{cut}>:\n550 User unknown\n"
+    report = classify(message.encode())
+    assert report.kind is Kind.BOUNCE
+    assert report.recipients == ()
+
+
+def test_advice_is_not_the_reason() -> None:
+    message = (
+        "From: Postmaster <postmaster@reader.example>\nTo: bounces@sender.example\nSubject: Undeliverable mail\n\n"
+        "Your mail could not be delivered to:\n\nada@reader.example\n\n"
+        "If the mailbox no longer exists, remove it from your list.\n\nPlease check that the account is not disabled.\n"
+    )
+    assert [r.kind for r in classify(message.encode()).recipients] == [FailureClass.UNKNOWN]

@@ -29,6 +29,8 @@ def addresses(text: str) -> list[str]:
 def tidy(address: str) -> str:
     """An address without what surrounds it; "" if it is none."""
     address = address.strip()
+    if _elided(address):
+        return ""
     if not address.startswith('"'):
         address = address.lstrip(_TRIM_LEFT)
     address = address.rstrip(_TRIM_RIGHT)
@@ -36,6 +38,12 @@ def tidy(address: str) -> str:
         address = _BEFORE.sub("", _BEHIND.sub(r"\1", address))
     local, at, domain = address.rpartition("@")
     return address if at and local and domain and "@" not in local.strip('"') else ""
+
+
+def _elided(address: str) -> bool:
+    """Whether an archive cut it short: `david...@example.com`, `list@david...`."""
+    local, _, domain = address.rpartition("@")
+    return local.endswith("...") or (domain.endswith("...") and "." not in domain.rstrip("."))
 
 
 def field_address(value: str) -> str:

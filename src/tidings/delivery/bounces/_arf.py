@@ -28,7 +28,7 @@ def read(root: Part, leaves: list[Part]) -> Report | None:
     """The complaint that this is; None if it is none."""
     report = next((leaf for leaf in leaves if leaf.type == TYPE), None)
     if report is None:
-        return _older(root, leaves)
+        return _left(root) or _older(root, leaves)
     fields = headers_of(report.text().lstrip("\n "))
     told = get(fields, "feedback-type").lower() or "abuse"
     kind, action = _KINDS.get(told, (Kind.COMPLAINT, "complaint"))
@@ -36,6 +36,17 @@ def read(root: Part, leaves: list[Part]) -> Report | None:
         return Report(Kind.OTHER)
     words = f"{told}: {get(fields, 'user-agent')}".strip(": ") if kind is Kind.COMPLAINT else told
     return _report(kind, action, words, fields, root)
+
+
+def _left(root: Part) -> Report | None:
+    """A mail program that leaves for its owner, by the address of List-Unsubscribe (RFC 2369, RFC 8058)."""
+    if root.get("x-apple-unsubscribe").lower() != "true":
+        return None
+    found = addresses(root.get("from"))[:1]
+    words = root.get("subject")[:500]
+    return Report(
+        Kind.COMPLAINT, tuple(Recipient(a, "opt-out", "", True, FailureClass.COMPLAINT, words) for a in found)
+    )
 
 
 def _older(root: Part, leaves: list[Part]) -> Report | None:

@@ -65,12 +65,16 @@ def _class(code: str, status: str, text: str) -> FailureClass:
     ours = status[1:3] == ".7" and status not in {"5.7.17", "5.7.18"}
     # Some say it as "denied" (5.7.0); then it must be the mailbox in so many words.
     says_full = not ours or (status in {"5.7.0", "5.7.1"} and "mailbox has exceeded" in low)
-    if says_full and any(w in low for w in words.MAILBOX_FULL) and "daily" not in low and "hourly" not in low:
+    if any(w in low for w in words.FAR_SIDE):
+        return _K.SOFT
+    if says_full and any(w in low for w in words.MAILBOX_FULL) and not any(w in low for w in _PERIODS):
         return _K.MAILBOX_FULL
     if any(w in low for w in words.TOO_LARGE) and not _nobody_there(low):
         return _K.POLICY
     if not ours and any(w in low for w in words.LOOPS):
         return _K.SOFT
+    if code[0] == "5" and not ours and _gone(low):
+        return _K.HARD
     rule = match(_stage(low), code, status, text)
     if _says_enough(rule):
         if rule.kind in {_K.POLICY, _K.BLOCK} and (not rule.words or "relay" in low):
@@ -88,6 +92,17 @@ def _class(code: str, status: str, text: str) -> FailureClass:
         return _K.SOFT
     # A code alone says who refused; a bare digit does not.
     return rule.kind if len(code) == 3 or rule.kind is not _K.HARD else _K.UNKNOWN
+
+
+_PERIODS = ("daily", "hourly", "per hour", "per day", "per minute", "per second", "sending")
+"""A quota of these is our own."""
+
+
+def _gone(low: str) -> bool:
+    """Whether the recipient is gone for all that is said of policy beside it: plainly, and of no sender."""
+    if any(w in low for w in words.GONE):
+        return True
+    return _nobody_there(low) and not any(w in low for w in words.SENDER)
 
 
 def _says_enough(rule: Rule) -> bool:

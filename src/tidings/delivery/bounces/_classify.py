@@ -126,6 +126,12 @@ def _prose(root: Part, leaves: list[Part]) -> Report | None:
         if not reasons and (domain := _own_domain(root.headers)):
             reasons = {f"{name}@{domain}": words for name, words in _notice.names(notice).items()}
     action = "delayed" if told.delayed else "failed"
+    if told.delivered:
+        arrived = [
+            Recipient(a, "delivered", "", False, FailureClass.UNKNOWN, words or told.overall)
+            for a, words in reasons.items()
+        ]
+        return Report(Kind.DELIVERED, tuple(arrived), _original.message_id(original))
     found: list[Recipient] = []
     for address, own in reasons.items():
         reason = own or told.overall
@@ -137,6 +143,12 @@ def _prose(root: Part, leaves: list[Part]) -> Report | None:
             kind, status, permanent = judge("", both, action=action)
             if kind is not FailureClass.UNKNOWN:
                 reason = told.said or both[:500]
+        if kind is FailureClass.UNKNOWN:
+            for words in _notice.terse(notice):
+                guess, code, lasts = judge("", words, action=action)
+                if guess is not FailureClass.UNKNOWN:
+                    kind, status, permanent, reason = guess, code, lasts, words
+                    break
         found.append(Recipient(address, action, status, permanent, kind, reason))
     return Report(Kind.DELAYED if told.delayed else Kind.BOUNCE, tuple(found), _original.message_id(original))
 

@@ -5,6 +5,7 @@ if no line is does an address within a sentence count, and only in a paragraph t
 """
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from tidings.delivery.bounces import _phrases, _words
@@ -16,6 +17,22 @@ _NAME_LINE = re.compile(r"[ \t]{1,20}([A-Za-z0-9][\w.+-]{0,63})(?:[ \t]{2,40}(\S
 _MAX_LINES = 400
 _MAX_LINE = 1000
 _REASON = 500
+_TERSE = 120
+_ADVICE = (
+    "please",
+    " may ",
+    "might",
+    "if you",
+    "if the",
+    "check ",
+    "try again",
+    "verify",
+    "bitte",
+    "veuillez",
+    "por favor",
+    "確認",
+)
+_SENTENCE = 30
 
 _DAEMON_NAMES = (
     "mailer-daemon", "mail delivery", "postmaster", "delivery subsystem", "system administrator", "mailer daemon",
@@ -49,6 +66,7 @@ class Notice(NamedTuple):
     overall: str
     """That, or the first paragraph that speaks of failure."""
     delayed: bool
+    delivered: bool = False
 
 
 def is_notice(headers: Headers, text: str) -> bool:
@@ -87,6 +105,7 @@ def from_system(headers: Headers) -> bool:
         any(name in sender for name in _DAEMON_NAMES)
         or any(is_daemon(a) for a in addresses(sender)[:1])
         or sender.strip() == "<>"
+        or ("@" not in sender and is_daemon(sender.strip() + "@"))
     )
 
 
@@ -103,6 +122,12 @@ def is_delayed(headers: Headers, text: str) -> bool:
     return any(p in told for p in _phrases.DELAYED) and not any(p in low for p in _phrases.GIVEN_UP)
 
 
+def is_delivered(text: str) -> bool:
+    """Whether it says that the message arrived, or was handed on."""
+    low = text[:6000].lower()
+    return any(p in low for p in _phrases.DELIVERED) and not any(p in low for p in _phrases.FAILED)
+
+
 def read(headers: Headers, text: str, not_these: list[str]) -> Notice:
     """The recipients that the notice names, but none of `not_these`."""
     others = {a.lower() for a in not_these}
@@ -117,8 +142,9 @@ def read(headers: Headers, text: str, not_these: list[str]) -> Notice:
     said = _said(lines)
     if said and len(found) == 1 and not any(_SAID.search(reason) for reason in found.values()):
         found = dict.fromkeys(found, said)  # what follows the one address is about something else
-    overall = said or _paragraph(lines)
-    return Notice({a: r or _elsewhere(a, lines) for a, r in found.items()}, said, overall, is_delayed(headers, text))
+    overall = said or _paragraph(lines) or _first(lines)
+    reasons = {a: r or _elsewhere(a, lines) for a, r in found.items()}
+    return Notice(reasons, said, overall, is_delayed(headers, text), not said and is_delivered(text))
 
 
 def names(text: str) -> dict[str, str]:
@@ -194,7 +220,7 @@ _SAID = re.compile(r"(?:^|[^\d.#])([45]\d\d[ -][^\d]|[45]\d\d[ -][45]\.\d|[45]\.
 
 
 _WHY = re.compile(
-    r"[ \t*>-]{0,10}(?:reason|cause|error|grund|ursache|motif|raison|motivo|razón|causa|reden|powód|причина|"
+    r"[ \t*>-]{0,10}(?:reason|cause|error|the response|grund|ursache|motif|raison|motivo|razón|causa|reden|powód|причина|"
     r"(?:退信|失败|退回)?原因|理由|사유|orsak|årsag)\b[^:：]{0,30}[:：]",
     re.IGNORECASE,
 )
@@ -217,6 +243,21 @@ def _said(lines: list[str]) -> str:
     return ""
 
 
+def terse(text: str) -> Iterator[str]:
+    """The short paragraphs of a notice, one by one: a mail system's own words, not the advice around them."""
+    lines = [line[:_MAX_LINE] for line in text.split("\n", _MAX_LINES)[:_MAX_LINES]]
+    for start, end in _paragraphs(lines)[:12]:
+        whole = " ".join(" ".join(lines[start:end]).split())
+        if 8 < len(whole) <= _TERSE and not any(w in whole.lower() for w in _ADVICE):
+            yield whole
+
+
+def _first(lines: list[str]) -> str:
+    """The first paragraph that is a sentence, if none says more."""
+    parts = (" ".join(" ".join(lines[start:end]).split()) for start, end in _paragraphs(lines)[:6])
+    return next((whole[:_REASON] for whole in parts if len(whole) > _SENTENCE), "")
+
+
 def _paragraph(lines: list[str]) -> str:
     parts = _paragraphs(lines)
     for start, end in parts[:12]:
@@ -228,7 +269,7 @@ def _paragraph(lines: list[str]) -> str:
         whole = " ".join(" ".join(lines[start:end]).split())
         low = whole.lower()
         if len(whole) > 8 and any(p in low for p in _phrases.FAILED):
-            if whole.endswith(":") and at + 1 < len(parts):
+            if whole.endswith((":", "**")) and at + 1 < len(parts):
                 begin, stop = parts[at + 1]
                 whole = f"{whole} {' '.join(' '.join(lines[begin:stop]).split())}"
             return whole[:_REASON]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterator
 
-from tidings.delivery.bounces._addresses import addresses, is_daemon, redacted, same
+from tidings.delivery.bounces._addresses import addresses, is_daemon, redacted, same, tidy
 from tidings.delivery.bounces._parts import Headers, Part, decode, get, headers_of
 
 ENCLOSED = frozenset(
@@ -136,7 +136,7 @@ def _candidates(headers: Headers) -> Iterator[list[str]]:
     for value in headers.get("received", ())[:30]:
         match = _RECEIVED_FOR.search(value)
         if match:
-            yield _usable([match[1]])
+            yield _usable([address] if (address := tidy(match[1])) else [])
     verp = _from_return_path(headers)
     if verp:
         yield [verp]

@@ -32,6 +32,22 @@ _SOFT_BREAK = re.compile(rb"=[ \t]{0,20}\n")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 
 Headers = dict[str, list[str]]
+_ONCE = frozenset(
+    {
+        "from",
+        "to",
+        "subject",
+        "date",
+        "message-id",
+        "mime-version",
+        "content-type",
+        "final-recipient",
+        "action",
+        "status",
+    }
+)
+_FAR = 24
+"""Lines further down that are looked at."""
 
 
 @dataclass(slots=True)
@@ -136,16 +152,33 @@ def _headers(text: str) -> tuple[Headers, str]:
     end = text.find("\n\n", 0, _MAX_HEAD)
     head, body = (text[:end], text[end + 2 :]) if end >= 0 else (text[:_MAX_HEAD], text[_MAX_HEAD:])
     headers: Headers = {}
+    last: list[str] = []
     lines = _FOLD.sub(" ", head).split("\n")
     for position, line in enumerate(lines):
         if not _NAME.match(line):
+            if last and line and _goes_on(lines, position, headers):
+                last[-1] = f"{last[-1]} {line.strip(_BLANK)}"[:_MAX_LINE]
+                continue
             if position == 0 or (line and not line.startswith((">From ", "From ", ">"))):
                 # No header field: the blank line is missing, or there never was a header.
                 return headers, "\n".join(lines[position:]) + ("\n\n" + body if end >= 0 else body)
             continue
         name, _, value = line.partition(":")
-        headers.setdefault(name.strip().lower(), []).append(value[:_MAX_LINE].strip(_BLANK))
+        last = headers.setdefault(name.strip().lower(), [])
+        last.append(value[:_MAX_LINE].strip(_BLANK))
     return headers, body
+
+
+def _goes_on(lines: list[str], position: int, headers: Headers) -> bool:
+    """Whether the line before goes on in this one, as where a gateway lost the blanks of folded lines.
+
+    It does if a header that no message or report has twice, and that was not there yet, comes further down.
+    """
+    for line in lines[position + 1 : position + _FAR]:
+        name = line.partition(":")[0].strip().lower()
+        if name in _ONCE:
+            return name not in headers
+    return False
 
 
 def _pieces(body: str, boundary: str) -> list[str]:

@@ -20,7 +20,8 @@ SUBJECTS = (
     "mail warning", "nameserver error report", "[postmaster]", "mail not delivered", "mail rejected",
     "message rejected", "message blocked", "rejected message", "blocked message", "message held",
     "message notification", "unzustellbar", "mailstatus", "smtp error", "mail delivery problem", "error in mail",
-    "mail undelivered", "notification d'état", "delivery attempt", "can't be delivered", "cannot be delivered",
+    "mail undelivered", "message frozen", "error sending your mail", "notification d'état", "delivery attempt",
+    "can't be delivered", "cannot be delivered",
     "non delivery", "delivery expired",
     # German
     "nicht zugestellt", "nicht zustellbar", "zustellung fehlgeschlagen", "zustellungsbenachrichtigung",
@@ -130,7 +131,8 @@ PROGRAMS = (
 """Sentences that only a mail system writes."""
 
 DELAYED = (
-    "has not yet been delivered", "not yet been delivered", "will continue to try", "will keep trying",
+    "has not yet been delivered", "have yet to be delivered", "has been frozen", "not yet been delivered",
+    "will continue to try", "will keep trying",
     "still trying", "has been delayed", "attempts will continue", "delivery delayed", "message delayed",
     "warning message only", "you do not need to resend", "no action is required", "transient non-fatal",
     "had transient", "delayed for", "will continue trying", "is delayed", "delay in delivery",
@@ -145,6 +147,13 @@ DELAYED = (
     "mail queue for", "fördröj", "forsinket", "viivästy",
 )  # fmt: skip
 """In the text or subject of a notice that nobody has failed yet."""
+
+DELIVERED = (
+    "successfully delivered to", "was relayed to these recipients", "was relayed to the following",
+    "successfully relayed to", "was delivered to the following", "has been delivered to the following",
+    "wurde erfolgreich zugestellt", "a été remis", "ha sido entregado", "è stato consegnato",
+)  # fmt: skip
+"""In a notice that all went well, which servers without RFC 3464 send as prose."""
 
 GIVEN_UP = (
     "given up", "giving up", "failed permanently", "permanent error", "permanent fatal", "permanent failure",

@@ -27,6 +27,17 @@ MAILBOX_FULL = (
     "용량 초과", "posta kutusu dolu", "kota aşıldı", "postkassen er fuld", "brevlådan är full", "megtelt",
     "est pleine", "est saturée", "está lleno", "está llena", "está cheia", "está cheio", "è piena", "jest pełna",
     "on täynnä",
+    "exceeding receiving limit", "destinataire pleine", "does not have enough space", "mail file size exceeds",
+    "mailbox exceeded the", "allowed quota", "space has been used up", "too much mail data",
+    "mailbox limit exceeded", "exceeded mailbox size", "over its size limit", "exceeded the local limit",
+    "mailbox of recipient is full", "no space available in mailbox", "mailbox ist voll", "mailbox voll",
+    "quota überschritten", "postfach überfüllt", "überfüllt", "correo lleno", "buzón está lleno",
+    "espacio insuficiente", "sin espacio", "casella e' piena", "destinazione piena", "casella è piena",
+    "spazio esaurito", "caixa postal lotada", "lotada", "schrijfquotum", "quotum overschreden", "превышен лимит",
+    "квота превышена", "превышена квота", "ящик заполнен", "容量不足", "超过容量", "容量が超過", "容量超過", "容量が一杯",
+    "용량이 초과",
+    "용량을 초과", "hộp thư đầy", "skrzynka jest pełna", "przekroczono limit", "kota doldu", "mailbox storage exceeded",
+    "out of disk space for user", "userdisk quota", "domaindisk quota",
 )  # fmt: skip
 
 BLOCK = (
@@ -37,7 +48,7 @@ BLOCK = (
     "too much mail", "unusual", "suspicious", "deferred due to", "user complaints", "complaint", "poor reputation",
     "low reputation", "senderscore", "senderbase", "talos", "proofpoint", "cloudmark", "trend micro",
     "mimecast.com/docs", "connection refused by policy", "your ip", "your host", "your server", "ip address is",
-    "client host", "dynamic ip", "residential", "greylist", "graylist", "reverse dns", "ptr record", "ptr resource",
+    "client host", "dynamic ip", "residential", "reverse dns", "ptr record", "ptr resource",
     "rdns", "no ptr", "helo command", "helo name", "helo host", "ehlo command", "invalid helo", "your helo",
     "helo/ehlo", "bad helo", "helo rejected", "ehlo name", "bulk email", "bulk e-mail", "mass mail", "uribl", "surbl",
     "requires confirmation", "not accepting mail from", "dul.", "uceprotect", "hostkarma", "invaluement",
@@ -45,10 +56,20 @@ BLOCK = (
     "daily limit", "hourly limit", "max defers", "exceeds limit", "exceeded the max emails", "rate limit exceeded",
     "sending limit exceeded", "message limit exceeded", "maximum sending rate", "daily message quota",
     "daily user sending", "sending quota", "unwanted", "access denied", "connection rejected", "bad ip",
-    "sender rejected", "refused to talk", "blocked using", "not whitelisted", "untrusted", "垃圾邮件", "屏蔽",
+    "sender rejected", "blocked using", "not whitelisted", "untrusted", "垃圾邮件", "屏蔽",
     "拒收", "频率", "黑名单", "スパム", "迷惑メール", "спам", "заблокирован", "in der sperrliste", "liste noire",
     "ofr_", "ofr00", "lpn", "lpnaaa", "wrd006", "stay in line", "mxipreject", "ip:频", "connection frequency",
     "mail content denied", "spf.aspx?",
+    "resolve your", "confirm this mail server", "mismatches client ip", "go away", "no access from",
+    "smtp server of your isp", "open proxy", "open relay", "relay host name", "content filter", "message filtered",
+    "unacceptable content", "bulk.advertising", "rejecting mail content", "recurrent pattern", "connection limit",
+    "emails per hour", "messages per hour", "trop de connexions", "your access to submit", "rp-00",
+    "some messages from",
+    "not accepting messages from", "not accept mail from", "dt:spm", "mi:spb", "hl:itc", "hl:iff", "hl:rbl",
+    "ip:crr", "mi:ptr", "message refused by", "denied by content", "refused to talk to me: 5", "bad reputation",
+    "domain reputation", "message considered as", "message was classified",
+    "considered as virus", "too many errors", "exceeds per-domain", "заблокирован ваш", "ваш ip",
+    "спамлист", "被拦截", "拦截",
 )  # fmt: skip
 
 POLICY = (
@@ -62,6 +83,22 @@ POLICY = (
     "rfc 2822", "non-rfc", "from: header", "list only", "moderat", "transport rules", "filter",
     "too many recipients", "executable", "unacceptable", "rejected by recipient", "delivery restrictions",
     "not accept messages", "not accepted here", "sender id", "bannedsubject", "message refused",
+    "rcpthosts", "batv", "bouncedeny", "third-party dsn", "backscatter", "unsigned dsn", "emetteur", "émetteur",
+    "expéditeur",
+    "expediteur", "fully qualified email address", "invalid domain, see", "registered gateway user",
+    "is not verified", "empty envelope", "empty email address", "null sender", "bounce verification", "non-member",
+    "members-only", "members only", "closed mailing list", "security policies", "organizational settings",
+    "low priority", "multiple addresses", "not subscribed", "captcha", "authentification", "recipient preferences",
+    "email preferences", "is protected by", "user reject", "blocked by the recipient", "sender not",
+    "sender email address", "sender address", "unroutable sender", "unknown sender", "no valid sender",
+    "from: domain", "from header", "headers fail", "header syntax", "header error", "header are not accepted",
+    "duplicate header", "missing message-id", "message-id header", "required header", "missing required",
+    "invalid header", "bare lf", "bare cr", "line too long", "lines too long", "imposed mailbox access",
+    "permission to post", "not allowed to post", "verification failure", "batv failed", "file too big",
+    "not subscribed to ses", "tls is required", "certificate", "mi:spf", "mi:dmc", "null reverse-path",
+    "reverse-path", "return path", "envelope sender", "virus-infected", "infected", "encrypted attachment",
+    "password-protected", "not rfc", "rfc compliant", "rfc-compliant", "illegal attachment",
+    "does not advertise auth", "alias using the",
 )  # fmt: skip
 
 TOO_LARGE = (
@@ -72,7 +109,8 @@ TOO_LARGE = (
 """The message is too large for them: that outweighs a status about the mailbox."""
 
 NOBODY = (
-    "not a valid user", "no matches to nameserver query", "not listed in public", "wasn't found at", "unknown to address",
+    "not a valid user", "no matches to nameserver query", "not listed in public", "wasn't found at",
+    "unknown to address",
     "address couldn't be found",
     "user unknown", "unknown user", "unknown recipient", "recipient unknown", "unknown address", "address unknown",
     "unknown mailbox", "no such user", "no such recipient", "no such mailbox", "no such address", "no such account",
@@ -83,6 +121,12 @@ NOBODY = (
     "address does not exist", "doesn't have a", "account has been disabled", "is not a known user",
     "no longer valid", "empfaenger unbekannt", "empfänger unbekannt", "utilisateur inconnu",
     "usuario desconocido",
+    "not present in directory", "user missing home directory", "badrcptto", "badrecipientto", "no valid recipient",
+    "unknown virtual user", "user not known", "no such local user", "unknown email address",
+    "unknown e-mail address", "in name directory", "unknown account", "account deleted",
+    "user has been deleted", "account has been deleted", "mailbox has been deleted", "no one at this address",
+    "no longer accepts mail", "domain must exist", "indicated no smtp service", "null mx", "nullmx",
+    "host/domain does not accept mail", "has been replaced by", "account is not active", "adres does not exist",
 )  # fmt: skip
 """The plainest words for it, which outweigh a mention of policy further on."""
 
@@ -125,9 +169,53 @@ HARD = (
     "пользователь не найден", "нет такого", "не найден", "неизвестн", "недоступен", "不存在", "收件人", "用户不存在",
     "无效", "查無此人", "無此", "見つかりません", "ありません", "存在しません", "宛先不明", "不明", "없습니다",
     "존재하지 않", "찾을 수 없", "غير موجود", "לא קיים",
+    "destination addresses were unknown", "server rejected recipients", "not be found", "not an active address",
+    "mailbox invalid", "mailbox not present", "mailbox unavaiable", "nessun utente", "no mail box",
+    "not a local address", "not email addresses", "recipient not ok", "refuses to accept your mail",
+    "envelope recipient has been denied", "recipients was undeliverable", "bad envelope recipient", ") unknown",
+    "virtual user", "inactive user", "mailbox is frozen", "mailbox frozen", "suspend the service",
+    "account is locked", "account locked", "extended inactivity", "not accepted for this user", "overdue",
+    "user expired", "address rejected", "not currently being accepted", "account is unavailable",
+    "retired", "did not recognize", "invalid email address", "no longer working", "no longer works",
+    "unable to verify recipient", "unable to verify user", "no record of", "isn't correct", "is incorrect",
+    "possibly incorrect", "cannot route mail to user", "illegal host/domain", "invalid domain name",
+    "no valid route to user", "не зарегистрирован", "неверный адрес", "удален", "удалён",
+    "ユーザーはいません", "已被删除", "已停用",
+    "被禁用", "地址错误", "账号不存在", "帐号不存在", "destinatário inválido", "destinatario inválido", "endereço inválido",
+    "dirección inválida", "indirizzo non valido", "ongeldig adres", "ogiltig adress", "nieprawidłowy adres",
+    "böyle bir kullanıcı yok",
 )  # fmt: skip
 
-LOOPS = ("too many hops", "hop count", "mail loop", "looping", "loops back", "forwarding loop", "mail forwarding loop")
+GONE = (
+    "recipient address rejected: access denied", "unavailable or access denied", "due to inactivity",
+    "due to extended inactivity", "account blocked", "account is blocked", "учетная запись заблокирована",
+    "addressee unknown",
+)  # fmt: skip
+"""Said of a mailbox in words that elsewhere mean mistrust. Nothing outweighs them but a status that is about us (X.7)."""
+
+SENDER = (
+    "sender", "mail from", "return path", "return-path", "reverse path", "reverse-path", "from address", "helo",
+    "relaying", "relay denied", "relay access", "rcpthosts", "emetteur", "expediteur", "remitente", "mittente",
+)  # fmt: skip
+"""Whoever is unknown may be the sender, not the recipient."""
+
+FAR_SIDE = (
+    "command died with status", "procmail:", "mailer error", "command output", "pipe to", "exit status",
+    "system storage",
+    "host not found, try again", "dns records for", "maildrop:", "delivery agent failed",
+)  # fmt: skip
+"""A program or a disk of the receiving side failed; the words that it says about it mean something else elsewhere."""
+
+LOOPS = (
+    "too many hops",
+    "hop count",
+    "mail loop",
+    "routing loop",
+    "looping",
+    "loops back",
+    "forwarding loop",
+    "mail forwarding loop",
+)
 """A loop on the far side, which "too many" and "policy" have nothing to do with."""
 
 SOFT = (
@@ -144,4 +232,15 @@ SOFT = (
     "configuration error", "not been collected", "connection", "later", "host name lookup",
     "cannot find your reverse", "zeitüberschreitung", "vorübergehend", "temporaire", "indisponible", "temporal",
     "temporâ", "temporane", "tijdelijk", "временно", "позже", "稍后", "暂时", "超时", "一時的", "일시적",
+    "loop broken", "cannot create user output", "can't create user output", "could not load drd", "server error",
+    "interrupted system call", "encountered an error while being processed", "loop was found", "misconfigured",
+    "config error", "could not find a gateway", "find a gateway", "giving up on", "did not respond",
+    "mail system full", "system full", "not reachable", "network error", "all routes to destination",
+    "no valid route", "several matches found", "temporarily limited", "local delivery failed",
+    "delivery to file forbidden", "delivery to pipe forbidden", "has been frozen", "was frozen", "numerous attempts",
+    "attempts to deliver your message were unsuccessful", "ldap", "homedir", "no mdb", "greylist", "graylist",
+    "in progress", "stopped trying", "most progress was", "got far enough", "handshake",
+    "no relevant answers", "lowest numbered mx", "best-preference", "ambiguous", "sequence of commands",
+    "bad sequence", "syntax error", "command not recognized",
+    "protocol error",
 )  # fmt: skip

@@ -81,7 +81,18 @@ _NOBODY = (
     r"not exist|does not exist|doesn.?t exist)|(no such|unknown|invalid|nonexistent) (user|recipient|mailbox|"
     r"account|address|person)|no mailbox|doesn.?t have an? \S+ account"
 )
-_FULL = r"mailbox (is )?full|over.?quota|quota (is )?exceeded|exceed\w* (\w+ )*quota|storage"
+_WRITER = (
+    r"batv|backscatter|captcha|not subscribed|members.only|mailing list|certificate|not verified|from.? (header|domain)"
+)
+_PLAINLY = (
+    r"(?s)^(?!.*(sender|mail from|return.path|reverse.path|from address|helo|relaying|relay (access )?denied|rcpthosts)).*"
+    r"(recipient address rejected: access denied|unavailable or access denied|due to (extended )?inactivity|"
+    r"account (is )?blocked|addressee unknown|unknown user|user unknown|no such user)"
+)
+_FULL = (
+    r"mailbox (is )?full|over.?quota|quota (is )?exceeded|exceed\w* (\w+ )*quota|storage|mailbox limit|"
+    r"over (its|the|their) (size|allowed|maximum)"
+)
 
 RULES: tuple[Rule, ...] = (
     # 4xx and throttling in whatever form
@@ -130,7 +141,11 @@ RULES: tuple[Rule, ...] = (
     Rule(("5",), ("5.2.3", "5.3.4", "5.6."), (), "", Verdict.MESSAGE, _K.POLICY, "size, encoding or content"),
     Rule(("552",), (), (), "", Verdict.MESSAGE, _K.POLICY, "too large"),
     # No status worth the name: the words, then the code
+    Rule(("550", "551", "553", "554"), ("-",), (_R, _D, _DOT), _PLAINLY, Verdict.RECIPIENT, _K.HARD,
+         "no such mailbox, or closed, in words that outweigh what else is said, but for a sender"),
     Rule(("550", "551", "553", "554"), ("-",), (), _OURS, Verdict.SENDER, _K.BLOCK, "policy or reputation, told in words only"),
+    Rule(("550", "551", "553", "554"), ("-",), (), _WRITER, Verdict.SENDER, _K.POLICY,
+         "who may write, and how, told in words only"),
     Rule(("550", "551", "553", "554"), ("-",), (), _NOBODY, Verdict.RECIPIENT, _K.HARD, "no such mailbox, told in words only"),
     Rule(("550", "551", "553"), ("-",), (_R,), "", Verdict.RECIPIENT, _K.HARD, "a bare refusal of the recipient"),
     # The way there
