@@ -31,6 +31,12 @@ _ALONE_SECONDS = 3.0
 
 _TRIED = ("rows", "new", "known", "duplicates", "rejected", "suppressed", "leaving", "problems", "whole_file", "at")
 _SHOWN = 10
+_WHOSE = {
+    "mailchimp": "an export of Mailchimp",
+    "listmonk": "an export of listmonk",
+    "mautic": "an export of Mautic",
+    "tidings": "an export of Tidings",
+}
 _MOVING = {ImportStatus.QUEUED, ImportStatus.RUNNING}
 
 
@@ -226,12 +232,15 @@ def _print(done: Import, wanted: Wanted, console: Console) -> None:
     told = _told(done, wanted)
     for problem in told["problems"][:_SHOWN]:
         line = "" if problem["line"] is None else f"line {problem['line']}: "
-        console.print(f"{line}{problem['field']}: {problem['message']}", markup=False, highlight=False)
+        name = f"{problem['field']}: " if problem["field"] else ""
+        console.print(f"{line}{name}{problem['message']}", markup=False, highlight=False)
     if told["rejected"] > _SHOWN and wanted.rejected is None:
         console.print(f"… {told['rejected']:,} rows were rejected; --rejected FILE writes them all", highlight=False)
     if wanted.json:
         print(orjson.dumps(told).decode(), flush=True)
         return
+    if (source := (done.format or {}).get("source")) is not None:
+        console.print(f"recognised: {_WHOSE[source]}", highlight=False)
     types = {column["name"]: f" ({column['type']})" for column in done.columns if column.get("type")}
     for column, target in told["mapping"].items():
         console.print(f"  {column} → {target}{types.get(column, '')}", markup=False, highlight=False)

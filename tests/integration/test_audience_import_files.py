@@ -214,7 +214,7 @@ async def test_fields_that_it_brings_are_labelled_as_the_file_calls_them(db: Dat
 
 async def test_a_broken_file_says_so_and_what_came_before_stays(db: Database, workspace: WorkspaceId) -> None:
     rows = b"".join(b"p%d@x.test,P\n" % i for i in range(25_000))
-    done = await run(db, workspace, b"email,name\n" + rows + b'q@x.test,"Q\n' + rows * 2)
+    done = await run(db, workspace, b"email,name\n" + rows + b"q@x.test," + b"Q" * 300_000 + b"\n" + rows)
     assert (done.status, done.created) == (ImportStatus.FAILED, 20_000)
     assert "line 25002" in done.problems[0]["message"]
     with pytest.raises(Invalid):

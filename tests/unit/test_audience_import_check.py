@@ -166,6 +166,16 @@ def targets(header: str, *rows: str, declared: Any = None) -> list[str]:
     return [c.target for c in suggest(header.split(","), [r.split(",") for r in rows], declared=declared or {})]
 
 
+def test_a_type_that_is_none_is_not_taken_for_a_part_of_the_name() -> None:
+    columns = suggest(["email", "No"], [["a@x.test", "1"]], declared={})
+    with pytest.raises(
+        Invalid, match=r"mapping\.No: money is no type; a field kunde may be text, number, boolean, date"
+    ):
+        apply_mapping(columns, {"No": "field:kunde:money"}, declared={})
+    named = apply_mapping(columns, {"No": "field:utm:source:text"}, declared={})
+    assert (named[1].custom, named[1].type) == ("utm:source", "text"), "with its type, a name may have a colon"
+
+
 def test_exports_are_recognised() -> None:
     mailchimp = "Email Address,First Name,Last Name,MEMBER_RATING,OPTIN_TIME,TIMEZONE,LEID,EUID,NOTES,TAGS,UNSUB_TIME,CLEAN_TIME"
     assert source_of(mailchimp.split(",")) == "mailchimp"

@@ -4,6 +4,7 @@ import csv
 import datetime as dt
 import io
 import json
+import time
 import zipfile
 from typing import Any
 
@@ -123,12 +124,106 @@ def test_a_few_broken_bytes_do_not_change_the_encoding() -> None:
     assert rows[-1][1] == "J\udcfcrgen"
 
 
-def test_a_quotation_mark_that_is_never_closed_says_where() -> None:
-    data = b'Email,Name\na@x.test,A\nb@x.test,"B\n' + b"c@x.test,C\n" * 40_000
-    with pytest.raises(BrokenFile) as caught:
+def test_a_quotation_mark_that_is_never_closed_costs_its_own_row_alone() -> None:
+    people = [[f"c{number}@x.test", "C"] for number in range(40_000)]  # more than a cell may hold
+    data = b'Email,Name\na@x.test,A\nb@x.test,"B\n' + b"".join(b"%s,C\n" % email.encode() for email, _ in people)
+    _, rows, faults, _ = read(data)
+    assert rows == [["a@x.test", "A"], ["b@x.test", "B"], *people]
+    assert list(faults) == [1]
+    assert "quotation mark that is not closed" in faults[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "at_fault"),
+    [
+        # Behind the open one stands a closed one, whose first mark seems to end the value.
+        ('a@x.test,"A\nb@x.test,B\nc@x.test,"C"\n', [["a@x.test", "A"], ["b@x.test", "B"], ["c@x.test", "C"]], [0]),
+        ('a@x.test,A\nb@x.test,"B\n', [["a@x.test", "A"], ["b@x.test", "B"]], [1]),
+        ('a@x.test,A\nb@x.test,"B', [["a@x.test", "A"], ["b@x.test", "B"]], [1]),
+        ('"a@x.test","A\n"b@x.test","B"\n', [["a@x.test", "A"], ["b@x.test", "B"]], [0]),
+        ('a@x.test,"A\r\nb@x.test,"B\r\nc@x.test,C\r\n', [["a@x.test", "A"], ["b@x.test", "B"], ["c@x.test", "C"]], [0, 1]),
+        # What people write and everybody can read stays readable.
+        ('a@x.test,"A" B\nb@x.test,5" C\n', [["a@x.test", "A B"], ["b@x.test", '5" C']], []),
+        ('a@x.test,"one\ntwo" \nb@x.test,B\n', [["a@x.test", "one\ntwo"], ["b@x.test", "B"]], []),
+        ('a@x.test,"one\n""two"",\n\nthree"\nb@x.test,B\n', [["a@x.test", 'one\n"two",\n\nthree'], ["b@x.test", "B"]], []),
+    ],
+)  # fmt: skip
+def test_open_quotation_marks(text: str, expected: list[list[str]], at_fault: list[int]) -> None:
+    _, rows, faults, _ = read(f"Email,Name\n{text}".encode(), delimiter=",")
+    assert rows == expected
+    assert sorted(faults) == at_fault
+
+
+def test_lines_are_those_of_the_file_behind_an_open_quotation_mark() -> None:
+    data = b'Email,Name\na@x.test,"one\ntwo"\nb@x.test,"B\nc@x.test,C\nd@x.test,"D\nE"\nf@x.test,F\n'
+    scan = sniff(data, encoding="utf-8")
+    for size in (1, 2, 100):
+        lines: list[int] = []
+        for batch in open_table(io.BytesIO(data), scan).batches(size):
+            lines += [batch.line(position) for position in range(len(batch.cells))]
+        assert lines == [2, 4, 5, 6, 8]
+
+
+def test_a_header_with_an_open_quotation_mark_is_refused() -> None:
+    with pytest.raises(BrokenFile, match="line 1: has a quotation mark that is not closed"):
+        read(b'Email,"Name\na@x.test,A\n')
+
+
+def test_a_file_of_open_quotation_marks_is_given_up_soon() -> None:
+    data = b"Email,Name\n" + b'a@x.test,"A\n' * 200_000
+    began = time.perf_counter()
+    with pytest.raises(BrokenFile, match="too many quotation marks are not closed"):
         read(data)
-    assert "line 3" in str(caught.value)
-    assert "quotation mark" in str(caught.value)
+    assert time.perf_counter() - began < 20, (
+        "each open mark is read to the end of a cell once, a thousand times at most"
+    )
+
+
+def test_a_cell_without_end_is_refused() -> None:
+    with pytest.raises(BrokenFile, match="line 3: a cell has more than 262144 characters"):
+        read(b"Email,Name\na@x.test,A\nb@x.test," + b"B" * 300_000 + b"\n")
+
+
+@pytest.mark.parametrize("delimiter", list(":~^#!\x1f\x01"))
+def test_rare_delimiters_are_found_where_no_other_makes_columns(delimiter: str) -> None:
+    data = delimiter.join(("Email", "Name")) + "\n" + delimiter.join(("a@x.test", "A")) + "\n"
+    columns, rows, _, _ = read(data.encode())
+    assert (columns, rows) == (["Email", "Name"], [["a@x.test", "A"]])
+
+
+def test_a_single_column_stays_one() -> None:
+    assert read(b"Email\na@x.test\nb!c@x.test\n")[0] == ["Email"]
+    assert read(b"Note: mail\na:@x.test\nb@x.test\n")[0] == ["Note: mail"]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\x89PNG\r\n\x1a\n" + b"\0\1\2" * 100, "is a picture (PNG)"),
+        (bytes(range(256)) * 20, "is no text"),
+        (b"<html><table><tr><td>email</td></tr></table></html>", "is a web page (HTML)"),
+        (b"BEGIN:VCARD\nEMAIL:a@x.test\nEND:VCARD\n", "is a list of vCards"),
+        (b'["a@x.test", "b@x.test"]', "each row must be one, such as"),
+        (b'{"contacts": [{"email": "a@x.test"}], "next": null}', "has its rows in 'contacts'"),
+    ],
+)
+def test_what_is_no_table_is_called_what_it_is(data: bytes, words: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        read(data)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("member", "words"),
+    [("content.xml", "OpenDocument"), ("word/document.xml", "Word"), ("xl/workbook.bin", ".xlsb")],
+)
+def test_documents_are_called_what_they_are(member: str, words: str) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("mimetype", "application/x")
+        archive.writestr(member, "<x/>")
+    with pytest.raises(Invalid, match=words):
+        read(packed.getvalue())
 
 
 def test_json_in_both_forms() -> None:

@@ -15,9 +15,38 @@ HEAD = 256 * 1024
 """Bytes that a look at a file's beginning takes."""
 
 DELIMITERS = ",;\t|"
+_RARE_DELIMITERS = ":~^#!\x1f\x1e\x01"
+"""Tried where none of the others makes columns; only an entirely even table is believed."""
+
 ENCODINGS = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "latin-1")
 _LINES_TRIED = 100
+_LOOKED_AT = 4096
+"""Characters by which text is told from other bytes."""
+
 _SEPARATOR_LINE = re.compile(r'^"?sep=(.)"?\r?\n?$', re.IGNORECASE)
+_CSV_OR_XLSX = "save the table as CSV or .xlsx"
+_NO_TABLES = (
+    (b"\xd0\xcf\x11\xe0", f"is a workbook of Excel 97-2003 (.xls), or one with a password; {_CSV_OR_XLSX}"),
+    (b"%PDF", f"is a PDF; {_CSV_OR_XLSX}"),
+    (b"\x1f\x8b", "is gzip; unpack it, or send a ZIP"),
+    (b"BZh", "is bzip2; unpack it, or send a ZIP"),
+    (b"\xfd7zXZ\x00", "is xz; unpack it, or send a ZIP"),
+    (b"7z\xbc\xaf", "is 7-Zip; unpack it, or send a ZIP"),
+    (b"Rar!", "is RAR; unpack it, or send a ZIP"),
+    (b"\x89PNG", f"is a picture (PNG); {_CSV_OR_XLSX}"),
+    (b"\xff\xd8\xff", f"is a picture (JPEG); {_CSV_OR_XLSX}"),
+    (b"GIF8", f"is a picture (GIF); {_CSV_OR_XLSX}"),
+    (b"PAR1", f"is a Parquet file; {_CSV_OR_XLSX}"),
+    (b"SQLite format 3\x00", "is an SQLite database; export its table as CSV"),
+    (b"{\\rtf", f"is a document (RTF); {_CSV_OR_XLSX}"),
+)
+_HTML = f"is a web page (HTML), whatever its name says: open it in a spreadsheet, and {_CSV_OR_XLSX}"
+_NO_TABLES_OF_TEXT = (
+    (re.compile(r"\s*<(!doctype html|html|table|head|meta)\b", re.IGNORECASE), _HTML),
+    (re.compile(r"\s*<\?xml"), f"is XML; {_CSV_OR_XLSX}"),
+    (re.compile(r"\s*BEGIN:VCARD", re.IGNORECASE), "is a list of vCards; export your address book as CSV"),
+)
+_CONTROLS = re.compile(r"[\x00\x02-\x08\x0e-\x19\x1b-\x1d\x7f\ufffd]")
 _UNDEFINED_1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
 
 
@@ -83,14 +112,9 @@ def sniff(head: bytes, *, filename: str = "", encoding: str = "utf-8") -> FileFo
         )
     if head.startswith(b"PK\x05\x06"):
         raise Invalid.at("file", "is a ZIP without anything in it")
-    if head.startswith(b"\xd0\xcf\x11\xe0"):
-        raise Invalid.at(
-            "file", "is a workbook of Excel 97-2003 (.xls), or one with a password; save it as .xlsx or CSV"
-        )
-    if head.startswith(b"%PDF"):
-        raise Invalid.at("file", "is a PDF; save the table as CSV or .xlsx")
-    if head.startswith(b"\x1f\x8b"):
-        raise Invalid.at("file", "is gzip; unpack it, or send a ZIP")
+    for beginning, words in _NO_TABLES:
+        if head.startswith(beginning):
+            raise Invalid.at("file", words)
     encoding = _bom(head) or _utf16_without_bom(head) or encoding
     text = decode_head(head, encoding)
     start = text.lstrip()[:1]
@@ -98,6 +122,10 @@ def sniff(head: bytes, *, filename: str = "", encoding: str = "utf-8") -> FileFo
         return FileFormat("json", encoding=encoding)
     if start == "{" and _looks_like_json(text):
         return FileFormat("jsonl", encoding=encoding)
+    if words := next((words for pattern, words in _NO_TABLES_OF_TEXT if pattern.match(text)), None):
+        raise Invalid.at("file", words)
+    if len(_CONTROLS.findall(text[:_LOOKED_AT])) > len(text[:_LOOKED_AT]) // 30:
+        raise Invalid.at("file", f"is no text: CSV, JSON or .xlsx is wanted; {_CSV_OR_XLSX}")
     delimiter = sniff_delimiter(text)
     return FileFormat("csv", encoding=encoding, delimiter=delimiter, header=_has_header(text, delimiter))
 
@@ -127,24 +155,35 @@ def sniff_delimiter(text: str) -> str:
     del rest
     best, best_score = ",", 0.0
     for delimiter in DELIMITERS:
-        counts: Counter[int] = Counter()
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        header = 0
-        try:
-            for number, row in enumerate(reader):
-                if number >= _LINES_TRIED:
-                    break
-                header = header or len(row)
-                counts[len(row)] += 1
-        except csv.Error:
-            continue
-        columns, times = max(counts.items(), key=lambda pair: (pair[1], pair[0]), default=(0, 0))
+        columns, times, rows, header = _shape(text, delimiter)
         if columns < 2:
             continue
-        score = times / counts.total() + min(columns, 50) / 1000 + (0.5 if header == columns else 0)
+        score = times / rows + min(columns, 50) / 1000 + (0.5 if header == columns else 0)
         if score > best_score:
             best, best_score = delimiter, score
+    if not best_score:
+        for delimiter in _RARE_DELIMITERS:
+            columns, times, rows, header = _shape(text, delimiter)
+            if columns > 1 and rows > 1 and times == rows and header == columns:
+                return delimiter
     return best
+
+
+def _shape(text: str, delimiter: str) -> tuple[int, int, int, int]:
+    """How many columns most rows have, how many rows that are, how many rows there are, and the first one's columns."""
+    counts: Counter[int] = Counter()
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    header = 0
+    try:
+        for number, row in enumerate(reader):
+            if number >= _LINES_TRIED:
+                break
+            header = header or len(row)
+            counts[len(row)] += 1
+    except csv.Error:
+        return 0, 0, 0, 0
+    columns, times = max(counts.items(), key=lambda pair: (pair[1], pair[0]), default=(0, 0))
+    return columns, times, counts.total(), header
 
 
 def _bom(head: bytes) -> str | None:
@@ -163,7 +202,7 @@ def _utf16_without_bom(head: bytes) -> str | None:
 
 
 def _looks_like_json(text: str) -> bool:
-    return re.match(r'\s*(\[\s*([{\[\]]|$)|\{\s*("|\}))', text) is not None
+    return re.match(r'\s*(\[\s*([{\[\]]|$|"([^"\\\n]|\\.)*"\s*[,\]])|\{\s*("|\}))', text) is not None
 
 
 def _has_header(text: str, delimiter: str) -> bool:

@@ -184,6 +184,9 @@ def _retarget(column: Column, target: str, declared: Mapping[str, Any]) -> None:
     if kind != "field" or not name:
         choices = ", ".join((*FIELDS, *OTHERS))
         raise ValueError(f"must be one of {choices}, field:NAME or field:NAME:TYPE (TYPE is {', '.join(TYPES)})")
+    unsaid, _, word = name.rpartition(":")
+    if unsaid and not type_ and name not in declared and name != column.custom:
+        raise ValueError(f"{word} is no type; a field {unsaid} may be {', '.join(TYPES)}, as in field:{unsaid}:text")
     if len(name) > _NAME_LIMIT or not name.isprintable():
         raise ValueError(f"the name of a field has at most {_NAME_LIMIT} printable characters")
     if name in RESERVED:

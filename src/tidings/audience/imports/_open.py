@@ -22,6 +22,14 @@ from tidings.audience.imports._zip import Archive, Member
 
 _MEMORY = 8 * 1024 * 1024
 _PIECE = 256 * 1024
+_DOCUMENTS = {
+    "content.xml": "is an OpenDocument file (.ods)",
+    "word/document.xml": "is a Word document (.docx)",
+    "ppt/presentation.xml": "is a presentation (.pptx)",
+    "xl/workbook.bin": "is a binary workbook (.xlsb)",
+    "Index/Document.iwa": "is an Apple Numbers or Pages document",
+}
+"""What is packed as a ZIP and no table: a member that tells it, and what to say."""
 
 
 def open_table(stream: BinaryIO, format_: FileFormat) -> Table:
@@ -58,6 +66,8 @@ class _Unpacked:
     def __init__(self, archive: Archive, format_: FileFormat) -> None:
         names = [n for n in archive.names() if not n.startswith("__MACOSX/") and n.rpartition("/")[2][:1] != "."]
         tables = [n for n in names if n.lower().endswith((".csv", ".txt", ".tsv", ".json", ".jsonl", ".ndjson"))]
+        if words := next((words for member, words in _DOCUMENTS.items() if member in names), None):
+            raise BrokenFile.at("file", f"{words}; save the table as CSV or .xlsx")
         if not tables:
             raise BrokenFile.at("file", f"has no CSV file in it; it has {', '.join(names[:10]) or 'nothing'}"[:500])
         if len(tables) > 50:

@@ -4,22 +4,19 @@ Reading is deterministic: the same bytes and format give the same rows with the 
 goes on by leaving out as many rows as it had taken.
 """
 
-import csv
 import io
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
 import orjson
 
 from tidings.audience.imports._bounded import fill, weight_of_cells, weight_of_lines, weight_of_objects
+from tidings.audience.imports._csv_rows import CELL_LIMIT, TooLong, TooManyUnclosed, Unclosed, csv_rows
 from tidings.audience.imports._formats import FileFormat, reading_encoding, separator_line
 from tidings.core.errors import Invalid
-
-CELL_LIMIT = 256 * 1024
-"""Characters of one cell. A quotation mark that is never closed ends here."""
 
 COLUMNS_LIMIT = 1000
 LINE_LIMIT = 4 * 1024 * 1024
@@ -96,8 +93,8 @@ class CsvTable:
         first = self._lines.peek()
         if first is not None and separator_line(first):
             next(self._lines)
-        csv.field_size_limit(CELL_LIMIT)
-        self._reader = csv.reader(self._lines, delimiter=format_.delimiter)
+            self._lines.kept.clear()
+        self._reader = csv_rows(self._lines, delimiter=format_.delimiter)
         self._ahead: list[list[str]] = []
         top = self._next_filled()
         if top is None:
@@ -116,15 +113,16 @@ class CsvTable:
             line = self._line + 1
             taken: list[Any] = [*self._ahead]
             self._ahead = []
+            self._lines.kept.clear()
             try:
                 fill(taken, self._reader, size, weight_of_cells)
-            except csv.Error:
-                raise self._broken(line, taken) from None
+            except (TooLong, TooManyUnclosed) as error:
+                raise self._broken(line, taken, error) from None
             if not taken:
                 return
             self._line = self._lines.number
             rows = Rows(taken, None, line, {})
-            if not all(map(width.__eq__, map(len, taken))) or not all(map(any, taken)):
+            if not all(map(width.__eq__, map(len, taken))) or not all(map(any, taken)) or Unclosed in map(type, taken):
                 rows = self._even(taken, line, width)
             yield rows
 
@@ -138,7 +136,9 @@ class CsvTable:
             line += 1 + sum(len(_LINE_BREAK.findall(cell)) for cell in row if "\n" in cell or "\r" in cell)
             if not any(row):
                 continue
-            if len(row) > width and any(row[width:]):
+            if isinstance(row, Unclosed):
+                faults[len(cells)] = row.WORDS
+            elif len(row) > width and any(row[width:]):
                 faults[len(cells)] = (
                     f"has {len(row)} cells where the header has {width}; put values that contain the delimiter in quotation marks"
                 )
@@ -150,16 +150,20 @@ class CsvTable:
 
     def _next_filled(self) -> list[str] | None:
         try:
-            return next((row for row in self._reader if any(cell.strip() for cell in row)), None)
-        except csv.Error:
-            raise self._broken(1, []) from None
+            top = next((row for row in self._reader if any(cell.strip() for cell in row)), None)
+        except (TooLong, TooManyUnclosed) as error:
+            raise self._broken(1, [], error) from None
+        if isinstance(top, Unclosed):
+            raise BrokenFile.at("file", f"line {self._lines.number}: {top.WORDS}")
+        return top
 
-    def _broken(self, line: int, taken: list[Any]) -> Invalid:
+    def _broken(self, line: int, taken: list[Any], error: Exception) -> Invalid:
         at = Rows(taken, None, line, {}).line(len(taken))
-        return BrokenFile.at(
-            "file",
-            f"line {at}: a cell has more than {CELL_LIMIT} characters; is a quotation mark in it, or before it, not closed?",
-        )
+        if isinstance(error, TooManyUnclosed):
+            mend = "are they quotation marks around values at all? If they belong to the values, double them"
+            return BrokenFile.at("file", f"line {at}: too many quotation marks are not closed; {mend}")
+        message = f"a cell has more than {CELL_LIMIT} characters; is a quotation mark in it, or before it, not closed?"
+        return BrokenFile.at("file", f"line {at}: {message}")
 
 
 class _Text(io.TextIOWrapper):
@@ -194,6 +198,7 @@ class _Lines:
     def __init__(self, text: _Text) -> None:
         self._text = text
         self._peeked: list[str] = []
+        self.kept: list[str] = []
         self.number = 0
 
     def __iter__(self) -> Iterator[str]:
@@ -208,7 +213,13 @@ class _Lines:
                 "file", f"line {self.number + 1}: is longer than {LINE_LIMIT} characters; is this a table?"
             )
         self.number += 1
+        self.kept.append(line)
         return line
+
+    def put_back(self, lines: Sequence[str]) -> None:
+        """These, which were read last, come next again."""
+        self._peeked.extend(reversed(lines))
+        self.number -= len(lines)
 
     def peek(self) -> str | None:
         """The next line, which stays the next."""
@@ -227,6 +238,9 @@ class JsonLinesTable:
         self._ahead: list[tuple[int, Any]] = []
         fill(self._ahead, self._objects, 1000, weight_of_objects)
         names = dict.fromkeys(str(name) for _, value in self._ahead if isinstance(value, dict) for name in value)
+        if len(self._ahead) == 1 and (inside := _rows_inside(self._ahead[0][1])) is not None:
+            mend = 'send that array itself: [{"email": "ann@example.com"}, …]'
+            raise BrokenFile.at("file", f"is one object that has its rows in {inside!r}; {mend}")
         if not names:
             raise BrokenFile.at("file", 'has no objects; each row must be one, such as {"email": "ann@example.com"}')
         self.columns = name_columns(names)
@@ -281,6 +295,20 @@ class _Fault(str):
     """What is wrong with a row that is no JSON."""
 
     __slots__ = ()
+
+
+def _rows_inside(value: Any) -> str | None:
+    """Under which name an object has a list of objects, if that is all it can be about: it has no address itself."""
+    if not isinstance(value, dict) or "email" in value:
+        return None
+    return next(
+        (
+            str(name)[:100]
+            for name, some in value.items()
+            if isinstance(some, list) and some and isinstance(some[0], dict)
+        ),
+        None,
+    )
 
 
 _TOO_DEEP = _Fault(f"nests deeper than {NESTING_LIMIT} levels")
