@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sys
-from bisect import bisect_left
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from delivery_world import World, eventually, world
+from sending_processes import most_in
 from tidings import delivery
 from tidings.accounts import SYSTEM
 from tidings.core.clock import utc_now
@@ -22,12 +22,6 @@ from tidings.delivery.limits._caps import set_caps
 from tidings.delivery.limits._limits import Limit
 from tidings.delivery.providers import SesAccount
 from tidings.delivery.quotas._accounts import caps_of
-
-
-def most_in(times: list[float], seconds: float) -> int:
-    """The most in any stretch of that length, its end not included."""
-    times = sorted(times)
-    return max((bisect_left(times, start + seconds) - place for place, start in enumerate(times)), default=0)
 
 
 async def _sent_by_four(
