@@ -157,6 +157,17 @@ async def test_code_for_other_pages(api: Client, app: App) -> None:
         assert "alert(1)</script>" not in code
 
 
+async def test_two_forms_on_one_page_have_ids_of_their_own(api: Client) -> None:
+    list_id = await make_list(api)
+    codes = [
+        (await api("POST", "/forms", {"name": name, "list_ids": [list_id], "opt_in": "single"})).json["embed_html"]
+        for name in "ab"
+    ]
+    ids = [one["id"] for code in codes for one in Page(code).all("input") if "id" in one]
+    assert len(ids) == 4
+    assert len(set(ids)) == 4, "a label leads to the first element of its id, be it in the other form"
+
+
 async def test_signing_up_by_a_program(api: Client, app: App, letters: list[Any]) -> None:
     await api("PATCH", "/workspaces/current", {"sender_email": "hello@example.com"})
     list_id = await make_list(api)

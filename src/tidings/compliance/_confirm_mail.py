@@ -16,7 +16,7 @@ _HTML = """<!doctype html>
 <p><a href="{{{{ confirm_url }}}}" style="display:inline-block;padding:12px 22px;border-radius:6px;background:#1c6b4f;color:#ffffff;
 font-weight:600;text-decoration:none">{button}</a></p>
 <p>{days}</p>
-<p style="color:#5d6a64;font-size:14px">{ignore}</p>
+<p style="opacity:.75;font-size:14px">{ignore}</p>
 </div></body></html>
 """
 

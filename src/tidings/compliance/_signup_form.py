@@ -128,7 +128,7 @@ def form_inputs(shown: ShownForm, filled: Filled = EMPTY, *, ticket: str = "", p
 
 def embed_html(shown: ShownForm, *, address: str) -> str:
     """The form for any page, without a script: our page asks for one more press of a button, which keeps programs out."""
-    return f'<form action="{escape(address)}" method="post" accept-charset="utf-8">\n{form_inputs(shown)}\n</form>\n'
+    return f'<form action="{escape(address)}" method="post" accept-charset="utf-8">\n{_embedded(shown)}\n</form>\n'
 
 
 def embed_script(shown: ShownForm, *, address: str) -> str:
@@ -139,10 +139,15 @@ def embed_script(shown: ShownForm, *, address: str) -> str:
     form_id = f"tidings-{shown.token}"
     words = {"busy": shown.words["sending"]}
     return (
-        f'<form id="{form_id}" action="{escape(address)}" method="post" accept-charset="utf-8">\n{form_inputs(shown)}\n'
+        f'<form id="{form_id}" action="{escape(address)}" method="post" accept-charset="utf-8">\n{_embedded(shown)}\n'
         f'<p role="status" aria-live="polite" hidden></p>\n</form>\n'
         + _SCRIPT.replace("ID", form_id).replace("BUSY", words["busy"])
     )
+
+
+def _embedded(shown: ShownForm) -> str:
+    """With ids of its own: a page may have several forms."""
+    return form_inputs(shown, prefix=f"tidings-{shown.token}")
 
 
 _SCRIPT = """<script>
@@ -225,10 +230,10 @@ def _lists(shown: ShownForm, filled: Filled, prefix: str) -> str:
         checked = (
             " checked" if one.id in filled.lists else ""
         )  # never of ourselves: silence is no consent (GDPR recital 32)
-        about = f'<br><span class="about">{escape(one.public_description)}</span>' if one.public_description else ""
+        about = f'<br><small class="about">{escape(one.public_description)}</small>' if one.public_description else ""
         boxes.append(
             f'<p class="check"><input type="checkbox" id="{prefix}-{number}" name="list" value="{number}"{checked}>'
-            f' <label for="{prefix}-{number}">{escape(one.shown_name)}</label>{about}</p>'
+            f' <label for="{prefix}-{number}">{escape(one.shown_name)}{about}</label></p>'
         )
     error = described = ""
     if "list" in filled.problems:

@@ -35,6 +35,7 @@ input[type=checkbox] {{ width: 20px; height: 20px; flex: none; margin: 2px 0 0; 
 .consent {{ font-size: .9rem; color: var(--soft); }}
 .note {{ background: var(--tint); border-radius: 8px; padding: 10px 14px; }}
 fieldset {{ border: 0; margin: 0 0 8px; padding: 0; }} legend {{ padding: 0; margin: 0 0 14px; }}
+fieldset .check:last-child {{ margin-bottom: 12px; }}
 .check small {{ display: block; color: var(--soft); font-size: .9rem; }}
 button {{ font: inherit; font-weight: 600; padding: 12px 20px; border: 0; border-radius: 8px; background: var(--mark);
   color: var(--paper); cursor: pointer; width: 100%; }}
