@@ -133,6 +133,75 @@ async def test_a_timeline_tells_everything_in_order(api: Client, app: App) -> No
     assert (gone.status, ann["id"] in gone.problem["detail"]) == (404, True)
 
 
+async def test_a_timeline_says_who_took_somebody_out_and_let_them_back(api: Client) -> None:
+    news = (await made(api, "/lists", {"name": "News"}))["id"]
+    ann, bob = [
+        (await made(api, "/contacts", {"email": f"{name}@example.com", "list_ids": [news]}))["id"]
+        for name in ("ann", "bob")
+    ]
+
+    async def told(contact: str) -> list[tuple[str, Any]]:
+        items = (await api("GET", f"/contacts/{contact}/timeline")).json["items"]
+        assert all(one["data"].pop("actor").startswith("key") for one in items if one["kind"] != "subscribed")
+        return [(one["kind"], one["data"]) for one in items if one["kind"] not in {"created", "subscribed"}]
+
+    some = {"emails": ["ann@example.com", "stranger@example.com"], "detail": "By phone", "source": "crm"}
+    everywhere = (await api("POST", "/suppressions", some)).json["suppressions"]["ann@example.com"]
+    await api("POST", "/suppressions", some)  # changes nothing
+    one_list = {"emails": ["ann@example.com"], "list_id": news, "reason": "manual"}
+    on_list = (await api("POST", "/suppressions", one_list)).json["suppressions"]["ann@example.com"]
+    for one in (on_list, everywhere):
+        lifting = {"suppression_ids": [one], "reason": "Wrote to us"}
+        assert (await api("POST", "/suppressions/lift", lifting)).status == 200
+    assert (await api("POST", f"/lists/{news}/contacts/remove", {"contact_ids": [ann, bob]})).status == 200
+    assert await told(ann) == [
+        ("removed_from_list", {"list_id": news}),
+        ("lifted", {"was": "manual", "suppression_id": everywhere}),
+        ("lifted", {"was": "manual", "suppression_id": on_list, "list_id": news}),
+        ("suppressed", {"reason": "manual", "source": "api", "list_id": news}),
+        ("suppressed", {"reason": "manual", "source": "crm"}),
+    ]
+    assert await told(bob) == [("removed_from_list", {"list_id": news})]
+    kinds = (await api("GET", f"/contacts/{ann}/timeline?kind=lifted&page_size=1")).json
+    assert [one["kind"] for one in kinds["items"]] == ["lifted"]
+    assert kinds["next_cursor"] is not None
+
+
+async def test_a_timeline_says_what_an_import_or_a_domain_keeps_out(api: Client, app: App) -> None:
+    ann = (await made(api, "/contacts", {"email": "ann@example.com"}))["id"]
+    file = b"email,reason\nann@example.com,complained\n"
+    assert (await api("POST", "/suppressions/import", file, Content_Type="text/csv")).status == 200
+    await api("POST", "/suppressions", {"emails": ["@example.com"]})
+    items = await walk(api, f"/contacts/{ann}/timeline?kind=suppressed", 1)
+    assert [(one["data"].get("reason"), one["data"].get("domain")) for one in items] == [
+        ("manual", "@example.com"),
+        ("complained", None),
+    ]
+    # What nobody of the workspace did by hand: of an import of contacts there is the suppression alone.
+    async with app.db.connection() as connection:
+        await connection.execute("DELETE FROM audit_entries WHERE action = 'contact.suppressed'")
+    (domain, own) = await walk(api, f"/contacts/{ann}/timeline?kind=suppressed", 1)
+    assert domain == items[0]
+    assert own["data"] == {"reason": "complained", "source": "import"}
+
+
+async def test_a_timeline_says_what_was_changed_and_only_if_it_was(api: Client) -> None:
+    ann = (await made(api, "/contacts", {"email": "ann@example.com", "attributes": {"plan": "pro", "seats": 1}}))["id"]
+    changes = {"first_name": "Ann", "tags": ["vip"], "attributes": {"plan": "pro", "seats": True, "city": None}}
+    for _ in range(2):
+        await api("PATCH", f"/contacts/{ann}", changes)
+    await api(
+        "POST",
+        "/contacts/update",
+        {"contact_ids": [ann], "changes": {"last_name": "Lee", "attributes": {"plan": None}}},
+    )
+    items = (await api("GET", f"/contacts/{ann}/timeline?kind=updated")).json["items"]
+    assert [one["data"]["changed"] for one in items] == [
+        ["last_name", "attributes.plan"],
+        ["first_name", "tags", "attributes.seats"],
+    ]
+
+
 async def test_a_merge_is_asked_for_once_or_twice(api: Client) -> None:
     ann = await made(api, "/contacts", {"email": "ann@example.com", "tags": ["a"], "attributes": {"x": 1}})
     old = await made(

@@ -104,5 +104,5 @@ async def test_a_timeline_reads_a_page_of_each_source(tx: Tx) -> None:
             )
             assert not [line for line in scans if any(f"Seq Scan on {table} " in line for table in big)], told
             for line in told.splitlines():
-                if "events_" in line and "Index Scan" in line:
+                if "events_" in line and "Index Scan" in line and "never executed" not in line:
                     assert float(line.partition("rows=")[2].split(" ")[0]) <= 21, line

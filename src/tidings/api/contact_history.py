@@ -118,7 +118,7 @@ async def merge_contacts(contact_id: ContactRef, body: Merge, call: Writing) -> 
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PLACE = re.compile(r"(-?[0-9]{1,17}):([0-9]):([0-9]{1,19})", re.ASCII)
+_PLACE = re.compile(r"(-?[0-9]{1,17}):([0-9]{1,2}):([0-9]{1,19})", re.ASCII)
 
 
 def _cursor(place: Position) -> str:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from tidings import campaigns, compliance
-from tidings.accounts import audit
+from tidings.accounts import audit, audit_each
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, ContactRef, Line, ListRef, Name, Prose
 from tidings.api._paging import Page, Paged
@@ -259,6 +259,14 @@ async def _remove(call: Call, list_: ListId, contacts: list[ContactId]) -> list[
             action="list.contacts_removed",
             subject=public_id("list", list_),
             detail={"contacts": len(gone)},
+            now=call.now,
+        )
+        await audit_each(
+            call.tx,
+            by=call.principal,
+            action="contact.removed_from_list",
+            subjects=[public_id("contact", one) for one in gone],
+            detail={"list_id": public_id("list", list_)},
             now=call.now,
         )
     withdraw(call, gone)

@@ -184,6 +184,7 @@ async def suppress_addresses(body: Addresses, call: Writing) -> SuppressedOut:
         list=None if body.list_id is None else ListId(body.list_id),
         source=body.source,
         keys=call.app.keys,
+        by=call.principal,
         now=call.now,
     )
     detail: dict[str, Any] = {"addresses": len(emails), "reason": body.reason}

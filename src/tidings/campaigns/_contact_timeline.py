@@ -44,11 +44,19 @@ class TimelineKind(StrEnum):
     CREATED = "created"
     """They became a contact; `data.actor` says by whom, unless an import or a form brought them."""
     UPDATED = "updated"
-    """Someone changed their fields."""
+    """Someone changed their fields; `data.changed` says which."""
     TAGGED = "tagged"
     """Someone tagged or untagged them among others."""
     MERGED = "merged"
     """Another contact was merged into this one."""
+    TAKEN_OUT = "taken_out"
+    """Someone unsubscribed them from everything."""
+    REMOVED_FROM_LIST = "removed_from_list"
+    """Someone took them off a list."""
+    SUPPRESSED = "suppressed"
+    """Their address, or everybody of its domain, was put on the suppression list, everywhere or for one list."""
+    LIFTED = "lifted"
+    """Their address was taken off the suppression list."""
 
 
 @dataclass(frozen=True, slots=True)

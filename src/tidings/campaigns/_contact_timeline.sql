@@ -107,6 +107,28 @@ page AS MATERIALIZED (
               WHERE a.workspace_id = $1 AND a.subject = 'contact_' || p.id AND a.action = 'contact.created' AND a.at = c.created_at
           )
     )
+    UNION ALL
+    (   -- What keeps them out and is told nowhere else: an import said so, or it is everybody of their domain.
+        SELECT s.created_at, 10, s.id, 'suppressed', NULL,
+               jsonb_strip_nulls(jsonb_build_object('reason', s.reason, 'source', nullif(s.source, ''), 'domain', '@' || s.domain))
+        FROM contacts AS c
+        CROSS JOIN LATERAL (
+            SELECT * FROM suppressions WHERE workspace_id = $1 AND address_hash = c.address_hash
+            UNION ALL
+            SELECT * FROM suppressions WHERE workspace_id = $1 AND domain = split_part(c.email, '@', 2)
+        ) AS s
+        WHERE c.workspace_id = $1 AND c.id = $2 AND s.created_at <= $3 AND (s.created_at < $3 OR (10, s.id) < ($4, $5))
+          AND ($7 IS NULL OR 'suppressed' = ANY ($7))
+          AND NOT EXISTS (
+              SELECT FROM audit_entries AS a, person AS p
+              WHERE a.workspace_id = $1 AND a.subject = 'contact_' || p.id AND a.action = 'contact.suppressed' AND a.at = s.created_at
+          )
+          AND NOT EXISTS (  -- the address bounces, or its owner left: the event says it
+              SELECT FROM events AS e, person AS p
+              WHERE e.workspace_id = $1 AND e.contact_id = p.id AND e.type = s.reason::text
+                AND e.at BETWEEN s.created_at - interval '7 days' AND s.created_at + interval '1 second'
+          )
+    )
     ORDER BY at DESC, source DESC, id DESC
     LIMIT $6
 )

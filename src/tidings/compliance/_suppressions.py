@@ -70,6 +70,7 @@ async def import_suppressions(
                     list=list,
                     source=source,
                     keys=keys,
+                    by=by,
                     now=now,
                 )
             )

@@ -46,7 +46,11 @@ async def update_contacts(
     _require_all(contacts, {row["id"] for row in rows})
     await register_tags(tx, workspace=workspace, names=fields.tags or (), now=now)
     changed = [public_id("contact", row["id"]) for row in rows if row["changed"]]
-    await audit_each(tx, by=by, action="contact.updated", subjects=changed, now=now)
+    texts = ("first_name", "last_name", "phone", "language", "time_zone", "tags")
+    told = [name for name in texts if getattr(fields, name) is not None] + [
+        f"attributes.{n}" for n in sorted(attributes)
+    ]
+    await audit_each(tx, by=by, action="contact.updated", subjects=changed, detail={"changed": told}, now=now)
     return len(changed)
 
 

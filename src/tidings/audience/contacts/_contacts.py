@@ -201,9 +201,23 @@ async def update_contact(
     if moved:
         await tx.execute(sql(__package__, "_move"), workspace, contact, now)
         await announce_withdrawn(tx, workspace=workspace, contacts=[contact])
-    detail = {"address_changed": True} if moved else {}
-    await audit(tx, by=by, action="contact.updated", subject=public_id("contact", contact), detail=detail, now=now)
+    if changed := _changed(old, fields, attributes):
+        # Names alone: what is erased must not live on in the trail.
+        detail = {"changed": changed} | ({"address_changed": True} if moved else {})
+        await audit(tx, by=by, action="contact.updated", subject=public_id("contact", contact), detail=detail, now=now)
     return await get_contact(tx, workspace=workspace, contact=contact), moved
+
+
+def _changed(old: asyncpg.Record, fields: ContactFields, attributes: Mapping[str, Any]) -> list[str]:
+    """The names of what changes: `first_name`, `attributes.plan` …"""
+    names = [
+        name
+        for name in ("email", *_TEXTS, "tags")
+        if (value := getattr(fields, name)) is not None and value != old[name]
+    ]
+    was = old["attributes"]
+    both = [(name, was.get(name), attributes.get(name)) for name in sorted({*was, *attributes})]
+    return names + [f"attributes.{name}" for name, a, b in both if (type(a), a) != (type(b), b)]  # 1 == True in Python
 
 
 async def put_contact(

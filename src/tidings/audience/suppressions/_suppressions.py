@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
-from tidings.accounts import Principal, audit
+from tidings.accounts import Principal, audit, audit_each
 from tidings.audience.addresses import address_hash, address_key, normalise_email, normalise_suppressed
 from tidings.audience.leaving import announce_withdrawn
 from tidings.audience.states import SuppressionReason
@@ -133,13 +133,15 @@ async def suppress_addresses(
     list: ListId | None = None,  # noqa: A002 - it is one
     source: str,
     keys: Keyring,
+    by: Principal | None = None,
     now: datetime,
 ) -> Suppressed:
     """Never mail these addresses again, anywhere or through one list; contacts or not. A stronger reason that is there stays.
 
     A whole domain (`@example.com`, not those below it) is suppressed everywhere and by hand: its contacts keep their status,
     and are left out when something is sent. Raises Invalid for one that is not, and if the list does not exist. The caller
-    writes the audit entry.
+    writes the audit entry of the deed; where it was someone's of the workspace (`by`), each contact whose address was not there
+    as strongly has one of its own, which their timeline shows.
     """
     for one in addresses:
         if problem := domain_problem(one, list):
@@ -174,6 +176,16 @@ async def suppress_addresses(
     if domains := [row["email"] for row in rows if row["email"].startswith("@") and row["outcome"] != "already"]:
         withdrawn += [ContactId(row["id"]) for row in await tx.fetch(_PEOPLE_OF_DOMAINS, workspace, domains)]
     await announce_withdrawn(tx, workspace=workspace, contacts=withdrawn)
+    if by is not None:
+        for reason in dict.fromkeys(one.reason for one in once.values()):
+            told_of = [
+                public_id("contact", people[row["email"]])
+                for row in rows
+                if row["outcome"] != "already" and row["email"] in people and once[row["email"]].reason is reason
+            ]
+            where = {} if list is None else {"list_id": public_id("list", list)}
+            detail = {"reason": reason, "source": source} | where
+            await audit_each(tx, by=by, action="contact.suppressed", subjects=told_of, detail=detail, now=now)
     outcomes = [row["outcome"] for row in rows]
     return Suppressed(
         {row["email"]: row["id"] for row in rows},
@@ -255,7 +267,7 @@ async def lift_suppressions(
     ids = list(dict.fromkeys(ids))
     # Locked in the order in which whoever suppresses does it: people first.
     people = await tx.fetch(
-        """SELECT id FROM contacts
+        """SELECT id, email FROM contacts
            WHERE workspace_id = $1 AND (
                email = ANY (SELECT address FROM suppressions WHERE workspace_id = $1 AND id = ANY ($2::bigint[])
                             UNION ALL
@@ -290,6 +302,7 @@ async def lift_suppressions(
         ],
         writer=_ONE_BY_ONE,
     )
+    contacts = {row["email"]: public_id("contact", row["id"]) for row in people}
     for one in found.values():
         detail: dict[str, Any] = {"was": one.reason, "reason": reason}
         if one.id in own_ids:
@@ -299,6 +312,10 @@ async def lift_suppressions(
         await audit(
             tx, by=by, action="suppression.lifted", subject=public_id("suppression", one.id), detail=detail, now=now
         )
+        if one.email in contacts:  # their timeline says it, too, without what was said: that is of the suppression
+            told = {"was": one.reason, "suppression_id": public_id("suppression", one.id)}
+            told |= {} if one.list_id is None else {"list_id": public_id("list", one.list_id)}
+            await audit(tx, by=by, action="contact.lifted", subject=contacts[one.email], detail=told, now=now)
     return [found[id_] for id_ in ids]
 
 
