@@ -100,6 +100,33 @@ async def test_a_template_has_them_by_version(api: Client, stranger: Client) -> 
     assert (await stranger("GET", f"/attachments/{one}")).status == 404
 
 
+async def test_a_file_is_deleted_once_nothing_brings_it_along(api: Client, stranger: Client, app: App) -> None:
+    one, other = [(await attach(api, name.encode(), f"{name}.txt")).json["id"] for name in ("one", "other")]
+    made = (await api("POST", "/templates", template(one))).json["id"]
+    list_id = (await api("POST", "/lists", {"name": "News"})).json["id"]
+    draft = {"name": "C", "template_id": made, "sender_email": "n@example.com", "contact_list_ids": [list_id]}
+    campaign = (await api("POST", "/campaigns", draft | {"attachment_ids": [other]})).json["id"]
+    for id_, user in ((one, made), (other, campaign)):
+        refused = await api("DELETE", f"/attachments/{id_}")
+        assert (refused.status, refused.problem["code"]) == (409, "attachment_in_use")
+        assert refused.problem["detail"].startswith(f"{id_} goes along with {user}: take it out")
+    assert (await stranger("DELETE", f"/attachments/{one}")).status == 404
+    assert (await api("PATCH", f"/templates/{made}", {"attachment_ids": []})).status == 200
+    assert (await api("PATCH", f"/campaigns/{campaign}", {"attachment_ids": []})).status == 200
+    for id_ in (one, other):
+        assert (await api("DELETE", f"/attachments/{id_}")).status == 204
+        assert (await api("DELETE", f"/attachments/{id_}")).problem["code"] == "attachment_not_found"
+        assert (await api("GET", f"/attachments/{id_}")).status == 404
+    async with app.db.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM attachment_files") == 0
+    again = await api("POST", f"/templates/{made}/versions/1/restore")
+    assert (again.status, again.fields) == (422, ["attachment_ids"])
+    assert "without_deleted_attachments=true" in again.problem["detail"]
+    restored = await api("POST", f"/templates/{made}/versions/1/restore?without_deleted_attachments=true")
+    assert (restored.status, restored.json["attachment_ids"]) == (200, [])
+    assert (await api("GET", f"/templates/{made}?version=1")).json["attachment_ids"] == [one]
+
+
 async def test_files_are_listed(api: Client) -> None:
     names = ["Preise.pdf", "terms.txt", "Preise neu.pdf"]
     ids = [(await attach(api, name.encode(), name)).json["id"] for name in names]

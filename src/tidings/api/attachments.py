@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from tidings import content
+from tidings import campaigns, content
 from tidings.api._deps import Call, needs
 from tidings.api._fields import AttachmentRef, Line
 from tidings.api._multipart import Form, content_type_in, filename_in
@@ -49,7 +49,7 @@ _UPLOAD: dict[str, Any] = {
 
 
 class StoredAttachmentOut(BaseModel):
-    """A file that templates and campaigns may name in `attachment_ids`. It never changes."""
+    """A file that templates and campaigns may name in `attachment_ids`. It never changes until it is deleted."""
 
     id: str
     filename: str
@@ -127,6 +127,14 @@ async def get_attachment(attachment_id: AttachmentRef, call: Reading) -> StoredA
     """One file, without its bytes."""
     return StoredAttachmentOut.of(
         await content.get_attachment(call.tx, workspace=call.workspace, attachment=AttachmentId(attachment_id))
+    )
+
+
+@router.delete("/{attachment_id}", status_code=204)
+async def delete_attachment(attachment_id: AttachmentRef, call: Annotated[Call, needs("media:write")]) -> None:
+    """Delete a file for ever. Refused while a template, a draft or a message that is still to go out brings it along."""
+    await campaigns.delete_attachment(
+        call.tx, workspace=call.workspace, attachment=AttachmentId(attachment_id), by=call.principal, now=call.now
     )
 
 

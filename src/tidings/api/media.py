@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from tidings import content
+from tidings import campaigns, content
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, Line, MediaRef, Name
 from tidings.api._multipart import Form, content_type_in, filename_in
@@ -177,8 +177,11 @@ async def delete_media(
         bool, Query(description="its file, too, within minutes: mails that were sent show it no more")
     ] = False,
 ) -> None:
-    """Take an image out of the library. Mails that were sent show it still. Refused while a template or block shows it."""
-    await content.delete_media(
+    """Take an image out of the library. Mails that were sent show it still. Refused while a template or block shows it.
+
+    With `erase` also while a campaign or message shows it that is still to go out.
+    """
+    await campaigns.delete_media(
         call.tx, workspace=call.workspace, media=MediaId(media_id), erase=erase, by=call.principal, now=call.now
     )
 

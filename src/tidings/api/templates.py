@@ -233,12 +233,8 @@ async def update_template(template_id: TemplateRef, body: TemplateChanges, call:
 @router.delete("/{template_id}", status_code=204)
 async def delete_template(template_id: TemplateRef, call: Writing) -> None:
     """Delete a template. Refused while campaigns that are still to go out use it."""
-    template = TemplateId(template_id)
-    # Locked before it is asked who uses it.
-    await content.get_template(call.tx, workspace=call.workspace, template=template, lock=True)
-    used_by = await campaigns.using_template(call.tx, workspace=call.workspace, template=template)
-    await content.delete_template(
-        call.tx, workspace=call.workspace, template=template, used_by=used_by, by=call.principal, now=call.now
+    await campaigns.delete_template(
+        call.tx, workspace=call.workspace, template=TemplateId(template_id), by=call.principal, now=call.now
     )
 
 
@@ -276,7 +272,14 @@ async def diff_versions(
 
 
 @router.post("/{template_id}/versions/{version}/restore")
-async def restore_version(template_id: TemplateRef, version: InPath, call: Writing) -> TemplateOut:
+async def restore_version(
+    template_id: TemplateRef,
+    version: InPath,
+    call: Writing,
+    without_deleted_attachments: Annotated[
+        bool, Query(description="else a version whose attachments were deleted since is refused")
+    ] = False,
+) -> TemplateOut:
     """Make an older version's content the newest version."""
     return TemplateOut.of(
         await content.restore_version(
@@ -284,6 +287,7 @@ async def restore_version(template_id: TemplateRef, version: InPath, call: Writi
             workspace=call.workspace,
             template=TemplateId(template_id),
             version=version,
+            without_deleted=without_deleted_attachments,
             library=call.app.media,
             by=call.principal,
             now=call.now,

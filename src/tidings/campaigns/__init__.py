@@ -19,11 +19,12 @@ from tidings.campaigns._campaign import (
 from tidings.campaigns._checks import SAMPLE, campaign_matter, content_matter
 from tidings.campaigns._contact_timeline import TOP, Happening, Position, TimelineKind, contact_timeline
 from tidings.campaigns._control import cancel, follow_sends, pause, resume, retry_failed
+from tidings.campaigns._deleting import delete_attachment, delete_media, delete_template
 from tidings.campaigns._errors import CampaignNotFound, WrongState
 from tidings.campaigns._launch import launch, launch_due
 from tidings.campaigns._report import Counts, Progress, Rates, Speedometer, counts_of, of_sends, progress_of, rates_of
 from tidings.campaigns._tests import CampaignPreview, preview_campaign, send_campaign_test
-from tidings.campaigns._uses import using_block, using_list, using_segment, using_template
+from tidings.campaigns._uses import using_block, using_list, using_segment
 from tidings.campaigns._why import Explanation, Reason, Why, explain, explain_address
 
 __all__ = [
@@ -55,7 +56,10 @@ __all__ = [
     "count_campaigns",
     "counts_of",
     "create_campaign",
+    "delete_attachment",
     "delete_campaign",
+    "delete_media",
+    "delete_template",
     "duplicate_campaign",
     "explain",
     "explain_address",
@@ -78,5 +82,4 @@ __all__ = [
     "using_block",
     "using_list",
     "using_segment",
-    "using_template",
 ]

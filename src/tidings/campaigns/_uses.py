@@ -4,7 +4,7 @@ from itertools import islice
 
 from tidings import content
 from tidings.core.db import Tx
-from tidings.core.ids import ListId, SegmentId, TemplateId, WorkspaceId, public_id
+from tidings.core.ids import AttachmentId, ListId, SegmentId, TemplateId, WorkspaceId, public_id
 
 
 async def using_template(tx: Tx, *, workspace: WorkspaceId, template: TemplateId) -> list[str]:
@@ -16,6 +16,19 @@ async def using_template(tx: Tx, *, workspace: WorkspaceId, template: TemplateId
         """,
         workspace,
         template,
+    )
+    return [public_id("campaign", row["id"]) for row in rows]
+
+
+async def using_attachment(tx: Tx, *, workspace: WorkspaceId, attachment: AttachmentId) -> list[str]:
+    """The ids of campaigns still to be launched that bring this file along themselves, ten at most."""
+    rows = await tx.fetch(
+        """
+        SELECT id FROM campaigns
+        WHERE workspace_id = $1 AND status IN ('draft', 'scheduled') AND $2 = ANY (attachment_ids) ORDER BY id LIMIT 10
+        """,
+        workspace,
+        attachment,
     )
     return [public_id("campaign", row["id"]) for row in rows]
 

@@ -4,7 +4,7 @@ The file comes first, the row after it. Meanwhile a row in `media_doubts` says t
 is still in doubt after a day was left by a process that died, and is swept. Nothing else in the store is ever touched.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -182,12 +182,19 @@ async def update_media(
 
 
 async def delete_media(
-    tx: Tx, *, workspace: WorkspaceId, media: MediaId, erase: bool = False, by: Principal, now: datetime
+    tx: Tx,
+    *,
+    workspace: WorkspaceId,
+    media: MediaId,
+    erase: bool = False,
+    used_by: Sequence[str] = (),
+    by: Principal,
+    now: datetime,
 ) -> None:
     """Take an image out of the library. Mails that were sent show it for ever; but with `erase` its file goes, too.
 
-    The file of one that is erased is swept by `sweep_media`, after the commit. Raises MediaNotFound; MediaInUse while
-    a template, at its current version, or a block shows it.
+    The file of one that is erased is swept by `sweep_media`, after the commit. Raises MediaNotFound, MediaBusy; MediaInUse
+    while a template, at its current version, or a block shows it, or what `used_by` names, such as campaigns on their way.
     """
     if erase:
         # Before the row is locked, in the order of add_media, lest each waits for the other.
@@ -197,9 +204,13 @@ async def delete_media(
     if found.deleted_at is not None and not erase:
         return
     rows = await tx.fetch(sql(__package__, "_using_media"), workspace, found.path)
-    if rows:
-        users = ", ".join(public_id(row["kind"], row["id"]) for row in rows)
-        raise MediaInUse(f"{public_id('media', media)} is shown by {users}: take it out there first")
+    if users := [public_id(row["kind"], row["id"]) for row in rows]:
+        raise MediaInUse(f"{public_id('media', media)} is shown by {', '.join(users)}: take it out there first")
+    if used_by:
+        raise MediaInUse(
+            f"{public_id('media', media)} is shown by {', '.join(used_by)}, still to go out: erase it when they are sent, or "
+            "cancel them; without erase it can be deleted now"
+        )
     if erase:
         await tx.execute("DELETE FROM media WHERE workspace_id = $1 AND id = $2", workspace, media)
     else:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tidings.accounts import Principal, audit
 from tidings.content._aside import aside
-from tidings.content._attachments import Attached, attachments_of
+from tidings.content._attachments import Attached, AttachmentInvalid, attachments_of, missing_attachments
 from tidings.content._media_library import MediaLibrary
 from tidings.content._plaintext import plain_text
 from tidings.content._preheader import with_preheader
@@ -252,14 +252,25 @@ async def restore_version(
     workspace: WorkspaceId,
     template: TemplateId,
     version: int,
+    without_deleted: bool = False,
     library: MediaLibrary | None = None,
     by: Principal,
     now: datetime,
 ) -> Template:
-    """Make an older version's content the newest version. Raises TemplateNotFound."""
+    """Make an older version's content the newest version.
+
+    `without_deleted`: without its files that were deleted since. Raises TemplateNotFound, AttachmentInvalid naming those.
+    """
     await get_template(tx, workspace=workspace, template=template, lock=True)
     old = await get_template(tx, workspace=workspace, template=template, version=version)
     changes = {field: getattr(old, field) for field in _CONTENT_FIELDS}
+    gone = await missing_attachments(tx, workspace=workspace, ids=old.attachment_ids)
+    if gone and not without_deleted:
+        told = ", ".join(public_id("attachment", id_) for id_ in sorted(gone))
+        raise AttachmentInvalid.at(
+            "attachment_ids", f"{told}: deleted since; restore it with without_deleted_attachments=true, without them"
+        )
+    changes["attachment_ids"] = [id_ for id_ in old.attachment_ids if id_ not in gone]
     del changes["html_content" if old.source else "source"]
     return await update_template(
         tx, workspace=workspace, template=template, changes=changes, library=library, by=by, now=now

@@ -134,6 +134,7 @@ from tidings.delivery.sends import (
     retry_some,
     send_counts,
     send_links,
+    unsent_with,
 )
 from tidings.delivery.signing import DkimAlgorithm, PrivateKey
 from tidings.delivery.states import ChunkState, DeliveryState, SendStatus
@@ -345,6 +346,7 @@ __all__ = [
     "tidy_feedback",
     "tidy_inbound",
     "tidy_messages",
+    "unsent_with",
     "update_mailbox",
     "update_provider",
     "update_route",

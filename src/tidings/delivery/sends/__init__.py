@@ -22,6 +22,7 @@ from tidings.delivery.sends._sends import (
     send_links,
 )
 from tidings.delivery.sends._shares import ProviderShare, provider_shares
+from tidings.delivery.sends._unsent import unsent_with
 
 __all__ = [
     "CHUNKS",
@@ -51,4 +52,5 @@ __all__ = [
     "retry_some",
     "send_counts",
     "send_links",
+    "unsent_with",
 ]

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from asyncpg import Record
 
-from tidings import events
+from tidings import content, events
 from tidings.core.db import Tx, sql
 from tidings.core.ids import SendId, WorkspaceId
 from tidings.delivery.sends._sends import CHUNKS, CONTROL
@@ -37,6 +37,10 @@ RETURNING true
 _HOW_MANY = """
 SELECT coalesce(sum(failed), 0)::bigint + CASE WHEN $3 THEN coalesce(sum(unknown), 0)::bigint ELSE 0 END
 FROM send_counters WHERE workspace_id = $1 AND send_id = $2
+"""
+
+_ATTACHED = """
+SELECT content -> 'attached' AS attached FROM send_contents WHERE workspace_id = $1 AND send_id = $2 AND variant = 0
 """
 
 _BASELINE = """
@@ -73,12 +77,15 @@ async def retry_failed(
 
     In the background, a stretch at a time, by `retry_some`; a paused send does so when it is resumed. Whoever left
     meanwhile is skipped then. `include_unknown`: those as well whose message may have arrived, at the price of twice.
+    Raises AttachmentDeleted for one whose files are gone: it cannot be sent again as it was.
     """
     many = await tx.fetchval(_HOW_MANY, workspace, send, include_unknown)
     if not many:
         return 0
     if not await tx.fetchval(_GO_ON, workspace, send):
         return None
+    attached = await tx.fetchval(_ATTACHED, workspace, send) or ()
+    await content.hold_files(tx, workspace=workspace, attached=[content.Attached(**one) for one in attached])
     states = [DeliveryState.FAILED, DeliveryState.UNKNOWN] if include_unknown else [DeliveryState.FAILED]
     await tx.execute(_ASK, workspace, send, states, now)
     await forgive(tx, workspace=workspace, send=send)
