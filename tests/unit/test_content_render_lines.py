@@ -115,3 +115,26 @@ def test_lines_and_answers_are_as_many() -> None:
     )
     read = [json.loads(line) for line in done.stdout.splitlines()]
     assert [next(iter(one)) for one in read] == ["output", "error", "error", "error", "error", "output"]
+
+
+@pytest.mark.parametrize(
+    ("template", "error"),
+    [
+        ("a\n {% for i in (1..9999999) %}x{% endfor %}", "line 2, column 5: a range of more than 1,000,000 numbers"),
+        ("a{{ '99999999999999999999' | date: '%Y' }}", "line 1, column 2: date: timestamp out of range"),
+        ("a{{ m | sort | join }}", "line 1, column 2: sort: can't sort sequence"),
+        ("a{{ n | plus: 1 }}", "line 1, column 2: "),
+        (
+            "{% for i in (1..30) %}{% assign k = i | append: t %}{% endfor %}",
+            "line 1, column 4: variables of more than",
+        ),
+        ("a{% render 'b' %}", "line 1, column 12: there is no block named 'b'"),
+        ("a{% include 'b' %}", "line 1, column 13: there is no block named 'b'"),
+        ("{% for i in (1..2) %}" * 30 + "{% endfor %}" * 30, "loops or blocks within each other more than 30 deep"),
+        ("{% if " + " and ".join("a" * 5000) + " %}{% endif %}", "template: is nested too deeply"),
+        ("{% if a %}" * 400 + "{% endif %}" * 400, "column 314: is nested too deeply"),
+    ],
+)
+def test_errors_say_what_is_wrong_and_where(template: str, error: str) -> None:
+    data = {"m": [1, "a", {}], "n": "9" * 5000, "t": "x" * 900_000}
+    assert error in answer({"template": template, "data": data})["error"]

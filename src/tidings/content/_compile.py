@@ -12,7 +12,7 @@ from types import CodeType
 from typing import Any, cast
 
 from liquid import RenderContext, Undefined
-from liquid.exceptions import FilterArgumentError, FilterItemTypeError, FilterValueError
+from liquid.exceptions import LiquidError, ResourceLimitError
 from liquid.template import BoundTemplate
 
 from tidings.content._context import NOWHERE, Occasion, Row, full_context
@@ -122,10 +122,10 @@ class _Compiler:
         self._template = template
         self._occasion, self._encoding = occasion, encoding
         self._names = Names(environment, RenderContext(template), occasion, frozenset(surveyed.assigned))
+        self._filtered = any(one.filters for one in (surveyed, *others))
         self._metered = any(
             one.loops or one.assigned or not _FREE.issuperset(one.filters) for one in (surveyed, *others)
         )
-        self._filtered = any(one.filters for one in (surveyed, *others))
         self._emitter = Emitter(self._names, encoding, html=html, metered=self._metered)
         self._nodes = Nodes(template, surveyed, self._names, self._emitter, html=html)
 
@@ -147,7 +147,7 @@ class _Compiler:
         tail = "    return budget.total(out)" if self._metered else "    return out"
         source = "\n".join([*head, *body, tail])
         render = cast("Render", self._define(source))
-        if self._filtered:
+        if self._filtered or self._metered:
             render = _placed(render, self._template, self._encoding, self._occasion)
         if self._metered or needs_context:
             render = _timed(render)
@@ -168,13 +168,14 @@ class _Compiler:
 
 
 def _placed(render: Render, template: BoundTemplate, encoding: Encoding, occasion: Occasion) -> Render:
-    """What a filter refuses is told with its place, which python-liquid knows."""
+    """What fails is told with its place, which python-liquid knows."""
 
     def placed(row: Row, piece: Any, token: str, attributes: dict[str, Any], subject: str) -> list[Any]:
         try:
             return render(row, piece, token, attributes, subject)
-        except (FilterArgumentError, FilterItemTypeError, FilterValueError) as error:
-            if error.token is None:
+        except LiquidError as error:
+            # Not what took too long: it would take as long again.
+            if error.token is None and type(error) is not ResourceLimitError:
                 _whole(template, encoding, occasion).render(row, piece, token, attributes, subject)
             raise
 

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from liquid.builtin.expressions import logical
 from liquid.exceptions import (
+    FilterError,
     FilterValueError,
     LocalNamespaceLimitError,
     LoopIterationLimitError,
@@ -120,7 +121,7 @@ class Budget:
 
 
 def bounded_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter that refuses to read or make anything too large."""
+    """A filter that refuses to read or make anything too large, and says its name when it fails."""
     product = _PRODUCTS.get(name)
 
     @wraps(function)
@@ -130,7 +131,13 @@ def bounded_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any
             check_value(value)
         if product is not None and product(left, args) > MAX_CHARACTERS:
             raise FilterValueError(f"{name}: the result would be longer than {MAX_CHARACTERS:,} characters", token=None)
-        return check_value(function(left, *args, **kwargs))
+        try:
+            made = function(left, *args, **kwargs)
+        except (ValueError, ArithmeticError) as error:
+            raise FilterValueError(f"{name}: {error}", token=None) from error
+        except FilterError as error:
+            raise FilterValueError(f"{name}: {error.message}", token=None) from error
+        return check_value(made)
 
     return limited
 

@@ -4,19 +4,21 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, cast
 
-from liquid import FalsyStrictUndefined, RenderContext, Undefined
+from liquid import Environment, FalsyStrictUndefined, RenderContext, Undefined
 from liquid.ast import Node
 from liquid.builtin.expressions import Identifier
 from liquid.builtin.expressions.primitive import StringLiteral
 from liquid.builtin.tags.include_tag import IncludeNode
 from liquid.builtin.tags.render_tag import RenderNode
-from liquid.exceptions import LiquidError
+from liquid.exceptions import BlockNestingError, ContextDepthError, LiquidError, TemplateNotFoundError
 from liquid.template import BoundTemplate
 
 from tidings.content._environment import ContentEnvironment, InlineNode
 from tidings.content._parts import Parts, unpack
 from tidings.content._scan import trouble
 from tidings.core.errors import FieldProblem, Invalid
+
+_TOO_DEEP = "is nested too deeply"
 
 
 class TemplateInvalid(Invalid):
@@ -67,9 +69,12 @@ def _parse_one(liquid: ContentEnvironment, source: str, field: str) -> BoundTemp
         filters = template.analyze(include_partials=False).filters
     except LiquidError as error:
         index = error.token.start_index if error.token else -1
-        raise invalid_at(field, source, len(source) if index < 0 else index, str(error.message)) from None
+        if isinstance(error.__cause__, RecursionError):
+            raise invalid_at(field, source, index, _TOO_DEEP) from None
+        message = _TOO_DEEP if isinstance(error, BlockNestingError) else str(error.message)
+        raise invalid_at(field, source, len(source) if index < 0 else index, message) from None
     except RecursionError:
-        raise invalid_at(field, source, -1, "is nested too deeply") from None
+        raise invalid_at(field, source, -1, _TOO_DEEP) from None
     for name, spans in filters.items():
         if name not in liquid.filters:
             raise invalid_at(field, source, spans[0].index, f"there is no filter named '{name}'")
@@ -137,7 +142,15 @@ def describe(error: LiquidError) -> str:
     place = ""
     if error.token is not None and error.token.start_index >= 0:
         place = f"{position(error.token.source, error.token.start_index)}: "
-    return f"{place}{error.message}"
+    return f"{place}{_in_words(error)}"
+
+
+def _in_words(error: LiquidError) -> str:
+    if isinstance(error, TemplateNotFoundError):
+        return f"there is no block named {str(error.message)!r}"
+    if isinstance(error, ContextDepthError):
+        return f"loops or blocks within each other more than {Environment.context_depth_limit} deep: does one render itself?"
+    return str(error.message)
 
 
 def position(source: str, index: int) -> str:

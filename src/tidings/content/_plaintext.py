@@ -49,6 +49,8 @@ _LINES = frozenset(
     }
 )
 _CELLS = frozenset({"td", "th"})
+_INVISIBLE = " \u00ad\u034f\u2007\u200a\u200b\u200c\u200d\u2060\ufeff"
+"""What alone fills a spacer or a preheader: the text part has empty lines for that."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _EMPTY_AT_TOP = re.compile(r"(?:[ \t]*+\r?\n)+")
 _EMPTY_LINES = re.compile(r"\n(?:[ \t]*+\r?\n){2,}")
@@ -119,6 +121,8 @@ class _Writer:
                 self._put(run)
                 continue
             collapsed = re.sub(r"[ \t\r\n\f\xa0]+", " ", decode_entities(run))
+            if collapsed and not collapsed.strip(_INVISIBLE):
+                collapsed = " "
             if self._breaks or (self._out and self._out[-1].endswith(" ")):
                 collapsed = collapsed.lstrip(" ")
             if collapsed:
@@ -154,9 +158,9 @@ class _Writer:
     def _address(self, attributes: str, found: re.Match[str]) -> str:
         """What an `href` says, if it is of use in print."""
         before = self._atoms + attributes[: found.start(2)].count(self._masked.atom)
-        href = self._masked.restore(found[2], before).strip("\"' \t\r\n")
-        if self._masked.atom not in found[2]:
-            href = decode_entities(href)
+        # What Liquid writes is decoded by nobody: the text part does not escape it.
+        runs = self._masked.split(found[2].strip("\"' \t\r\n"), before)
+        href = "".join(run if liquid else decode_entities(run) for run, liquid in runs).strip()
         return href if _FOLLOWED.match(href) and "{%" not in href else ""
 
     def _either(self, attributes: str, found: list[re.Match[str]]) -> str:
