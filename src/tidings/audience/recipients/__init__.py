@@ -1,10 +1,10 @@
 """Who gets it? A campaign's audience: lists and segments, less other lists and segments, less whoever may not be mailed."""
 
+from tidings.audience.recipients._anyone import anyone
+from tidings.audience.recipients._audience import Audience
 from tidings.audience.recipients._belonging import Belonging, OnList, belonging
 from tidings.audience.recipients._recipients import (
-    Audience,
     AudienceCount,
-    anyone,
     count_recipients,
     listed_recipients,
     missing_segments_of,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tidings.audience.recipients._recipients import Audience
+from tidings.audience.recipients._audience import Audience
 from tidings.audience.segments import segment_members
 from tidings.audience.states import ContactStatus, SubscriptionStatus, SuppressionReason
 from tidings.core.db import Tx

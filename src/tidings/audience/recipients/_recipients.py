@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from tidings.audience.recipients._audience import Audience
 from tidings.audience.segments import Fragment, missing_segments, segment_members, settle_plans
 from tidings.core.db import Tx, sql
 from tidings.core.errors import FieldProblem
-from tidings.core.ids import ListId, SegmentId, WorkspaceId, public_id
+from tidings.core.ids import WorkspaceId, public_id
 
 # Whoever is on a list; several lists may hold one person.
 _LISTED = """
@@ -27,7 +28,7 @@ SELECT coalesce(l.id, m.id) AS id, l.subscribed IS NOT TRUE AS by_segment,
        END AS objection
 FROM (SELECT contact_id AS id, bool_or(status = 'subscribed') AS subscribed
       FROM subscriptions
-      WHERE workspace_id = $1 AND list_id = ANY ({lists}::bigint[]) AND status <> 'pending'
+      WHERE workspace_id = $1 AND list_id = ANY ({lists}::bigint[]) AND status <> 'pending'{among}
       GROUP BY contact_id) AS l
 FULL JOIN ({members}) AS m ON m.id = l.id
 WHERE l.subscribed OR m.id IS NOT NULL
@@ -36,35 +37,12 @@ WHERE l.subscribed OR m.id IS NOT NULL
 _OFF = """
                SELECT p.contact_id
                FROM subscriptions AS p
-               WHERE p.workspace_id = $1 AND p.status = '{status}' AND NOT EXISTS (
+               WHERE p.workspace_id = $1 AND p.status = '{status}'{among} AND NOT EXISTS (
                    SELECT FROM subscriptions AS q
                    WHERE q.workspace_id = $1 AND q.contact_id = p.contact_id AND q.status = 'subscribed')"""
 
 _APART = """
   AND NOT EXISTS (SELECT FROM ({members}) AS y WHERE y.id = c.id)"""
-
-# Finds the first in an instant; the whole audience would be joined before one came out.
-_ANYONE_LISTED = """
-SELECT EXISTS (
-    SELECT
-    FROM subscriptions AS b
-    WHERE b.workspace_id = $1 AND b.list_id = ANY ($2::bigint[]) AND b.status = 'subscribed'
-      AND NOT EXISTS (
-          SELECT
-          FROM subscriptions AS x
-          WHERE x.workspace_id = $1 AND x.list_id = ANY ($3::bigint[]) AND x.contact_id = b.contact_id
-            AND x.status <> 'unsubscribed'))
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Audience:
-    """Whoever is on any of the lists or in any of the segments, but on no excluded list and in no excluded segment."""
-
-    lists: Sequence[ListId] = ()
-    excluded_lists: Sequence[ListId] = ()
-    segments: Sequence[SegmentId] = ()
-    excluded_segments: Sequence[SegmentId] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +76,17 @@ async def recipients(tx: Tx, *, workspace: WorkspaceId, audience: Audience, firs
         )
         values += members.values
         apart = _APART.replace("{members}", members.sql)
-    return Fragment(_filled(chosen, apart, f"${first}", f"${first + 1}"), values)
+    return Fragment(_filled(chosen.replace("{among}", ""), apart, f"${first}", f"${first + 1}"), values)
+
+
+def recipients_among(audience: Audience, some: Sequence[int], *, first: int) -> Fragment:
+    """The same SELECT for some contacts, of whom is known that they are in the audience; segments are not asked again."""
+    chosen = _LISTED_OR_FOUND.replace("{members}", f"SELECT unnest(${first + 2}::bigint[]) AS id")
+    for status in ("unsubscribed", "pending"):
+        chosen = chosen.replace(f"{{off_{status}}}", _OFF.replace("{status}", status))
+    chosen = chosen.replace("{among}", f" AND contact_id = ANY (${first + 2}::bigint[])")
+    values = [list(audience.lists), list(audience.excluded_lists), list(some)]
+    return Fragment(_filled(chosen, "", f"${first}", f"${first + 1}"), values)
 
 
 def listed_recipients(*, workspace: str, lists: str, excluded_lists: str) -> str:
@@ -124,15 +112,6 @@ async def count_recipients(tx: Tx, *, workspace: WorkspaceId, audience: Audience
     counts = {row["skip_reason"]: row["n"] for row in rows}
     mailable = counts.pop(None, 0)
     return AudienceCount(mailable + sum(counts.values()), mailable, counts)
-
-
-async def anyone(tx: Tx, *, workspace: WorkspaceId, audience: Audience, now: datetime) -> bool:
-    """Whether there is anyone at all to send to, mailable or not. Raises SegmentInvalid."""
-    if not audience.segments and not audience.excluded_segments:
-        return await tx.fetchval(_ANYONE_LISTED, workspace, list(audience.lists), list(audience.excluded_lists))
-    who = await recipients(tx, workspace=workspace, audience=audience, first=2, now=now)
-    await settle_plans(tx)
-    return await tx.fetchval(f"SELECT EXISTS ({who.sql})", workspace, *who.values)
 
 
 async def missing_segments_of(tx: Tx, *, workspace: WorkspaceId, audience: Audience) -> list[FieldProblem]:

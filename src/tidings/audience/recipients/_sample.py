@@ -6,8 +6,10 @@ from typing import TypeAlias
 
 import asyncpg
 
-from tidings.audience.recipients._recipients import Audience, recipients
-from tidings.audience.segments import settle_plans
+from tidings.audience.recipients._audience import Audience
+from tidings.audience.recipients._recipients import recipients, recipients_among
+from tidings.audience.recipients._some import some_of
+from tidings.audience.segments import Fragment, SegmentTooSlow, settle_plans
 from tidings.core.db import Tx
 from tidings.core.errors import Unavailable
 from tidings.core.ids import WorkspaceId
@@ -35,6 +37,8 @@ JOIN (SELECT id FROM contacts WHERE workspace_id = $1 AND status = 'active' ORDE
     ON c.workspace_id = $1 AND c.id = newest.id
 ORDER BY hashint8extended(c.id, 7) LIMIT $2
 """
+_SPARE = 4
+"""So many times as many are looked at as are wanted: some turn out not to be mailed after all."""
 _LIMIT_MS = 15_000
 _QUICK_MS = 1_500
 
@@ -52,23 +56,58 @@ async def sample_recipients(
 
     Raises SegmentInvalid, SampleTooSlow.
     """
+    milliseconds = _QUICK_MS if quick else _LIMIT_MS
+    try:
+        if audience.segments or audience.excluded_segments:
+            rows = await _of_segments(tx, workspace, audience, limit, milliseconds, now, quick=quick)
+            if rows is not None:
+                return rows
+        return await _of_all(tx, workspace, audience, limit, milliseconds, now, quick=quick)
+    except (asyncpg.QueryCanceledError, SegmentTooSlow):
+        raise SampleTooSlow("looking for contacts of this audience took too long; try again, or ask for less") from None
+
+
+async def _of_segments(
+    tx: Tx, workspace: WorkspaceId, audience: Audience, limit: int, milliseconds: int, now: datetime, *, quick: bool
+) -> SampledRows | None:
+    """Of those in some stretches of ids, and if that gives too few, of some of all. None: all must be looked at."""
+    for everywhere in (False, True):
+        some = await some_of(
+            tx,
+            workspace=workspace,
+            audience=audience,
+            limit=limit * _SPARE,
+            mailable=True,
+            milliseconds=milliseconds,
+            now=now,
+            everywhere=everywhere,
+        )
+        who = recipients_among(audience, some.ids, first=3)
+        rows = await _chosen(tx, workspace, limit, who, "" if quick else _SPREAD)
+        if len(rows) == limit or some.all or (quick and rows):
+            return rows
+    return None
+
+
+async def _of_all(
+    tx: Tx, workspace: WorkspaceId, audience: Audience, limit: int, milliseconds: int, now: datetime, *, quick: bool
+) -> SampledRows:
     who = await recipients(tx, workspace=workspace, audience=audience, first=3, now=now)
     rows: SampledRows = ()
-    try:
-        async with tx.transaction():
-            await settle_plans(tx)
-            await tx.execute(f"SET LOCAL statement_timeout = {_QUICK_MS if quick else _LIMIT_MS}")
-            for which in _passes(audience, quick=quick):
-                rows = await tx.fetch(
-                    _COLUMNS + _CHOSEN.format(who=who.sql, which=which), workspace, limit, *who.values
-                )
-                if len(rows) == limit:
-                    break
-            # A savepoint that is kept keeps its settings, too.
-            await tx.execute("SET LOCAL statement_timeout = 0")
-            return rows
-    except asyncpg.QueryCanceledError:
-        raise SampleTooSlow("looking for contacts of this audience took too long; try again, or ask for less") from None
+    async with tx.transaction():
+        await settle_plans(tx)
+        await tx.execute(f"SET LOCAL statement_timeout = {milliseconds}")
+        for which in _passes(audience, quick=quick):
+            rows = await _chosen(tx, workspace, limit, who, which)
+            if len(rows) == limit:
+                break
+        # A savepoint that is kept keeps its settings, too.
+        await tx.execute("SET LOCAL statement_timeout = 0")
+        return rows
+
+
+async def _chosen(tx: Tx, workspace: WorkspaceId, limit: int, who: Fragment, which: str) -> SampledRows:
+    return await tx.fetch(_COLUMNS + _CHOSEN.format(who=who.sql, which=which), workspace, limit, *who.values)
 
 
 def _passes(audience: Audience, *, quick: bool) -> Sequence[str]:

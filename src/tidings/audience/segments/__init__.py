@@ -10,8 +10,16 @@ from tidings.audience.segments._members import (
     missing_segments,
     segment_members,
     settle_plans,
+    unsettle_plans,
 )
-from tidings.audience.segments._preview import SegmentCount, SegmentTooSlow, count_segment, sample_segment
+from tidings.audience.segments._preview import (
+    SegmentCount,
+    SegmentTooSlow,
+    count_segment,
+    fetch_of_members,
+    members_between,
+    sample_segment,
+)
 from tidings.audience.segments._problems import SegmentInvalid
 from tidings.audience.segments._schema import ROOT as CONDITIONS_SCHEMA
 from tidings.audience.segments._schema import schemas as conditions_schemas
@@ -45,11 +53,14 @@ __all__ = [
     "count_segments",
     "create_segment",
     "delete_segment",
+    "fetch_of_members",
     "get_segment",
     "list_segments",
+    "members_between",
     "missing_segments",
     "sample_segment",
     "segment_members",
     "settle_plans",
+    "unsettle_plans",
     "update_segment",
 ]

@@ -63,6 +63,15 @@ def newest_of(node: Node, narrowed: Narrowing, *, offset: str, limit: str) -> st
         WHERE (bits >> place) & 1 = 1 ORDER BY 1 DESC OFFSET {offset} LIMIT {limit}"""  # noqa: S608 - our own words
 
 
+def ids_of(node: Node, narrowed: Narrowing) -> str:
+    """A SELECT of one column `id`: all that meet it, each once, in no order."""
+    node = _folded(simplified(node))
+    if isinstance(node, Truth):
+        return f"SELECT c.id FROM contacts AS c WHERE c.workspace_id = $1 AND {narrowed('c.id')} AND {node.sql}"  # noqa: S608 - our own words
+    return f"""SELECT (k << 6) + place AS id FROM ({_blocks(node, narrowed)}) AS b
+        CROSS JOIN generate_series(0, 63) AS place WHERE (bits >> place) & 1 = 1"""  # noqa: S608 - our own words
+
+
 @dataclass(slots=True)
 class _Sources:
     """The tables that are read, and the columns of bits that come of them."""

@@ -102,6 +102,11 @@ async def settle_plans(tx: Tx) -> None:
     )
 
 
+async def unsettle_plans(tx: Tx) -> None:
+    """What settle_plans set for the rest of the transaction is as it is usually."""
+    await tx.execute(";".join(f"SET LOCAL {name} TO DEFAULT" for name in _SETTINGS[0]))
+
+
 _SETTINGS = (
     ["enable_nestloop", "jit", "work_mem", "parallel_setup_cost", "parallel_tuple_cost", "min_parallel_table_scan_size",
      "min_parallel_index_scan_size", "plan_cache_mode", "random_page_cost"],

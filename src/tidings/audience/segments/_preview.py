@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import asyncpg
 
 from tidings.audience.contacts import SELECT, Contact, of_row
-from tidings.audience.segments._blocks import count_of, newest_of
-from tidings.audience.segments._members import Membership, settle_plans
-from tidings.audience.segments._nodes import Node, sets_of
+from tidings.audience.segments._blocks import count_of, ids_of, newest_of
+from tidings.audience.segments._members import Membership, settle_plans, unsettle_plans
+from tidings.audience.segments._nodes import All, Node, sets_of
 from tidings.core.db import Tx
 from tidings.core.errors import Unavailable
 from tidings.core.ids import WorkspaceId
@@ -105,6 +105,25 @@ async def sample_segment(
     return [of_row(row) for row in await tx.fetch(_PAGE, workspace, page)]
 
 
+def members_between(members: Membership, stretches: Sequence[tuple[int, int]]) -> str:
+    """A SELECT of one column `id`, each once: the members whose ids are in one of the stretches [from, to)."""
+
+    def narrowed(id_: str) -> str:
+        return f"({' OR '.join(f'{id_} >= {int(low)} AND {id_} < {int(high)}' for low, high in stretches)})"
+
+    return ids_of(members.node, narrowed)
+
+
+async def fetch_of_members(
+    tx: Tx, *, members: Sequence[Membership], statement: str, values: Sequence[object], milliseconds: int
+) -> list[asyncpg.Record]:
+    """The rows of a statement that is made of these members. Raises SegmentTooSlow."""
+    try:
+        return await _within(tx, milliseconds, statement, All(tuple(one.node for one in members)), *values)
+    except asyncpg.QueryCanceledError:
+        raise SegmentTooSlow("looking for contacts took too long") from None
+
+
 _PAGE = f"{SELECT} WHERE c.workspace_id = $1 AND c.id = ANY ($2::bigint[]) ORDER BY c.id DESC"
 _NEWEST = """
 SELECT coalesce(max(id), 0) FROM contacts WHERE workspace_id = $1 AND ($2::bigint IS NULL OR id < $2)
@@ -124,6 +143,10 @@ async def _within(tx: Tx, milliseconds: int, statement: str, node: Node, *values
             # As if what an index points at were never in memory: bitmaps, then, which read each page once.
             await tx.execute("SET LOCAL effective_cache_size = '16MB'")
         rows = await tx.fetch(statement, *values)
-        # A savepoint that is kept keeps its settings, too.
-        await tx.execute("SET LOCAL statement_timeout = 0")
+        # A savepoint that is kept keeps its settings, too: what comes next in this transaction may want other plans.
+        await unsettle_plans(tx)
+        await tx.execute(
+            """SET LOCAL enable_parallel_append TO DEFAULT; SET LOCAL effective_cache_size TO DEFAULT;
+                SET LOCAL statement_timeout = 0"""
+        )
         return rows
