@@ -28,7 +28,8 @@ WITH made AS (
     FROM generate_series(1, 700) AS i RETURNING id, address_hash
 ), listed AS (
     INSERT INTO subscriptions (workspace_id, list_id, contact_id, status, subscribed_at)
-    SELECT $1, l, m.id, (ARRAY['subscribed', 'pending', 'unsubscribed', 'subscribed'])[hashint8(m.id * 7 + l) & 3 | 1]::subscription_status,
+    SELECT $1, l, m.id,
+           (ARRAY['subscribed', 'pending', 'unsubscribed', 'subscribed'])[(hashint8(m.id * 7 + l) & 3) + 1]::subscription_status,
            now()
     FROM made AS m, unnest($2::bigint[]) AS l WHERE hashint8(m.id + l) & 3 < 2
 ), out AS (
