@@ -198,3 +198,22 @@ async def test_broken_idempotency_keys(api: Client, app: App) -> None:
         refused(answer, key, create, field="Idempotency-Key")
     assert await everything(app) == before
     assert world.ids
+
+
+async def test_a_query_parameter_that_is_not_known_is_refused(api: Client) -> None:
+    """Of a filter misspelt, everything would be the answer."""
+    await api("POST", "/contacts", {"email": "ann@example.com"})
+    for path, name in (
+        ("/contacts?staus=active", "staus"),
+        ("/contacts?page=1&page_size=1&Search=ann", "Search"),
+        ("/contacts/export?list=list_1", "list"),
+        ("/segments/segment_1/preview?exact=true&x=", "x"),
+    ):
+        answer = await api("GET", path)
+        assert (answer.status, answer.fields) == (422, [name]), path
+    answer = await api("POST", "/segments/preview?exact=true", {"conditions": {"field": "email", "operator": "is_set"}})
+    assert (answer.status, answer.fields) == (422, ["exact"])
+    assert "it takes none, and a JSON body" in answer.problem["detail"]
+    good = await api("GET", "/contacts?search=ann&tag=vip&status=active&page_size=2&page=1")
+    assert good.status == 200
+    assert (await api("GET", "/contacts?staus=active", Authorization="Bearer tk_nobody")).status == 401

@@ -4,12 +4,13 @@ It stands between FastAPI's validation and the endpoint, so a broken request nev
 known before the commit, so that it can be kept in it.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial, wraps
 from typing import Any, ClassVar, get_type_hints
 
 import orjson
 from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
@@ -18,6 +19,7 @@ from tidings.api._idempotency import Once
 from tidings.api._json import read_json
 from tidings.api.problems import BodyTooLarge, UnsupportedMediaType
 from tidings.core.db import Tx
+from tidings.core.errors import FieldProblem, Invalid
 
 _JSON = "application/json"
 
@@ -39,8 +41,13 @@ class Route(APIRoute):
         handle = super().get_route_handler()
         reads_json = self.body_field is not None
         needs_key = "x-scope" in (self.openapi_extra or {})
+        parameters = _parameters(self.dependant)
 
         async def strictly(request: Request) -> Response:
+            if unknown := [name for name in request.query_params if name not in parameters]:
+                if needs_key:
+                    await admit(request)
+                raise _no_parameters(unknown, parameters, body=reads_json)
             if reads_json:
                 if needs_key:  # strangers are turned away before their megabytes are read; remembered until asked again
                     await admit(request)
@@ -104,6 +111,22 @@ async def _worked(endpoint: Callable[..., Any], values: dict[str, Any], status: 
     if once is not None:
         await once.remember(response)
     return response
+
+
+def _parameters(dependant: Dependant) -> dict[str, None]:
+    """The names of the query parameters that an endpoint takes, its dependencies' among them."""
+    names = {field.alias: None for field in dependant.query_params}
+    for one in dependant.dependencies:
+        names |= _parameters(one)
+    return names
+
+
+def _no_parameters(unknown: Sequence[str], known: Mapping[str, None], *, body: bool) -> Invalid:
+    """What was not understood must not be left out: of a filter misspelt, everything would be the answer."""
+    takes = f"it takes {', '.join(known)}" if known else "it takes none"
+    mend = f"is not a query parameter of this request; {takes}" + (", and a JSON body" if body else "")
+    problems = tuple(FieldProblem(name[:100], mend) for name in dict.fromkeys(unknown))
+    return Invalid("; ".join(f"{p.field}: {p.message}" for p in problems[:5]), fields=problems[:100])
 
 
 def _mark(endpoint: Callable[..., Any]) -> Any:

@@ -153,7 +153,7 @@ def _became(found: Recipient) -> Reason:
 
 
 _SKIPPED = {
-    "left_list": "they left the list",
+    "left_list": "they left the list, or their address is suppressed for it",
     "not_confirmed": "they have not confirmed any subscription yet",
     "erased": "the contact was deleted before their turn came",
     "merged": "the contact was merged with another one",
