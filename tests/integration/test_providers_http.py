@@ -167,8 +167,18 @@ ERRORS: list[tuple[str, Step, type, bool]] = [
             (401, Throttled, True),
             (403, Throttled, True),
             (405, Throttled, True),
+            (406, Throttled, True),
+            (451, Throttled, True),
         )
     ),
+    # Their front server answers in HTML, whatever was asked for: https://github.com/sendgrid/sendgrid-nodejs/issues/370
+    (
+        "sendgrid",
+        (413, {"Content-Type": "text/html"}, b"<html><head><title>413 Request Entity Too Large"),
+        Rejected,
+        False,
+    ),
+    ("sendgrid", (401, {}, b'{"errors":[{"message":"Maximum credits exceeded"}]}'), Throttled, True),
     # https://documentation.mailgun.com/docs/mailgun/quickstart-guide/responses
     *(
         ("mailgun", (status, {}, b'{"message":"m"}'), outcome, held)
@@ -178,6 +188,24 @@ ERRORS: list[tuple[str, Step, type, bool]] = [
             (402, Throttled, True),
             (404, Throttled, True),
         )
+    ),
+    # https://github.com/mailgun/mailgun-java/issues/50
+    (
+        "mailgun",
+        (
+            420,
+            {},
+            b'{"message":"Domain x is not allowed to send: limit exceeded, try again after Fri, 31 Dec 2100 07:00:31 UTC"}',
+        ),
+        Throttled,
+        True,
+    ),
+    ("mailgun", (401, {"Content-Type": "text/plain"}, b"Forbidden"), Throttled, True),
+    (
+        "mailgun",
+        (400, {}, b'{"message":"Domain mg.example.com is not allowed to send: The domain is unverified"}'),
+        Throttled,
+        True,
     ),
     ("mailgun", (400, {}, b'{"message":"\'to\' parameter is not a valid address"}'), Rejected, False),
 ]

@@ -80,6 +80,32 @@ def test_a_domain_in_order_is_all_well() -> None:
         ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=strict"]}, "dmarc", "fail"),
         ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; rua=nonsense"]}, "dmarc", "fail"),
         ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=reject; sp=odd; rua=mailto:a@b.c"]}, "bimi", "warn"),
+        ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=quarantine; t=y; rua=mailto:a@acme.example"]}, "bimi", "warn"),
+        ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=reject; t=y; rua=mailto:a@acme.example"]}, "bimi", "ok"),
+        ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=reject; t=y; rua=mailto:a@acme.example"]}, "dmarc", "warn"),
+        ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=reject; rf=afrf; rua=mailto:a@acme.example"]}, "dmarc", "warn"),
+        (
+            {("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=reject; ri=86400; rua=mailto:a@acme.example"]},
+            "dmarc",
+            "warn",
+        ),
+        ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=reject; psd=y; rua=mailto:a@acme.example"]}, "dmarc", "warn"),
+        ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=reject; psd=n; rua=mailto:a@acme.example"]}, "dmarc", "ok"),
+        ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=reject; rua=mailto:a@acme.example!10m"]}, "dmarc", "warn"),
+        (
+            {("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=reject; np=reject; rua=mailto:a@in.acme.example"]},
+            "dmarc",
+            "ok",
+        ),
+        ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=reject; rua=mailto:a@b.example"]}, "dmarc", "warn"),
+        (
+            {
+                ("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=reject; rua=mailto:a@b.example"],
+                ("acme.example._report._dmarc.b.example", "TXT"): ["v=DMARC1"],
+            },
+            "dmarc",
+            "ok",
+        ),
         ({("acme.example", "MX"): ["0 ."]}, "mx", "fail"),
         ({("acme.example", "MX"): []}, "mx", "fail"),
         ({("mx.acme.example", "A"): []}, "mx", "fail"),
@@ -134,6 +160,22 @@ def test_the_walk_up_the_tree_takes_eight_questions_at_most() -> None:
     assert (policy.at, policy.policy, policy.organisation) == ("example.com", "quarantine", "example.com")
     assert len(zone.asked[1:]) == 8
     assert zone.asked[1:3] == ["_dmarc.a.b.c.d.e.f.g.h.i.j.mail.example.com", "_dmarc.g.h.i.j.mail.example.com"]
+
+
+@pytest.mark.parametrize(
+    ("record", "exists", "policy"),
+    [
+        ("v=DMARC1; p=none; sp=quarantine; np=reject", True, "quarantine"),
+        ("v=DMARC1; p=none; sp=quarantine; np=reject", False, "reject"),
+        ("v=DMARC1; p=quarantine; np=reject", True, "quarantine"),
+        ("v=DMARC1; p=quarantine; np=reject", False, "reject"),
+        ("v=DMARC1; p=quarantine; sp=none", False, "none"),
+    ],
+)
+def test_a_subdomain_that_does_not_exist_has_a_policy_of_its_own(record: str, exists: bool, policy: str) -> None:
+    there: dict[tuple[str, str], list[str]] = {("mail.example.com", "MX"): ["10 mx.example.com"]} if exists else {}
+    zone = Zone({("_dmarc.example.com", "TXT"): [record]} | there)
+    assert asyncio.run(find_policy(zone, "mail.example.com")).policy == policy
 
 
 def test_below_a_public_suffix_stands_the_organisation() -> None:

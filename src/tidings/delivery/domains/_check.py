@@ -178,9 +178,28 @@ async def _dmarc(resolver: Resolver, domain: str) -> DomainCheck:
         advice.append("when its reports look right, go on to p=quarantine")
     if "rua" not in policy.tags:
         advice.append("name an address for reports with rua=mailto:…")
-    if policy.tags.get("t", "n").lower() == "y":
-        advice.append("t=y asks for a milder policy: take it out when tests are over")
+    if policy.applied != policy.policy or policy.tags.get("t", "n").lower() == "y":
+        advice.append(f"t=y asks for p={policy.applied} instead: take it out when tests are over")
+    if policy.at == domain and policy.tags.get("psd", "u").lower() == "y":
+        advice.append("psd=y is for those who give out names below this one: leave it out")
+    targets = [one.strip() for name in ("rua", "ruf") for one in policy.tags.get(name, "").split(",")]
+    if any("!" in one for one in targets):
+        advice.append("a size behind an address (!10m) is no longer part of DMARC: leave it out")
+    advice += await _reports_elsewhere(resolver, policy, targets)
     return DomainCheck("dmarc", CheckState.WARN if advice else CheckState.OK, said, "; ".join(advice))
+
+
+async def _reports_elsewhere(resolver: Resolver, policy: Policy, targets: Sequence[str]) -> list[str]:
+    """Whoever gets reports about others' domains must have agreed to it in the DNS (RFC 9990 §4)."""
+    domains = {one.partition("!")[0].rpartition("@")[2].lower() for one in targets if one.lower().startswith("mailto:")}
+    missing: list[str] = []
+    for target in sorted(domains - {policy.at, policy.organisation}):
+        if await organisation_of(resolver, target) == policy.organisation:
+            continue
+        name = f"{policy.at}._report._dmarc.{target}"
+        if not any(tags(one).get("v") == "DMARC1" for one in await resolver.lookup(name, "TXT")):
+            missing.append(f'reports are not sent to {target} until it publishes at {name}: TXT "v=DMARC1"')
+    return missing
 
 
 async def _alignment(
@@ -272,6 +291,6 @@ async def _bimi(resolver: Resolver, domain: str) -> DomainCheck:
     if len(records) > 1 or (logo and not logo.lower().startswith("https://")):
         return DomainCheck("bimi", CheckState.FAIL, "; ".join(records), "one record, with l=https://….svg")
     policy = await find_policy(resolver, domain)
-    if policy.policy not in {"quarantine", "reject"}:
+    if policy.applied not in {"quarantine", "reject"}:
         return DomainCheck("bimi", CheckState.WARN, records[0], "shown only with DMARC p=quarantine or reject")
     return DomainCheck("bimi", CheckState.OK, records[0])

@@ -35,6 +35,12 @@ class Policy:
             return told
         return "none" if any(_URI.match(one.strip()) for one in self.tags.get("rua", "").split(",")) else ""
 
+    @property
+    def applied(self) -> str:
+        """What receivers do: one step milder than the policy while `t=y` says that it is being tried (RFC 9989 §4.7)."""
+        milder = {"reject": "quarantine", "quarantine": "none"}
+        return milder.get(self.policy, self.policy) if self.tags.get("t", "n").lower() == "y" else self.policy
+
 
 def tags(record: str) -> dict[str, str]:
     """`a=b; c=d` as a dictionary, names in lower case; the first of a name counts."""
@@ -66,8 +72,10 @@ async def find_policy(resolver: Resolver, domain: str) -> Policy:
     for name in dict.fromkeys((domain, organisation, found[-1][0] if found else "")):
         if name in by_name:
             told = dict(by_name[name])
-            if name != domain and "sp" in told and told.get("p", "").lower() in _POLICIES:
-                told["p"] = told["sp"]
+            if name != domain and told.get("p", "").lower() in _POLICIES:
+                # np is for subdomains that do not exist; without it, and for all others, sp; without that, p (§4.7).
+                absent = "np" in told and not await _exists(resolver, domain)
+                told["p"] = told["np"] if absent else told.get("sp", told["p"])
             return Policy(name, told, organisation, several)
     return Policy("", {}, organisation, several)
 
@@ -75,6 +83,14 @@ async def find_policy(resolver: Resolver, domain: str) -> Policy:
 async def organisation_of(resolver: Resolver, domain: str) -> str:
     """The organisational domain, by which relaxed alignment compares. Raises Unanswered."""
     return (await find_policy(resolver, domain)).organisation
+
+
+async def _exists(resolver: Resolver, domain: str) -> bool:
+    """Whether there is an address or a mail server of this name (RFC 9989 §3.2)."""
+    for kind in ("A", "AAAA", "MX"):
+        if await resolver.lookup(domain, kind):
+            return True
+    return False
 
 
 def _organisation(domain: str, found: list[tuple[str, dict[str, str]]]) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Self
 import orjson
 
 from tidings.core.errors import Invalid
-from tidings.delivery.providers._http import Answer, HttpProvider, Locked, Request, message_id, unstuffed
+from tidings.delivery.providers._http import Answer, HttpProvider, Locked, Request, message_id, retry_after, unstuffed
 from tidings.delivery.providers._http_config import check_common, gather, listed
 from tidings.delivery.providers._interface import Outgoing
 from tidings.delivery.providers._notifications import (
@@ -35,6 +35,7 @@ from tidings.delivery.providers._refusals import FailureClass
 _BASES = {"us": "https://api.mailgun.net", "eu": "https://api.eu.mailgun.net"}
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62})?)+\Z")
 _VARIABLE = "tidings_message_id"
+_AFTER = re.compile(r"try again after (\w{3}, \d{1,2} \w{3} \d{4} [\d:]{8} (?:UTC|GMT))")
 _REPLAY_SECONDS = 300.0
 
 
@@ -120,11 +121,24 @@ class MailgunProvider(HttpProvider):
                 return Locked(reply, answer.status)
             case 402:
                 return Throttled(reply, 402, "", 300.0)  # the plan's limit is used up
+            # The domain's own limit comes as 420 and says until when, other reasons of the domain as 400, too:
+            # https://github.com/mailgun/mailgun-java/issues/50
+            case 420:
+                return Throttled(reply, 420, "", self._wait(answer))
+            case 400 if "is not allowed to send" in answer.text:
+                moment = self._wait(answer)
+                return Locked(reply, 400) if moment is None else Throttled(reply, 400, "", moment)
             case 400 if "'to' parameter" in answer.text:
                 # Their parser dislikes the address. That is no word about the mailbox, so nobody is suppressed.
                 return Rejected(reply, 400, "5.1.3", Fault.MESSAGE)
             case _:
                 return Rejected(reply, answer.status, "", Fault.MESSAGE)
+
+    def _wait(self, answer: Answer) -> float | None:
+        found = super()._wait(answer)
+        if found is None and (told := _AFTER.search(answer.text)):
+            return retry_after({"retry-after": told[1]})
+        return found
 
     def _reply(self, answer: Answer) -> str:
         try:

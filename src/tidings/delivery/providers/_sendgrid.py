@@ -125,7 +125,9 @@ class SendgridProvider(HttpProvider):
 
     def _answer(self, answer: Answer) -> Outcome | Locked:
         reply = f"HTTP {answer.status} {answer.text}".strip()
-        if answer.status in {401, 403, 404, 405}:
+        # 401 is also "Maximum credits exceeded", 403 "too many bad requests", 451 a region that the account may not use: all of
+        # them of the account. https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/errors
+        if answer.status in {401, 402, 403, 404, 405, 406, 415, 451}:
             return Locked(reply, answer.status)
         return Rejected(reply, answer.status, "", Fault.MESSAGE)
 
