@@ -102,3 +102,36 @@ async def test_images_and_files_that_go_along() -> None:
         {"image_not_attached"},
         {"image_not_attached", "attachment_not_shown", "message_heavy"},
     ]
+
+
+async def test_the_language_of_a_document_is_its_authors_to_say_and_of_markdown_nobodys() -> None:
+    document = {"blocks": [{"type": "text", "text": "Hallo"}]}
+    silent = await found(orjson.dumps(document).decode(), SourceType.BLOCKS)
+    assert [one.mend for one in silent if one.code == "language_missing"] == [
+        'write <html lang="en">, <mjml lang="en">, or "language": "en" in a block document'
+    ]
+    said = await found(orjson.dumps(document | {"language": "de-AT"}).decode(), SourceType.BLOCKS)
+    assert "language_missing" not in {one.code for one in said}
+    assert '<html lang="de-AT"' in compile_source(
+        SourceType.BLOCKS, orjson.dumps(document | {"language": "de-AT"}).decode(), inline=False
+    )
+    markdown = {one.code for one in await found("# Hallo", SourceType.MARKDOWN)}
+    assert not markdown & {"language_missing", "title_missing"}
+    assert "title_missing" in {one.code for one in await found("<p>Hallo</p>", SourceType.HTML)}
+
+
+async def test_an_address_is_not_found_in_a_longer_one() -> None:
+    source = {
+        "blocks": [
+            {"type": "image", "src": "https://example.org/hero.png", "alt": "x", "href": "https://example.org/h"},
+            {"type": "text", "text": "[Our shop](https://example.org/shop), [ours](https://example.org/sh)"},
+        ]
+    }
+    links = [
+        one for one in await found(orjson.dumps(source).decode(), SourceType.BLOCKS) if one.code == "link_placeholder"
+    ]
+    assert {(one.place.path, one.place.column) for one in links} == {
+        ("source.blocks[0].href", 1),
+        ("source.blocks[1].text", 12),
+        ("source.blocks[1].text", 46),
+    }

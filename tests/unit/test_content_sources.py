@@ -201,6 +201,12 @@ def test_mistakes_in_a_document_have_a_path() -> None:
             {"type": "heading", "text": "a", "colour": "red"},
         ),
     ).keys() == {"source.blocks[0].src", "source.blocks[1].columns[0].blocks[0].href", "source.blocks[2].colour"}
+    red = _problems(SourceType.BLOCKS, _blocks({"type": "heading", "text": "a", "color": "red"}))
+    assert red == {"source.blocks[0].color": "must be a colour such as #1d4ed8"}
+    named = _problems(SourceType.BLOCKS, '{"language": "German", "blocks": [{"type": "spacer"}]}')
+    assert named == {"source.language": "must be the code of a language, such as en or pt-BR"}
+    none = _problems(SourceType.BLOCKS, _blocks({"type": "conditional", "condition": "a", "blocks": []}))
+    assert none == {"source.blocks[0].blocks": "must have at least 1 item"}
     liquid = _problems(
         SourceType.BLOCKS,
         _blocks(

@@ -14,6 +14,10 @@ from tidings.content._sources import SourceType
 
 _VALUE = re.compile(r"""=\s*["']([^"']{3,300})["']""")
 
+_ADDRESS_GOES_ON = re.compile(r"[\w/%?&=#~+-]|[.:;,][\w/]")
+_NOBODYS = frozenset({"language_missing", "title_missing"})
+"""What an author in Markdown has no way to write."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Text:
@@ -29,6 +33,8 @@ def in_source(findings: Iterable[Finding], *, kind: SourceType, source: str) -> 
     texts = list(_texts(kind, source))
     used: defaultdict[str, int] = defaultdict(int)
     for one in findings:
+        if kind is SourceType.MARKDOWN and one.code in _NOBODYS:
+            continue
         if one.place.part is not Part.HTML or one.place.block or one.place.line is None:
             yield one if one.place.part is not Part.HTML or one.place.block else one.moved(Place(Part.SOURCE))
             continue
@@ -45,6 +51,9 @@ def _found(sought: str, texts: list[_Text], turn: int) -> Place | None:
     for needle in _needles(sought):
         places = [(text, at) for text in texts for at in _all(text.text, needle)]
         if places:
+            # An address is not the beginning of a longer one, unless it was cut short.
+            whole = [(text, at) for text, at in places if not _ADDRESS_GOES_ON.match(text.text, at + len(needle))]
+            places = (whole if "://" in needle else places) or places
             text, at = places[min(turn, len(places) - 1)]
             return _place(text, at, len(needle))
     return None

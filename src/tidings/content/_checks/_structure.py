@@ -9,7 +9,7 @@ NO_LANGUAGE = rule(
     "language_missing",
     Severity.HINT,
     "the message does not say which language it is in, so that screen readers guess",
-    'write <html lang="en">, or <mjml lang="en">',
+    'write <html lang="en">, <mjml lang="en">, or "language": "en" in a block document',
     "WCAG 2.2, 3.1.1",
 )
 NO_TITLE = rule(

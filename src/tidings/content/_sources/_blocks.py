@@ -31,11 +31,13 @@ _FONT = "-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
 _DARK = """
 :root { color-scheme: light dark; supported-color-schemes: light dark; }
 a { color: ACCENT; }
+img { font-family: -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif; }
 @media (prefers-color-scheme: dark) {
   body, .page, .page > div { background: #111827 !important; }
   .sheet, .sheet > table, .sheet > div { background: #1f2937 !important; }
   .sheet div, .sheet h1, .sheet h2, .sheet h3, .sheet p { color: #e5e7eb !important; }
   .sheet a:not([style*="background"]) { color: #93c5fd !important; }
+  .sheet p[style*="border-top"] { border-top-color: #4b5563 !important; }
   .small div, .small p, .small a { color: #9ca3af !important; }
 }
 """
@@ -50,7 +52,7 @@ def document_to_mjml(document: Document, *, images: Mapping[str, Shown], field: 
     theme = document.theme
     body = "\n".join(_Writer(theme.sheet, theme.accent, theme.text, images).block(one) for one in document.blocks)
     preview = f"<mj-preview>{_text(document.preheader)}</mj-preview>" if document.preheader else ""
-    return f"""<mjml>
+    return f"""<mjml{_attributes(lang=document.language or None)}>
 <mj-head>{preview}
 <mj-attributes>
 <mj-all font-family="{_FONT}" color="{theme.text}" />

@@ -1,5 +1,6 @@
 """The block document: what it may hold. Its JSON Schema is the API's, and the visual editor's."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -9,12 +10,25 @@ from tidings.core.errors import FieldProblem
 
 _MOST_BLOCKS = 200
 
-Colour = Annotated[str, Field(pattern=r"^#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})$", examples=["#1d4ed8"])]
+_COLOUR = r"^#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})$"
+_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,60}$"
+_PATH = r"^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*$"
+_MEDIA = r"^media_[1-9][0-9]{0,17}$"
+_LANGUAGE = r"^(?:[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)?$"
+_MEANT = {
+    _COLOUR: "must be a colour such as #1d4ed8",
+    _NAME: "must be a name of letters, digits and _, such as item",
+    _PATH: "must be the name of a list, such as items or order.lines",
+    _MEDIA: "must be the id of an uploaded image, such as media_1",
+    _LANGUAGE: "must be the code of a language, such as en or pt-BR",
+}
+"""What each pattern is for, in words."""
+Colour = Annotated[str, Field(pattern=_COLOUR, examples=["#1d4ed8"])]
 Url = Annotated[str, Field(min_length=1, max_length=2000, description="Liquid", examples=["https://shop.example/"])]
 Line = Annotated[str, Field(max_length=2000, description="Liquid")]
 Align = Literal["left", "center", "right"]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,60}$")]
-Path = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*$", max_length=200)]
+Name = Annotated[str, Field(pattern=_NAME)]
+Path = Annotated[str, Field(pattern=_PATH, max_length=200)]
 
 
 class _Strict(BaseModel):
@@ -46,7 +60,7 @@ class Image(_Strict):
     type: Literal["image"]
     media_id: Annotated[
         str | None,
-        Field(pattern=r"^media_[1-9][0-9]{0,17}$", description="an uploaded image: its address, size and alt text"),
+        Field(pattern=_MEDIA, description="an uploaded image: its address, size and alt text"),
     ] = None
     src: Annotated[Url | None, Field(validate_default=True, description="Liquid, in place of media_id")] = None
     alt: Line = ""
@@ -169,6 +183,12 @@ class Theme(_Strict):
 class Document(_Strict):
     """A message as blocks."""
 
+    language: Annotated[
+        str,
+        Field(
+            pattern=_LANGUAGE, max_length=35, description="that it is written in, for screen readers", examples=["en"]
+        ),
+    ] = ""
     preheader: Annotated[str, Field(max_length=500, description="Liquid; what inboxes show beside the subject")] = ""
     theme: Theme = Field(default_factory=Theme)
     blocks: Annotated[list[Block], Field(min_length=1, max_length=_MOST_BLOCKS)]
@@ -213,6 +233,10 @@ def _path(field: str, told: Any, steps: tuple[int | str, ...]) -> str:
 
 
 def _message(message: str) -> str:
+    if pattern := re.fullmatch(r"String should match pattern '(.*)'", message):
+        return _MEANT.get(pattern[1], "has characters that do not belong here")
+    if short := re.fullmatch(r"List should have at least (\d+) items? after validation, not \d+", message):
+        return f"must have at least {short[1]} item{'' if short[1] == '1' else 's'}"
     message = (
         message.replace("Input tag ", "")
         .replace(" found using 'type'", "")
