@@ -1,8 +1,10 @@
 """How every command runs: its settings read, its work done on a loop, what went wrong said in a sentence."""
 
+import asyncio
 import contextlib
 import logging
 import os
+import signal
 import sys
 from collections.abc import Coroutine, Generator
 from pathlib import Path
@@ -26,11 +28,33 @@ def settings() -> Settings:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Do the command's work. What went wrong is said in a sentence, and ends the command."""
+    """Do the command's work. What went wrong is said in a sentence, and ends the command.
+
+    SIGTERM ends it as Ctrl-C does: what it started (servers, folders of a bench) is stopped and cleared. Work that means to end
+    in another way listens for the signal itself.
+    """
     import uvloop
 
+    told: list[int] = []
+
+    async def main() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+
+        def end() -> None:
+            told.append(signal.SIGTERM)
+            task.cancel()
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+        return await work
+
     with in_sentences():
-        return uvloop.run(work)
+        try:
+            return uvloop.run(main())
+        except asyncio.CancelledError:
+            if not told:
+                raise
+            raise typer.Exit(128 + signal.SIGTERM) from None
 
 
 @contextlib.contextmanager
