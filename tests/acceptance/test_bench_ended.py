@@ -1,33 +1,37 @@
 """A bench that is told to end leaves nothing behind."""
 
-import asyncio
 import os
 import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
 
 
-async def test_sigterm_clears_everything(tmp_path: Path) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tidings.cli", "bench", "import", "--rows", "1000000"),
+def test_sigterm_clears_everything(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tidings.cli", "bench", "import", "--rows", "1000000"],
         env={**os.environ, "TMPDIR": str(tmp_path)},
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
     parent = psutil.Process(process.pid)
     try:
-        async with asyncio.timeout(60):
-            while not (others := parent.children(recursive=True)) or not any("postgres" in o.name() for o in others):
-                await asyncio.sleep(0.1)
+        ends = time.monotonic() + 60
+        others: list[psutil.Process] = []
+        while not any("postgres" in one.name() for one in others):
+            assert time.monotonic() < ends, "no database was started"
+            time.sleep(0.1)
+            others = parent.children(recursive=True)
         assert list(tmp_path.iterdir())
-        folders = {o.cmdline()[2] for o in others if o.cmdline()[1:2] == ["-D"]}
+        folders = {one.cmdline()[2] for one in others if one.cmdline()[1:2] == ["-D"]}
+        assert folders
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(60):
-            _, said = await process.communicate()
+        _, said = process.communicate(timeout=60)
     finally:
-        if process.returncode is None:
+        if process.poll() is None:
             process.kill()
     assert process.returncode == 143
     assert b"Traceback" not in said
