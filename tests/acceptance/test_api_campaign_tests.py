@@ -102,6 +102,11 @@ async def test_a_strict_template_shows_what_it_lacks(api: Client, world: World) 
     await api("PATCH", f"/templates/{template}", {"strict": True})
     path = f"/campaigns/{world.campaign}/preview?contact_id={world.other}"
     assert "plan" in [one["name"] for one in (await api("GET", path)).json["missing"]]
+    alone = f"/templates/{template}/preview"
+    shown = await api("POST", alone, {"contact_id": world.other, "marked": True})
+    assert "plan" in [one["name"] for one in shown.json["missing"]]
+    for asked in ({"marked": True, "strict": True}, {}):
+        assert (await api("POST", alone, {"contact_id": world.other} | asked)).status == 422
     refused = await api("GET", f"{path}&marked=false")
     assert (refused.status, next(iter(refused.fields))) == (422, "html_content")
 

@@ -55,6 +55,20 @@ def page(body: str) -> str:
     return GOOD.replace("<h1>News</h1>", f"<h1>News</h1>{body}")
 
 
+@pytest.mark.parametrize(
+    ("style", "code"),
+    [
+        ("display:none;max-height:0;overflow:hidden;opacity:0", None),
+        ("DISPLAY: none !important; overflow:hidden", None),
+        ("max-height:0;overflow:hidden", "client_overflow"),
+        ("display:none;position:absolute", None),
+    ],
+)
+async def test_how_a_preheader_is_hidden_is_no_fault(style: str, code: str | None) -> None:
+    hidden = f'<div style="{style}">What is new this week in the shop round the corner, and what is not</div>'
+    assert await codes(page(hidden)) == ({code} if code else set())
+
+
 async def test_what_is_in_order_is_left_in_peace() -> None:
     assert await found(GOOD, rows=[contact()]) == []
 

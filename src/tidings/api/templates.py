@@ -94,7 +94,9 @@ class Samples(Body):
         ContactRef | None, Field(description="a contact whose values it is filled in with; `variables` go over them")
     ] = None
     version: Annotated[Number | None, Field(description="null: the current one")] = None
-    strict: Annotated[bool | None, Field(description="refuse what is undefined; null: as the template says")] = None
+    strict: Annotated[
+        bool | None, Field(description="refuse what is undefined; null: as the template says, or false if `marked`")
+    ] = None
     marked: Annotated[bool, Field(description="write the name of what is undefined or empty where it is missing")] = (
         False
     )
@@ -247,7 +249,8 @@ async def preview_template(template_id: TemplateRef, body: Samples, call: Readin
         body.version,
         body.contact_id,
         body.variables,
-        strict=body.strict,
+        # What a strict template lacks can be marked as well, unless it is asked to refuse.
+        strict=False if body.marked and body.strict is None else body.strict,
         marked=body.marked,
     )
     return PreviewOut.of(shown)

@@ -47,6 +47,8 @@ STYLE_IN_BODY = rule(
 )
 
 _DECLARATION = re.compile(r"(?<![\w(-])(-{0,2}[a-z][a-z-]{0,40}+)\s*+:\s*+([^;{}\"']{1,300}+)", re.IGNORECASE)
+_UNSEEN = re.compile(r"(?<![\w-])display\s{0,9}:\s{0,9}none", re.IGNORECASE)
+"""How what is hidden would look: a preheader is hidden in several ways at once, for the client that lacks one."""
 _HIDDEN = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 
 
@@ -96,7 +98,8 @@ def _features(page: Page) -> Iterator[_Seen]:
                 yield _Seen(feature, style.start + found.start(), style.start + found.end())
         yield from _declared(css, style.start)
     for _, element in page.shown():
-        if (style := element.attributes.get("style")) is not None:
+        style = element.attributes.get("style")
+        if style is not None and not _UNSEEN.search(page.text, style.start, style.end):
             yield from _declared(page.text[style.start : style.end], style.start)
         for feature in BY_ELEMENT.get(element.name, ()):
             if not feature.attribute or feature.attribute in element.attributes:
