@@ -36,6 +36,16 @@ async def campaign_matter(
     """A campaign's message and some of its contacts, for `run_checks`. Raises CampaignNotFound."""
     found = await get_campaign(tx, workspace=workspace, campaign=campaign)
     owner = await accounts.get_workspace(tx, workspace=workspace)
+    rows: recipients.SampledRows = ()
+    slow = False
+    try:
+        rows = await recipients.sample_recipients(
+            tx, workspace=workspace, audience=found.audience, limit=sample, now=now
+        )
+    except recipients.SampleTooSlow:
+        slow = True
+    except Invalid:
+        pass  # a segment that cannot be read: told by what is missing
     missing = await missing_for_launch(
         tx,
         workspace=workspace,
@@ -43,11 +53,14 @@ async def campaign_matter(
         provider=found.provider_id,
         route=found.route_id,
         template=found.template_id,
+        somebody=bool(rows),
         now=now,
     )
     findings: list[Finding] = [
         NOT_READY.at(Place(Part.CAMPAIGN, path=one.field), one.message, mend=one.message) for one in missing
     ]
+    if slow:
+        findings.append(NOT_SAMPLED.at(Place(Part.AUDIENCE)))
     checked = Checkable(found.subject, "", "", text_written=True)
     try:
         checked = await content.load_template(
@@ -70,15 +83,6 @@ async def campaign_matter(
         pass  # told by what is missing
     except content.TemplateInvalid as error:
         findings += [invalid_liquid(one.field, one.message) for one in error.fields]
-    rows: recipients.SampledRows = ()
-    try:
-        rows = await recipients.sample_recipients(
-            tx, workspace=workspace, audience=found.audience, limit=sample, now=now
-        )
-    except recipients.SampleTooSlow:
-        findings.append(NOT_SAMPLED.at(Place(Part.AUDIENCE)))
-    except Invalid:
-        pass  # a segment that cannot be read: told by what is missing
     matter = await _matter(tx, workspace, checked, public_url, sender=found.sender_email, name=found.sender_name)
     return replace(
         matter,

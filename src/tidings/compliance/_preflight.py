@@ -4,7 +4,14 @@ from datetime import datetime
 
 from tidings import accounts, content, delivery
 from tidings.audience.lists import missing_lists
-from tidings.audience.recipients import Audience, SampleTooSlow, anyone, missing_segments_of, sample_recipients
+from tidings.audience.recipients import (
+    Audience,
+    SampledRows,
+    SampleTooSlow,
+    anyone,
+    missing_segments_of,
+    sample_recipients,
+)
 from tidings.core.db import Tx
 from tidings.core.errors import Conflict, FieldProblem, Invalid
 from tidings.core.ids import ProviderId, RouteId, TemplateId, WorkspaceId
@@ -35,11 +42,19 @@ async def preflight(
 
     `subject` and `preheader` '' : the template's. What the message says is looked at as some of the contacts would get it.
     """
+    rows = await _some(tx, workspace, audience, now)
     problems = await missing_for_launch(
-        tx, workspace=workspace, audience=audience, provider=provider, route=route, template=template, now=now
+        tx,
+        workspace=workspace,
+        audience=audience,
+        provider=provider,
+        route=route,
+        template=template,
+        somebody=bool(rows),
+        now=now,
     )
-    if not problems:
-        problems = await _said(tx, workspace, audience, template, (subject, preheader), now)
+    if not problems and rows:
+        problems = await _said(tx, workspace, rows, template, (subject, preheader))
     if problems:
         raise NotReady("; ".join(f"{p.field}: {p.message}" for p in problems), fields=tuple(problems))
 
@@ -52,9 +67,13 @@ async def missing_for_launch(
     provider: ProviderId | None,
     route: RouteId | None = None,
     template: TemplateId,
+    somebody: bool = False,
     now: datetime,
 ) -> list[FieldProblem]:
-    """What a campaign needs and has not: address, provider, audience, template."""
+    """What a campaign needs and has not: address, provider, audience, template.
+
+    `somebody`: that there is someone in the audience is known already.
+    """
     problems: list[FieldProblem] = []
     owner = await accounts.get_workspace(tx, workspace=workspace)
     if not owner.postal_address.strip():
@@ -66,7 +85,7 @@ async def missing_for_launch(
             problems.append(FieldProblem("provider_id", "there is no provider to send through yet: add one"))
     except (delivery.ProviderNotFound, delivery.RouteNotFound):
         problems.append(FieldProblem("provider_id", "what this campaign goes through was deleted: choose another"))
-    problems += await _audience(tx, workspace, audience, now)
+    problems += await _audience(tx, workspace, audience, now, somebody=somebody)
     try:
         await content.get_template(tx, workspace=workspace, template=template)
     except content.TemplateNotFound:
@@ -74,8 +93,17 @@ async def missing_for_launch(
     return problems
 
 
+async def _some(tx: Tx, workspace: WorkspaceId, whom: Audience, now: datetime) -> SampledRows:
+    """Some of those who would get it. None if finding them takes too long: the lanes refuse what cannot be made, recipient by
+    recipient; and none if a segment cannot be read, which is told by what is missing."""
+    try:
+        return await sample_recipients(tx, workspace=workspace, audience=whom, limit=_LOOKED_AT, now=now, quick=True)
+    except (SampleTooSlow, Invalid):
+        return ()
+
+
 async def _said(
-    tx: Tx, workspace: WorkspaceId, whom: Audience, template: TemplateId, own: tuple[str, str], now: datetime
+    tx: Tx, workspace: WorkspaceId, rows: SampledRows, template: TemplateId, own: tuple[str, str]
 ) -> list[FieldProblem]:
     """Errors in what the message says: no way out that anyone sees, no address, nothing that could be sent at all."""
     owner = await accounts.get_workspace(tx, workspace=workspace)
@@ -83,26 +111,23 @@ async def _said(
         checked = await content.load_template(
             tx, workspace=workspace, template=template, subject=own[0], preheader=own[1]
         )
-        rows = await sample_recipients(tx, workspace=workspace, audience=whom, limit=_LOOKED_AT, now=now, quick=True)
     except content.TemplateInvalid as error:
         return [FieldProblem("template_id", error.message)]
-    except SampleTooSlow:
-        return []  # the lanes refuse what cannot be made, recipient by recipient
-    if not rows:
-        return []
     found = await content.check_mandatory(
         checked, rows=rows, workspace_name=owner.name, postal_address=owner.postal_address
     )
     return [FieldProblem("template_id", f"{one.message}: {one.mend}") for one in found]
 
 
-async def _audience(tx: Tx, workspace: WorkspaceId, whom: Audience, now: datetime) -> list[FieldProblem]:
+async def _audience(
+    tx: Tx, workspace: WorkspaceId, whom: Audience, now: datetime, *, somebody: bool
+) -> list[FieldProblem]:
     if await missing_lists(tx, workspace=workspace, lists=[*whom.lists, *whom.excluded_lists]):
         return [FieldProblem("contact_list_ids", "a list of this campaign was deleted: choose another")]
     if await missing_segments_of(tx, workspace=workspace, audience=whom):
         return [FieldProblem("segment_ids", "a segment of this campaign was deleted: choose another")]
     try:
-        if await anyone(tx, workspace=workspace, audience=whom, now=now):
+        if somebody or await anyone(tx, workspace=workspace, audience=whom, now=now):
             return []
     except Invalid as error:
         return [FieldProblem("segment_ids", f"a segment cannot be read any more: {error.message}")]
