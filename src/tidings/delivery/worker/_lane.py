@@ -69,6 +69,19 @@ class Lane:
             self.runs.remove(run)
         self.idle_since = steady()
 
+    def turn(self) -> list[ChunkRun]:
+        """The next send's turn: those of the campaign that has had it go behind all others. Returns them."""
+        first = next((run for run in self.runs if not run.urgent), None)
+        if first is None:
+            return []
+        mine = [
+            run for run in self.runs if not run.urgent and (run.workspace, run.send) == (first.workspace, first.send)
+        ]
+        for run in mine:
+            self.runs.remove(run)
+            self.runs.append(run)
+        return mine
+
     def stop(self, run: ChunkRun) -> None:
         """Hand out nothing more of a run; what is being transmitted goes through."""
         run.stopping = True

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tidings.core.clock import utc_now
-from tidings.core.db import Database
+from tidings.core.db import Database, sql
 from tidings.delivery.recording import finish_sends, record_accepted, record_others, release_chunks
 from tidings.delivery.worker._lanes import Lanes
 from tidings.delivery.worker._run import ChunkRun, Harvest
@@ -49,6 +49,8 @@ class Recorder:
             if harvest.told.ns:
                 await record_others(tx, told=harvest.told, writer=self._writer, now=now)
             chunks = [(run.workspace, run.send, run.chunk_no) for run in over]
+            if turned := [(run.workspace, run.send, run.chunk_no) for run in over if run.turned]:
+                await tx.execute(sql(__package__, "_turn"), self._owner, *map(list, zip(*turned, strict=True)))
             finished = await release_chunks(tx, chunks=chunks, owner=self._owner)
         self._harvest = Harvest()
         for run in through:

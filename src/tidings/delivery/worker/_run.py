@@ -121,7 +121,9 @@ class ChunkRun:
     flying: int = 0
     """Jobs made and not settled: with the provider, or taken back and waiting to go again."""
     stopping: bool = False
-    """Hand out nothing more: its send was paused or cancelled, or the worker is closing."""
+    """Hand out nothing more: its send was paused or cancelled, its turn is over, or the worker is closing."""
+    turned: bool = False
+    """Its turn is over: it is given back behind the first of another send."""
     withdrawn: set[int] = field(default_factory=set)
     """Contacts announced as gone since the fetch began: screened anew before anything is sent to them."""
     rescreen: list[int] = field(default_factory=list)

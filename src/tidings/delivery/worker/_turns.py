@@ -10,7 +10,7 @@ from tidings.core.clock import steady
 from tidings.delivery.worker._lanes import Lanes
 from tidings.delivery.worker._run import ChunkRun, Key
 
-_TURN_SECONDS = 5.0
+TURN_SECONDS = 5.0
 _LONGEST_REST_SECONDS = 300.0
 
 
@@ -81,14 +81,28 @@ class Turns:
         for run in self._runs:
             key = run.key
             since[key] = min(run.begun, since.get(key, run.begun))
-        slow = [key for key, begun in since.items() if now - begun > _TURN_SECONDS or self._stuck(key)]
+        slow = [key for key, begun in since.items() if now - begun > TURN_SECONDS or self._stuck(key)]
         slow.sort(key=lambda key: (not self._stuck(key), since[key]))
         chosen = set(slow[:waiting])
         for key in chosen:
             rests = self._rests.get(key, 0) + 1 if self._stuck(key) else 0
             self._rests[key] = rests
-            self._resting[key] = now + min(_LONGEST_REST_SECONDS, _TURN_SECONDS * 2.0 ** min(rests, 10))
+            self._resting[key] = now + min(_LONGEST_REST_SECONDS, TURN_SECONDS * 2.0 ** min(rests, 10))
         return [run for run in self._runs if run.key in chosen and not run.stopping]
+
+    def long(self) -> dict[Key, set[tuple[int, int]]]:
+        """Lanes that have gone on with a send for longer than a turn, and the sends that each of them has.
+
+        Where a chunk takes minutes, those who come later would wait for all that is leased.
+        """
+        now = steady()
+        oldest: dict[Key, float] = {}
+        sends: dict[Key, set[tuple[int, int]]] = {}
+        for run in self._runs:
+            if run.unsent:
+                oldest[run.key] = min(run.begun, oldest.get(run.key, run.begun))
+            sends.setdefault(run.key, set()).add((run.workspace, run.send))
+        return {key: sends[key] for key, begun in oldest.items() if now - begun > TURN_SECONDS and not self._stuck(key)}
 
     def _stuck(self, key: Key) -> bool:
         lane = self._lanes.get(key)

@@ -35,7 +35,7 @@ from tidings.delivery.worker._lanes import Lanes
 from tidings.delivery.worker._outlets import Outlets
 from tidings.delivery.worker._recorder import Recorder
 from tidings.delivery.worker._run import ChunkRun, Key
-from tidings.delivery.worker._turns import Turns
+from tidings.delivery.worker._turns import TURN_SECONDS, Turns
 from tidings.tracking import Tokens
 
 _log = logging.getLogger(__name__)
@@ -52,6 +52,12 @@ _MAX_RUNS = 64
 _MAX_URGENT = 32  # places that only messages to single recipients take
 _URGENT, _USUAL = (0, 0), (1, 32767)  # from which priority to which
 _AHEAD = 1.5  # chunks a lane should have before it
+_OTHERS_WAIT = """
+SELECT DISTINCT workspace_id || ':' || coalesce(provider_id, 0) || ':' || coalesce(route_id, 0) AS way FROM chunks
+WHERE state = 'pending' AND priority BETWEEN $3 AND $4
+  AND (workspace_id || ':' || coalesce(provider_id, 0) || ':' || coalesce(route_id, 0)) = ANY ($1::text[])
+  AND (workspace_id || ':' || send_id) <> ALL ($2::text[])
+"""
 _WAITING = """
 SELECT count(*) FROM (
     SELECT DISTINCT workspace_id, provider_id, route_id FROM chunks
@@ -130,6 +136,7 @@ class SendWorker:
             every(_RENEW_SECONDS, self._renew),
             every(_RECOVER_SECONDS, self._recover),
             every(1, self._lanes.mind),
+            every(TURN_SECONDS, self._turn),
         ]
         tasks = [asyncio.ensure_future(loop) for loop in loops]
         stopping = asyncio.ensure_future(stop.wait())
@@ -198,6 +205,28 @@ class SendWorker:
             waiting = await connection.fetchval(_WAITING, held, _MAX_RUNS, *_priorities(turns))
         for run in turns.give_way(waiting):
             self._stop(run)
+
+    async def _turn(self) -> None:
+        """Sends whose chunks take long take turns: within a lane, and with those that wait for what this worker has leased."""
+        turns = self._turns[1]
+        long = turns.long()
+        if not long:
+            return
+        async with self._db.connection() as connection:
+            rows = await connection.fetch(
+                _OTHERS_WAIT,
+                _names(long),
+                [f"{workspace}:{send}" for sends in long.values() for workspace, send in sends],
+                *_priorities(turns),
+            )
+        waited_for = {row["way"] for row in rows}
+        for key in long:
+            lane = self._lanes.get(key)
+            had = lane.turn() if lane is not None else []
+            if _names([key])[0] in waited_for:
+                for run in had:
+                    run.turned = True
+                    self._stop(run)
 
     async def _give_back_strays(self) -> None:
         """The answer to a claim was lost: give back what it leased. Only here, where no claim of ours is under way."""
