@@ -125,3 +125,13 @@ async def test_nobody_waits_while_a_megabyte_is_saved(api: Client) -> None:
 
     found = [await worst() for _ in range(3)]
     assert min(found) < 0.05, found
+
+
+@pytest.mark.parametrize("source", [[], 5, ["a"], True])
+async def test_a_source_is_text_or_an_object(api: Client, source: Any) -> None:
+    for path, body in (("/templates", {"name": "T", "subject": "S"}), ("/checks", {"subject": "S"})):
+        answer = await api("POST", path, body | {"source_type": "blocks", "source": source})
+        assert (answer.status, answer.json["errors"]) == (
+            422,
+            [{"field": "source", "message": "must be text, or a block document as a JSON object"}],
+        )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from tidings import campaigns, content
 from tidings.api._deps import Call, needs
@@ -30,8 +30,17 @@ Variables = Annotated[
     list[Annotated[str, Field(max_length=255)]],
     Field(max_length=1000, description="that its author means to use; those that the Liquid uses are added"),
 ]
+
+
+def _text_or_object(told: Any) -> Any:
+    if told is not None and not isinstance(told, str | dict):
+        raise ValueError("must be text, or a block document as a JSON object")
+    return told
+
+
 Source = Annotated[
     str | dict[str, Any],
+    BeforeValidator(_text_or_object),
     WithJsonSchema({"anyOf": [{"type": "string", "maxLength": 1_000_000}, {"x-schema": "Document"}]}),
 ]
 SOURCE = "in place of html_content, which is made of it: text, or a block document"
