@@ -106,6 +106,12 @@ def test_links_are_replaced_where_they_stand() -> None:
         ('<a href="{{ unsubscribe_url }}">Leave</a>', "Leave ({{ unsubscribe_url }})\n"),
         ('<a href="mailto:a@b.example">Mail</a> <a href="#x">up</a>', "Mail up\n"),
         ("a&nbsp;&amp;&lt;b&gt; &eacute; &#128512;", "a &<b> é 😀\n"),
+        ('<a href="https://a.example/"><img src="x.png" alt="A &amp; B"></a>', "A & B (https://a.example/)\n"),
+        ('<a href="https://a.example/"><img alt="" src="x.png"></a><img alt="alone">', "https://a.example/\n"),
+        (
+            '<a href="{{ u }}"><img {% if p %}class="{{ c }}"{% endif %} alt="{{ t }} pot" src="{{ s }}"></a>{{ z }}',
+            "{% if p %}{% endif %}{{ t }} pot ({{ u }}){{ z }}\n",
+        ),
         ("<p>a</p><div>&#8202;</div><p>&zwnj;&nbsp;&#8203;</p><p>b\u200dc</p>", "a\n\nb\u200dc\n"),
         ("{% if a %}<p>x</p>{% else %}<p>y</p>{% endif %}", "{% if a %}\n\nx\n\n{% else %}\n\ny\n\n{% endif %}\n"),
         ("<style>a{}</style><title>t</title><script>s</script><!-- c -->x", "x\n"),

@@ -201,6 +201,12 @@ def test_mistakes_in_a_document_have_a_path() -> None:
             {"type": "heading", "text": "a", "colour": "red"},
         ),
     ).keys() == {"source.blocks[0].src", "source.blocks[1].columns[0].blocks[0].href", "source.blocks[2].colour"}
+    pictures = compile_source(
+        SourceType.BLOCKS, _blocks({"type": "products", "each": "items", "item": "i", "image": "{{ i.image }}", "title": "T"}),
+        inline=False,
+    )  # fmt: skip
+    cell = pictures[: pictures.index("<img")].rpartition("<td align=")[2]
+    assert cell.startswith('"left"')
     red = _problems(SourceType.BLOCKS, _blocks({"type": "heading", "text": "a", "color": "red"}))
     assert red == {"source.blocks[0].color": "must be a colour such as #1d4ed8"}
     named = _problems(SourceType.BLOCKS, '{"language": "German", "blocks": [{"type": "spacer"}]}')

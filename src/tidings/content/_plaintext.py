@@ -134,10 +134,18 @@ class _Writer:
         if name == "li":
             self._put("- ")
             self._breaks = 1  # what follows is still the beginning of its line
-        if name != "a":
-            self.keep_tags(attributes)
-            return
         atom = self._masked.atom
+        if name != "a":
+            # A picture that is a link is called what it shows.
+            alts = (one for one in tag_attributes(attributes, atom) if name == "img" and one[1].lower() == "alt")
+            alt = next(alts, None) if self._links else None
+            if alt:
+                self.keep_tags(attributes[: alt.start(2)])
+                self.text(alt[2].strip("\"'"))
+                self.keep_tags(attributes[alt.end(2) :])
+            else:
+                self.keep_tags(attributes)
+            return
         found = [one for one in tag_attributes(attributes, atom) if one[1].lower() == "href"]
         href = ""
         if len(found) > 1 and atom in attributes[found[0].end(2) : found[1].start(1)]:

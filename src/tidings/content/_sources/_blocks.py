@@ -110,8 +110,9 @@ class _Writer:
             if block.button
             else ""
         )
+        picture = _attributes(align="left", src=block.image, alt=block.title, href=block.href)
         row = self._section(
-            f'<mj-column width="35%"><mj-image{_attributes(src=block.image, alt=block.title, href=block.href)} /></mj-column>'
+            f'<mj-column width="35%"><mj-image{picture} /></mj-column>'
             f'<mj-column width="65%"><mj-text font-weight="700">{_text(block.title)}</mj-text>'
             f"<mj-text>{_text(block.price)}</mj-text>{button}</mj-column>"
         )
