@@ -16,7 +16,7 @@ from tidings.compliance import CheckReport, Matter, run_checks
 from tidings.content import Checkable, Finding, SourceType
 from tidings.core.errors import Invalid
 
-_KINDS = {
+SOURCES = {
     ".html": SourceType.HTML,
     ".htm": SourceType.HTML,
     ".mjml": SourceType.MJML,
@@ -24,16 +24,17 @@ _KINDS = {
     ".markdown": SourceType.MARKDOWN,
     ".json": SourceType.BLOCKS,
 }
+"""What kind of source a file is, by the end of its name."""
 _LARGEST = 4_000_000
 _COLOURS = {"error": "red", "warning": "yellow", "hint": "cyan"}
 
 
 async def check_file(file: Path, *, subject: str) -> CheckReport:
     """Everything that can be told of a file. Raises Invalid for one that cannot be read."""
-    kind = _KINDS.get(file.suffix.lower())
+    kind = SOURCES.get(file.suffix.lower())
     if kind is None:
-        raise Invalid.at("FILE", f"must end in {', '.join(_KINDS)}")
-    text = await asyncio.to_thread(_read, file)
+        raise Invalid.at("FILE", f"must end in {', '.join(SOURCES)}")
+    text = await asyncio.to_thread(read_text, file)
     already: list[Finding] = []
     try:
         checked = await content.read_unsaved(subject=subject, source_type=kind, source=text, shared={})
@@ -45,7 +46,8 @@ async def check_file(file: Path, *, subject: str) -> CheckReport:
     return await run_checks(matter, links=None, spam=None, resolver=None, network=False, already=already)
 
 
-def _read(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """A source in UTF-8. Raises Invalid, naming the file."""
     try:
         if file.stat().st_size > _LARGEST:
             raise Invalid.at(str(file), f"may have {_LARGEST:,} bytes")

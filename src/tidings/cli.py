@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tidings.cli_content import campaigns, templates
+from tidings.cli_files import attachments, media
 from tidings.cli_running import in_sentences
 from tidings.cli_running import run as _run
 from tidings.cli_running import settings as _settings
@@ -20,6 +22,10 @@ app.add_typer(keys, name="key")
 app.add_typer(providers, name="provider")
 app.add_typer(routes, name="route")
 app.add_typer(mailboxes, name="mailbox")
+app.add_typer(templates, name="template")
+app.add_typer(campaigns, name="campaign")
+app.add_typer(media, name="media")
+app.add_typer(attachments, name="attachment")
 app.add_typer(bench, name="bench")
 app.add_typer(doctor, name="doctor")
 

@@ -57,6 +57,13 @@ def run(work: Coroutine[Any, Any, T]) -> T:
             raise typer.Exit(128 + signal.SIGTERM) from None
 
 
+def print_json(told: Any) -> None:
+    """For programs: one value on a line of standard output."""
+    import orjson
+
+    sys.stdout.buffer.write(orjson.dumps(told) + b"\n")
+
+
 @contextlib.contextmanager
 def in_sentences() -> Generator[None, None, None]:
     """What went wrong as a sentence and a status, not as a traceback. Defects still show theirs."""

@@ -1,5 +1,8 @@
 """What the command line does to an installation's database directly, for those who hold its keys anyway."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from tidings import accounts, delivery
@@ -8,7 +11,7 @@ from tidings.bootstrap import App, open_app
 from tidings.core.clock import utc_now
 from tidings.core.db import Tx
 from tidings.core.errors import Invalid
-from tidings.core.ids import ProviderId, public_id
+from tidings.core.ids import ProviderId, WorkspaceId, public_id
 from tidings.core.postgres import EmbeddedPostgres
 from tidings.core.settings import Settings
 
@@ -220,6 +223,29 @@ def _mailbox_line(one: delivery.BounceMailbox) -> str:
         f"{public_id('mailbox', one.id)} {one.username} at {one.host}:{one.port}, {one.folder}, "
         f"every {one.every_seconds} seconds, {read}{health}"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where a command works: the installation, a transaction (or a connection), and the workspace that was meant."""
+
+    app: App
+    tx: Tx
+    workspace: WorkspaceId
+
+
+@asynccontextmanager
+async def at_desk(settings: Settings, workspace: str, *, transaction: bool = True) -> AsyncGenerator[Desk, None]:
+    """The installation's database, and the workspace with this name or id ('' if there is only one).
+
+    `transaction`: all in one, which ends with the block; else `tx` is for single statements, and the pool has room for others.
+    """
+    size = 1 if transaction else 3
+    async with (
+        open_app(reachable(settings), pool_size=size, wait_seconds=_PATIENCE_SECONDS) as app,
+        app.db.transaction() if transaction else app.db.connection() as tx,
+    ):
+        yield Desk(app, tx, (await find_workspace(tx, workspace)).id)
 
 
 async def find_workspace(tx: Tx, wanted: str) -> Workspace:

@@ -66,11 +66,16 @@ class MediaOut(BaseModel):
     @classmethod
     def of(cls, media: Media, library: MediaLibrary) -> "MediaOut":
         """As JSON shows it."""
+        return cls.at(media, library.url(media.path))
+
+    @classmethod
+    def at(cls, media: Media, url: str) -> "MediaOut":
+        """The same, of an image at this address."""
         return cls(
             id=public_id("media", media.id),
             name=media.name,
             alt_text=media.alt_text,
-            url=library.url(media.path),
+            url=url,
             content_type=media.content_type,
             size=media.size,
             width=media.width,

@@ -5,14 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import Field
 
-from tidings import accounts, content, delivery
+from tidings import campaigns
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Line, TemplateRef, WayRef
 from tidings.api._previews import TestOf, TestQueued
 from tidings.api._route import Route
-from tidings.audience import addresses, contacts
-from tidings.core.ids import ContactId, MessageId, TemplateId
-from tidings.delivery import Message
+from tidings.campaigns import Reader
+from tidings.core.ids import ContactId, TemplateId
 
 router = APIRouter(prefix="/templates", tags=["templates"], route_class=Route)
 
@@ -33,64 +32,25 @@ class TestSend(TestOf):
 @router.post("/{template_id}/test", status_code=202)
 async def send_template_test(template_id: TemplateRef, body: TestSend, call: Sending) -> TestQueued:
     """Send a test. Links lead straight to where they go, nothing is counted, and its unsubscribe link unsubscribes nobody."""
-    shown = await filled_in(call, TemplateId(template_id), body.version, body.contact_id, body.variables)
-    template = await content.get_template(
-        call.tx, workspace=call.workspace, template=TemplateId(template_id), version=body.version
+    queued = await campaigns.send_template_test(
+        call.tx,
+        workspace=call.workspace,
+        template=TemplateId(template_id),
+        version=body.version,
+        to=body.to,
+        reader=reader(body.contact_id, body.variables),
+        subject_prefix=body.subject_prefix,
+        sender_email=body.sender_email,
+        sender_name=body.sender_name,
+        provider=body.provider_id.provider if body.provider_id else None,
+        route=body.provider_id.route if body.provider_id else None,
+        keys=call.app.keys,
+        public_url=call.app.public_url,
+        now=call.now,
     )
-    attached = await content.attachments_of(
-        call.tx, workspace=call.workspace, ids=template.attachment_ids, field="template_id"
-    )
-    queued: list[MessageId] = []
-    for address in addresses.normalise_emails(body.to, field="to"):
-        message = Message(
-            to_email=address,
-            subject=content.as_liquid(body.subject_prefix + shown.subject),
-            html=content.as_liquid(shown.html),
-            text=content.as_liquid(shown.text),
-            sender_email=body.sender_email,
-            sender_name=body.sender_name,
-            attached=[one.attached for one in attached],
-        )
-        number = await delivery.queue_message(
-            call.tx,
-            workspace=call.workspace,
-            message=message,
-            provider=body.provider_id.provider if body.provider_id else None,
-            route=body.provider_id.route if body.provider_id else None,
-            keys=call.app.keys,
-            public_url=call.app.public_url,
-            now=call.now,
-        )
-        queued.append(number)
     return TestQueued.of(queued)
 
 
-async def filled_in(
-    call: Call,
-    template: TemplateId,
-    version: int | None,
-    contact: int | None,
-    variables: dict[str, Any],
-    *,
-    strict: bool | None = None,
-    marked: bool = False,
-) -> content.Preview:
-    """A template as one contact would read it, or as these values make it."""
-    frozen = await content.freeze(call.tx, workspace=call.workspace, template=template, version=version)
-    owner = await accounts.get_workspace(call.tx, workspace=call.workspace)
-    given = await contacts.contact_values(
-        call.tx, workspace=call.workspace, contact=None if contact is None else ContactId(contact), over=variables
-    )
-    return await content.preview(
-        subject=frozen.subject,
-        html_content=frozen.html,
-        text_content=frozen.text,
-        preheader=frozen.preheader,
-        variables=given,
-        workspace_name=owner.name,
-        postal_address=owner.postal_address,
-        public_url=call.app.public_url,
-        now=call.now,
-        strict=strict,
-        marked=marked,
-    )
+def reader(contact: int | None, variables: dict[str, Any]) -> Reader:
+    """As whom it is read."""
+    return Reader(None if contact is None else ContactId(contact), variables)

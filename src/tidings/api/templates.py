@@ -15,7 +15,7 @@ from tidings.api._paging import Page, Paged
 from tidings.api._previews import PreviewOut
 from tidings.api._route import Route
 from tidings.api._versions import DifferenceOut, InPath, Number, VersionOut, Versions
-from tidings.api.template_tests import filled_in
+from tidings.api.template_tests import reader
 from tidings.content import SourceType, Summary, Template
 from tidings.core.ids import AttachmentId, TemplateId, public_id
 
@@ -252,15 +252,17 @@ async def delete_template(template_id: TemplateRef, call: Writing) -> None:
 @router.post("/{template_id}/preview")
 async def preview_template(template_id: TemplateRef, body: Samples, call: Reading) -> PreviewOut:
     """What a recipient with these values would read, footer included, by the code that fills in real ones."""
-    shown = await filled_in(
-        call,
-        TemplateId(template_id),
-        body.version,
-        body.contact_id,
-        body.variables,
+    shown = await campaigns.preview_template(
+        call.tx,
+        workspace=call.workspace,
+        template=TemplateId(template_id),
+        version=body.version,
+        reader=reader(body.contact_id, body.variables),
         # What a strict template lacks can be marked as well, unless it is asked to refuse.
         strict=False if body.marked and body.strict is None else body.strict,
         marked=body.marked,
+        public_url=call.app.public_url,
+        now=call.now,
     )
     return PreviewOut.of(shown)
 

@@ -23,6 +23,7 @@ from tidings.campaigns._deleting import delete_attachment, delete_media, delete_
 from tidings.campaigns._errors import CampaignNotFound, WrongState
 from tidings.campaigns._launch import launch, launch_due
 from tidings.campaigns._report import Counts, Progress, Rates, Speedometer, counts_of, of_sends, progress_of, rates_of
+from tidings.campaigns._template_tests import Reader, preview_template, send_template_test
 from tidings.campaigns._tests import CampaignPreview, preview_campaign, send_campaign_test
 from tidings.campaigns._uses import using_block, using_list, using_segment
 from tidings.campaigns._why import Explanation, Reason, Why, explain, explain_address
@@ -44,6 +45,7 @@ __all__ = [
     "Position",
     "Progress",
     "Rates",
+    "Reader",
     "Reason",
     "Speedometer",
     "TimelineKind",
@@ -73,11 +75,13 @@ __all__ = [
     "of_sends",
     "pause",
     "preview_campaign",
+    "preview_template",
     "progress_of",
     "rates_of",
     "resume",
     "retry_failed",
     "send_campaign_test",
+    "send_template_test",
     "update_campaign",
     "using_block",
     "using_list",

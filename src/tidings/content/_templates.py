@@ -177,6 +177,19 @@ async def list_templates(
     return [Summary(**dict(row.items())) for row in rows]
 
 
+async def find_templates(tx: Tx, *, workspace: WorkspaceId, name: str) -> list[Summary]:
+    """Templates with just this name, newest first: several may have the same. At most twenty."""
+    rows = await tx.fetch(
+        f"SELECT * FROM ({sql(__package__, '_list')}) AS t WHERE t.name = $5",  # noqa: S608 - our own words
+        workspace,
+        None,
+        0,
+        None,
+        name,
+    )
+    return [Summary(**dict(row.items())) for row in rows[:20]]
+
+
 async def count_templates(tx: Tx, *, workspace: WorkspaceId) -> int:
     """How many there are."""
     return await tx.fetchval("SELECT count(*) FROM templates WHERE workspace_id = $1 AND deleted_at IS NULL", workspace)
