@@ -120,7 +120,13 @@ class World:
             "status": "active",
         }
         return {
-            "import_contacts": {"list_id": ids["list_id"], "contacts": [{"email": "row@example.com"}]},
+            "import_contacts": {
+                "list_id": ids["list_id"],
+                "list_ids": [ids["list_id"]],
+                "tags": ["fair"],
+                "policy": "skip",
+                "contacts": [{"email": "row@example.com"}],
+            },
             "start_import": choices,
             "dry_run_import": choices,
             "create_contact": contact | {"list_ids": [ids["list_id"]]},

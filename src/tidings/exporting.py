@@ -73,7 +73,8 @@ async def run(settings: Settings, wanted: Wanted) -> int:
                     progress.advance(task, block.count(b"\n"))
                 output.done()
             progress.update(task, completed=total)
-        console.print(f"{total:,} contacts exported{'' if wanted.output == '-' else f' to {wanted.output}'}")
+        people = "contact" if total == 1 else "contacts"
+        console.print(f"{total:,} {people} exported{'' if wanted.output == '-' else f' to {wanted.output}'}")
         return total
 
 

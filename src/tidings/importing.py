@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import gzip
+import io
 import signal
 import sys
+import zlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import orjson
 from rich.console import Console
@@ -98,13 +101,13 @@ async def run(settings: Settings, wanted: Wanted) -> bool:
 
 
 async def _upload(app: App, workspace: WorkspaceId, wanted: Wanted, console: Console) -> Import:
-    name = "" if wanted.file == "-" else Path(wanted.file).name
+    name = "" if wanted.file == "-" else Path(wanted.file).name.removesuffix(".gz")
     source = _open(wanted.file)
     upload = Upload(app.db, workspace, app.import_limit)
     with source, console.status("Reading …"):
         await upload.begin(filename=name, now=utc_now())
         try:
-            async for piece in _pieces(source):
+            async for piece in _pieces(source, wanted.file):
                 await upload.write(piece)
             return await upload.end(filename=name, reading=wanted.reading)
         except BaseException:
@@ -113,14 +116,23 @@ async def _upload(app: App, workspace: WorkspaceId, wanted: Wanted, console: Con
 
 
 def _open(file: str) -> BinaryIO:
+    """The file, unpacked if it is gzipped: `tidings export -o x.csv.gz` makes such."""
     try:
-        return sys.stdin.buffer if file == "-" else Path(file).open("rb")
+        source = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115 - the caller closes it
     except OSError as error:
         raise Invalid.at(file, f"cannot be read: {error.strerror}") from None
+    peeked = source.peek(2) if isinstance(source, io.BufferedReader) else b""
+    return cast("BinaryIO", gzip.open(source)) if peeked.startswith(b"\x1f\x8b") else source
 
 
-async def _pieces(source: BinaryIO) -> AsyncIterator[bytes]:
-    while piece := await asyncio.to_thread(source.read, _PIECE):
+async def _pieces(source: BinaryIO, file: str) -> AsyncIterator[bytes]:
+    while True:
+        try:
+            piece = await asyncio.to_thread(source.read, _PIECE)
+        except (EOFError, OSError, zlib.error) as error:
+            raise Invalid.at(file, f"cannot be read to its end: {error}") from None
+        if not piece:
+            return
         yield piece
 
 

@@ -254,16 +254,22 @@ async def test_the_owner_is_told_what_is_wrong_with_a_form(api: Client, app: App
             "UPDATE workspaces SET sender_email = 'hello@acme.example' WHERE id = $1", api.workspace
         )
     kept, other = await make_list(api), await make_list(api, name="Other")
-    form = (await api("POST", "/forms", {"name": "F", "list_ids": [kept, other]})).json
+    size = (await api("POST", "/contact-fields", {"name": "size", "type": "number"})).json["id"]
+    asks = [{"name": "first_name"}, {"name": "size"}]
+    form = (await api("POST", "/forms", {"name": "F", "list_ids": [kept, other], "fields": asks})).json
+    before = (await api("GET", f"/forms/{form['id']}")).json["problems"]
+    assert [one["code"] for one in before] == ["no_provider"]
+    assert (await api("DELETE", f"/contact-fields/{size}")).status == 204
     async with app.db.connection() as connection:
         await connection.execute("UPDATE workspaces SET sender_email = ''")
         await connection.execute("DELETE FROM lists WHERE name = 'Other'")
         await connection.execute("DELETE FROM providers")
     seen = {one["code"]: one["message"] for one in (await api("GET", f"/forms/{form['id']}")).json["problems"]}
-    assert set(seen) == {"list_missing", "no_sender", "no_provider"}
+    assert set(seen) == {"list_missing", "field_missing", "no_sender", "no_provider"}
+    assert "fields: size is no contact field" in seen["field_missing"]
     assert other in seen["list_missing"]
     assert "sender_email" in seen["no_sender"]
     async with app.db.connection() as connection:
         await connection.execute("DELETE FROM lists")
     told = (await api("GET", f"/forms/{form['id']}")).json["problems"]
-    assert [one["code"] for one in told] == ["list_missing", "no_lists"]
+    assert [one["code"] for one in told] == ["list_missing", "field_missing", "no_lists"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import gzip
 import os
 import signal
 import sys
@@ -67,6 +68,22 @@ async def test_a_file_and_standard_input(
         assert tuple(row) == ("Ann", ["fair"], {"customer_no": 7}, "subscribed")
     status, told, _ = await tidings_import(database_url, tmp_path, "-", given=b"email\nbob@example.com\n")
     assert (status, told["created"]) == (0, 1)
+
+
+async def test_gzipped_files_are_unpacked(
+    db: Database, database_url: str, workspace: WorkspaceId, tmp_path: Path
+) -> None:
+    packed = gzip.compress(b"email\nann@example.com\n")
+    file, broken = tmp_path / "c.csv.gz", tmp_path / "broken.csv.gz"
+    file.write_bytes(packed)
+    broken.write_bytes(packed[:-6])
+    assert (await tidings_import(database_url, tmp_path, str(file)))[1]["created"] == 1
+    assert (await tidings_import(database_url, tmp_path, "-", given=packed))[1]["unchanged"] == 1
+    async with db.connection() as connection:
+        assert await connection.fetchval("SELECT DISTINCT filename FROM imports WHERE filename <> ''") == "c.csv"
+    status, _, said = await tidings_import(database_url, tmp_path, str(broken))
+    assert (status, "cannot be read to its end" in " ".join(said.split()), "Traceback" in said) == (1, True, False)
+    assert workspace
 
 
 async def test_a_list_that_is_not_there_is_made_if_told(

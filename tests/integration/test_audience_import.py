@@ -34,6 +34,38 @@ async def start(db: Database, workspace: WorkspaceId, list_id: ListId | None, ro
         )
 
 
+async def test_lists_tags_and_policies_of_contacts(db: Database, workspace: WorkspaceId, news: ListId) -> None:
+    async with db.transaction() as tx:
+        offers = (await lists.create_list(tx, workspace=workspace, name="Offers", by=SYSTEM(workspace), now=NOW)).id
+
+    async def start_with(rows: list[Any], **told: Any) -> Import:
+        async with db.transaction() as tx:
+            return await imports.start_import(
+                tx, workspace=workspace, list=news, contacts=rows, by=SYSTEM(workspace), now=NOW, **told
+            )
+
+    rows = [{"email": "a@x.test", "first_name": "A", "tags": ["own"]}, {"email": "b@x.test", "last_name": "B"}]
+    first = await start_with(rows, lists=[offers, news], tags=["fair"])
+    assert first.list_ids == [news, offers]
+    await imports.run_import(db, KEYS, workspace=workspace, import_=first.id)
+    ann = await contact(db, "a@x.test")
+    assert (ann["first_name"], ann["tags"], ann["subs"]) == ("A", ["own", "fair"], "subscribed,subscribed")
+    rows = [{"email": "a@x.test", "first_name": "Other", "tags": ["more"]}, {"email": "c@x.test"}]
+    second = await start_with(rows, tags=["again"], policy=imports.ImportPolicy.SKIP)
+    await imports.run_import(db, KEYS, workspace=workspace, import_=second.id)
+    ann = await contact(db, "a@x.test")
+    assert (ann["first_name"], ann["tags"]) == ("A", ["own", "fair", "again"])
+    assert (await contact(db, "c@x.test"))["tags"] == ["again"]
+    for told, field in (
+        ({"lists": [offers, ListId(999)]}, "list_ids"),
+        ({"tags": ["x" * 500]}, "tags"),
+        ({"policy": imports.ImportPolicy.OVERWRITE}, "policy"),
+    ):
+        with pytest.raises(Invalid) as caught:
+            await start_with([{"email": "d@x.test"}], **told)
+        assert caught.value.fields[0].field.startswith(field)
+
+
 async def run(db: Database, workspace: WorkspaceId, list_id: ListId | None, rows: list[Any]) -> Import:
     started = await start(db, workspace, list_id, rows)
     await imports.run_import(db, KEYS, workspace=workspace, import_=started.id)

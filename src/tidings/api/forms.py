@@ -66,7 +66,7 @@ class FormOut(BaseModel):
 class FormProblemOut(BaseModel):
     """Why a form does not work, and how to mend it. Visitors read only that it is not ready, or closed."""
 
-    code: str = Field(description="list_missing, no_lists, no_sender or no_provider")
+    code: str = Field(description="list_missing, field_missing, no_lists, no_sender or no_provider")
     message: str
 
 

@@ -168,12 +168,18 @@ class ImportChoices(Body):
 
 
 class NewImport(Body):
-    """Contacts to take in, and the list to put them on. Each row has the fields of a contact; only `email` must be there.
+    """Contacts to take in, and the lists to put them on. Each row has the fields of a contact; only `email` must be there.
 
-    Known addresses are merged: what a row says counts, what it leaves out stays. Who left stays out.
+    Known addresses are merged: what a row says counts, what it leaves out stays (`update`), or all stays (`skip`). Who left
+    stays out.
     """
 
     list_id: ListRef | None = None
+    list_ids: Annotated[list[ListRef], Field(max_length=1000, default_factory=list, description="as well")]
+    tags: Annotated[list[str], Field(max_length=100, default_factory=list, description="for everybody")]
+    policy: Annotated[ImportPolicy, Field(description="update or skip; files may also be overwritten with")] = (
+        ImportPolicy.UPDATE
+    )
     contacts: Annotated[
         list[Any],
         Field(min_length=1, max_length=100_000, examples=[[{"email": "ann@example.com", "first_name": "Ann"}]]),
@@ -187,6 +193,9 @@ async def import_contacts(body: NewImport, call: Annotated[Call, needs("contacts
         call.tx,
         workspace=call.workspace,
         list=None if body.list_id is None else ListId(body.list_id),
+        lists=[ListId(list_id) for list_id in body.list_ids],
+        tags=body.tags,
+        policy=body.policy,
         contacts=body.contacts,
         by=call.principal,
         now=call.now,

@@ -173,6 +173,10 @@ def _sentence(error: dict[str, Any]) -> str:
         return "must be a JSON object"
     if error["type"] in {"timezone_aware", "timezone_offset"}:
         return "must say its offset from UTC, such as 2030-01-01T09:00:00+01:00"
+    if error["type"] in {"too_short", "too_long"}:
+        bound, limit = ("least", "min_length") if error["type"] == "too_short" else ("most", "max_length")
+        number, has = error["ctx"][limit], error["ctx"]["actual_length"] or "none"
+        return f"must have at {bound} {number} {'item' if number == 1 else 'items'}; it has {has}"
     return (
         message[:1].lower() + message[1:] if message.startswith(("Input ", "String ", "List ", "Field ")) else message
     )

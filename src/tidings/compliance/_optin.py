@@ -239,6 +239,12 @@ async def form_problems(tx: Tx, *, workspace: WorkspaceId, form: Form) -> list[F
     if gone:
         left = "it leads to the others alone" if found else "it leads nowhere, and its page says that it is closed"
         problems.append(FormProblem("list_missing", f"list_ids: {', '.join(gone)} was deleted: {left}"))
+    asked = {one.name for one in await forms.questions(tx, workspace=workspace, fields=form.fields)}
+    if unasked := [one.name for one in form.fields if one.name not in asked]:
+        message = (
+            f"fields: {', '.join(unasked)} is no contact field any more, and not asked for: declare it, or leave it out"
+        )
+        problems.append(FormProblem("field_missing", message))
     if not found:
         problems.append(FormProblem("no_lists", "list_ids: name a list that people are to be put on"))
         return problems

@@ -64,20 +64,32 @@ async def start_import(
     workspace: WorkspaceId,
     list: ListId | None,  # noqa: A002 - it is one
     contacts: Sequence[Any],
+    lists: Sequence[ListId] = (),
+    tags: Sequence[str] = (),
+    policy: ImportPolicy = ImportPolicy.UPDATE,
     by: Principal,
     now: datetime,
 ) -> Import:
-    """Accept rows as they are; each is checked when its turn comes. Raises Invalid if the list does not exist."""
-    lists = [] if list is None else [list]
-    if await missing_lists(tx, workspace=workspace, lists=lists):
-        raise Invalid.at("list_id", f"there is no list {public_id('list', lists[0])}")
+    """Accept rows as they are; each is checked when its turn comes. `list` and `lists` are where they go, all of them.
+
+    Raises Invalid naming `list_id`, `list_ids`, `tags` or `policy`: a row says nothing of what it leaves out, so it can
+    overwrite nothing with it.
+    """
+    if policy is ImportPolicy.OVERWRITE:
+        raise Invalid.at("policy", "must be update or skip; overwrite is for files, which have columns: POST /imports")
+    if list is not None and await missing_lists(tx, workspace=workspace, lists=[list]):
+        raise Invalid.at("list_id", f"there is no list {public_id('list', list)}")
+    await require_lists(tx, workspace=workspace, lists=lists, field="list_ids")
+    everywhere = [*dict.fromkeys([*(() if list is None else (list,)), *lists])]
     pieces = _packed(contacts)
     number = await tx.fetchval(
-        """INSERT INTO imports (workspace_id, list_id, list_ids, total, size, format, created_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id""",
+        """INSERT INTO imports (workspace_id, list_id, list_ids, tags, policy, total, size, format, created_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id""",
         workspace,
-        list,
-        lists,
+        everywhere[0] if everywhere else None,
+        everywhere,
+        clean_contact({"tags": [*tags]}).tags or [],
+        policy,
         len(contacts),
         sum(map(len, pieces)),
         FileFormat("contacts").as_json(),
