@@ -108,3 +108,33 @@ Subject: 系统退信/Systems bounce
 host mx3.reader.example said: 550 Mailbox not found.
 """,
 )
+
+notice(
+    "a service that attaches the message and gives its reason below",
+    failed("ada@reader.example"),
+    """
+From: Mail Delivery Service <postmaster@service.example>
+To: bounces@sender.example
+Subject: Mail Delivery Failed (Offers)
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary="=_b1"
+
+--=_b1
+Content-Type: text/plain
+
+This is the mail delivery service responsible for delivering mail to reader.example.
+
+The message you've sent cannot be delivered. Your original message is attached to this message.
+
+Output: 550 5.1.1 <ada@reader.example>: Recipient address rejected: User unknown
+
+--=_b1
+Content-Type: message/rfc822
+
+From: News <news@sender.example>
+To: ada@reader.example
+Subject: Offers
+
+--=_b1--
+""",
+)

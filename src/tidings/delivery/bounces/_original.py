@@ -12,7 +12,8 @@ ENCLOSED = frozenset(
 )  # fmt: skip
 """Types of parts that carry a message."""
 
-# What mail systems write before the message they give back; in lower case, looked for at a line's start or within.
+# What mail systems write before the message they give back, not of one that is attached; in lower case, looked
+# for at a line's start or within.
 _ANNOUNCED = (
     "below this line is a copy", "below the next line is a copy", "this is a copy of the message",
     "this is a copy of your message", "here is a copy of the first part of the message", "start of returned message",
@@ -20,8 +21,8 @@ _ANNOUNCED = (
     "header of the source mail", "returned mail follows", "-- returned mail --", "- returned mail -",
     "here is your returned mail", "copy of the original message", "copy of the message follows",
     "the original message was included", "original message below", "original message:", "original message -",
-    "- original message", "original message headers", "original message details", "original message attached",
-    "original message as received", "original message is attached", "message header follows", "message header:",
+    "- original message", "original message headers", "original message details",
+    "original message as received", "message header follows", "message header:",
     "header of the original message is following", "the header of the original message",
     "the header and top 20 lines", "first 50 lines of your original message", "begin returned message",
     "returned message follows", "returned message -", "- message follows", "unsent message below",
