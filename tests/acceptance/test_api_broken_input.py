@@ -217,3 +217,6 @@ async def test_a_query_parameter_that_is_not_known_is_refused(api: Client) -> No
     good = await api("GET", "/contacts?search=ann&tag=vip&status=active&page_size=2&page=1")
     assert good.status == 200
     assert (await api("GET", "/contacts?staus=active", Authorization="Bearer tk_nobody")).status == 401
+    # Who leaves is not turned away for what somebody on the way added.
+    left = await api("POST", "/public/unsubscribe?utm_source=mail", {"token": "not one of ours"}, Authorization="")
+    assert (left.status, left.fields) == (422, ["token"])

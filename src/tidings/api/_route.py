@@ -44,9 +44,9 @@ class Route(APIRoute):
         parameters = _parameters(self.dependant)
 
         async def strictly(request: Request) -> Response:
-            if unknown := [name for name in request.query_params if name not in parameters]:
-                if needs_key:
-                    await admit(request)
+            # Without a key it is a stranger who leaves, or a probe: what somebody on the way added must not turn them away.
+            if needs_key and (unknown := [name for name in request.query_params if name not in parameters]):
+                await admit(request)
                 raise _no_parameters(unknown, parameters, body=reads_json)
             if reads_json:
                 if needs_key:  # strangers are turned away before their megabytes are read; remembered until asked again
