@@ -5,6 +5,7 @@ attachment_files. Emits nothing.
 """
 
 from tidings.content._anything import render_line, render_liquid
+from tidings.content._aside import apart, aside
 from tidings.content._attachment_rules import HEAVY, check_files, content_type_of, wire_size
 from tidings.content._attachments import (
     Attached,
@@ -168,7 +169,9 @@ __all__ = [
     "Version",
     "add_attachment",
     "add_media",
+    "apart",
     "as_liquid",
+    "aside",
     "attachments_of",
     "check_content",
     "check_files",

@@ -1,6 +1,5 @@
 """A template filled in with sample values, by the same compiled code that fills in real ones."""
 
-import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +8,7 @@ from typing import Any
 from liquid import FalsyStrictUndefined, Token
 from liquid.exceptions import LiquidError
 
+from tidings.content._aside import apart
 from tidings.content._compile import compile_liquid
 from tidings.content._context import Occasion
 from tidings.content._emitter import PLAIN
@@ -48,6 +48,21 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
+class _Told:
+    """What another process is told, to make a `_How` of: what that holds cannot be handed over."""
+
+    variables: Mapping[str, Any]
+    now: datetime
+    campaign_id: int
+    workspace_name: str
+    postal_address: str
+    public_url: str
+    token: str
+    strict: bool | None
+    marked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _How:
     """What all parts of one preview have in common."""
 
@@ -82,17 +97,21 @@ async def preview(
     `marked`: what would write nothing, being undefined or empty, writes its name instead, so that it is seen.
     Raises TemplateInvalid, RenderError, and Invalid for samples that no contact could have.
     """
-    sample = Sample(variables, now)
+    told = _Told(variables, now, campaign_id, workspace_name, postal_address, public_url, token, strict, marked)
+    # In a thread or another process: a template may take up to its time limit, and others are waiting on the loop.
+    return await apart(_filled_in, subject, html_content, text_content, preheader, told)
+
+
+def _filled_in(subject: str, html: str, text: str, preheader: str, told: _Told) -> Preview:
+    sample = Sample(told.variables, told.now)
     occasion = Occasion(
-        campaign_id=campaign_id,
+        campaign_id=told.campaign_id,
         campaign_name=sample.text("campaign", "name", "Preview"),
-        workspace_name=sample.text("workspace", "name", workspace_name),
-        postal_address=sample.text("workspace", "postal_address", postal_address),
-        urls=RecipientUrls(public_url, lambda _token, destination: destination),
+        workspace_name=sample.text("workspace", "name", told.workspace_name),
+        postal_address=sample.text("workspace", "postal_address", told.postal_address),
+        urls=RecipientUrls(told.public_url, lambda _token, destination: destination),
     )
-    how = _How(sample, occasion, token, strict, marked)
-    # In a thread: a template may take up to its time limit, and others are waiting on the loop.
-    return await asyncio.to_thread(_render, subject, html_content, text_content, preheader, how)
+    return _render(subject, html, text, preheader, _How(sample, occasion, told.token, told.strict, told.marked))
 
 
 def _render(subject: str, html: str, text: str, preheader: str, how: _How) -> Preview:

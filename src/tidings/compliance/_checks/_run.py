@@ -8,11 +8,12 @@ Nothing here touches the database.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 from tidings import content, delivery
 from tidings.compliance._checks._reach import LinkProbe, Reached
 from tidings.compliance._checks._spam import SpamFilter, SpamFilterUnavailable, SpamScore
-from tidings.compliance._checks._trial import trial, trial_content
+from tidings.compliance._checks._trial import MEASURED, trial, trial_content
 from tidings.content import Checkable, Finding, Part, Place, Row, Severity, rule
 
 UNREACHABLE = rule(
@@ -142,7 +143,8 @@ async def run_checks(
         public_url=matter.public_url,
         campaign=matter.campaign,
     )
-    message, size, found = await asyncio.to_thread(trial, sent, matter.rows)
+    # Rows of the database cannot be handed to another process.
+    message, size, found = await content.apart(trial, sent, [tuple(cast("Any", row)) for row in matter.rows[:MEASURED]])
     findings += found
     score: SpamScore | None = None
     if not network:

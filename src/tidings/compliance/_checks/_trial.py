@@ -9,7 +9,7 @@ from tidings.content import Checkable, Finding, Row, check_size
 from tidings.core.errors import Invalid
 
 _DATE = b"Thu, 01 Jan 2026 00:00:00 +0000"
-_MEASURED = 40
+MEASURED = 40
 """Contacts whose messages are built and measured."""
 
 
@@ -57,7 +57,7 @@ def trial(trial: delivery.SendContent, rows: Sequence[Row]) -> tuple[bytes, int,
     except Invalid:
         return b"", 0, []
     first, largest, whose, beyond, made = b"", 0, 0, 0, 0
-    for row in rows[:_MEASURED]:
+    for row in rows[:MEASURED]:
         try:
             message = build(row, _DATE)
         except Invalid:

@@ -113,7 +113,7 @@ async def queue_message(
     said = MessageContent(
         subject=message.subject,
         html=message.html,
-        text=message.text or content.plain_text(message.html),
+        text=message.text or await content.aside(content.plain_text, message.html),
         derived=not message.text,
         sender_email=message.sender_email,
         sender_name=message.sender_name,
@@ -170,7 +170,7 @@ async def _filled(tx: Tx, workspace: WorkspaceId, message: Message) -> Message:
         frozen = await content.freeze(tx, workspace=workspace, template=message.template, subject=message.subject)
     except content.TemplateNotFound as error:
         raise MessageInvalid.at("template_id", error.message) from None
-    derived = frozen.text == content.plain_text(frozen.html)
+    derived = frozen.text == await content.aside(content.plain_text, frozen.html)
     return _replaced(
         message,
         subject=frozen.subject,
@@ -282,31 +282,29 @@ _TRIED_KEPT = 100
 
 async def _tried(said: MessageContent, raw: bytes, row: tuple[Any, ...], keys: Keyring) -> str:
     """Fill it in once, as the worker will: mistakes are the caller's to hear of. Returns the subject as it reads."""
-    key = content_hash(raw)
-    wire = _tried_wires.get(key)
-    if wire is None:
-        tokens = Tokens(keys, said.public_url)
-
-        def compiled() -> MessageWire:
-            return MessageWire(said, workspace=WorkspaceId(1), send=SendId(1), tokens=tokens)
-
-        wire = _tried_wires[key] = await asyncio.to_thread(compiled)
-        while len(_tried_wires) > _TRIED_KEPT:
-            _tried_wires.popitem(last=False)
-    if row[1] == 0 and wire.says_how_to_leave:
+    says_how_to_leave, subject = await content.apart(_try, said, content_hash(raw), row, keys)
+    if row[1] == 0 and says_how_to_leave:
         raise MessageInvalid.at(
             "html_content", "unsubscribe_url is for contacts: this address belongs to none, so it could lead nowhere"
         )
-    subject = await asyncio.to_thread(_build, wire, row)
     if not subject or len(subject) > _LONGEST_SUBJECT:
         raise MessageInvalid.at("subject", f"reads {subject[:80]!r}: it must have 1 to {_LONGEST_SUBJECT} characters")
     return subject
 
 
-def _build(wire: MessageWire, row: tuple[Any, ...]) -> str:
+def _try(said: MessageContent, key: bytes, row: tuple[Any, ...], keys: Keyring) -> tuple[bool, str]:
+    """Whether it says how to leave, and its subject. What was compiled is kept by the process that did it."""
+    wire = _tried_wires.get(key)
+    if wire is None:
+        tokens = Tokens(keys, said.public_url)
+        wire = _tried_wires[key] = MessageWire(said, workspace=WorkspaceId(1), send=SendId(1), tokens=tokens)
+        while len(_tried_wires) > _TRIED_KEPT:
+            _tried_wires.popitem(last=False)
+    if row[1] == 0 and wire.says_how_to_leave:
+        return True, ""  # it is refused for that
     wire.build(row, date=_DATE)
     wire.envelope(row)
-    return wire.subject(row).replace("\0", "")
+    return wire.says_how_to_leave, wire.subject(row).replace("\0", "")
 
 
 async def _rolling_send(tx: Tx, workspace: WorkspaceId, way: Way, now: datetime) -> SendId:

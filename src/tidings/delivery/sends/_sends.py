@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tidings.audience.recipients import Audience
+from tidings.content import aside
 from tidings.core.db import Tx, sql
 from tidings.core.errors import NotFound
 from tidings.core.ids import CampaignId, ProviderId, RouteId, SendId, TemplateId, WorkspaceId
@@ -72,7 +73,7 @@ async def create_sends(tx: Tx, *, sends: Sequence[NewSend], now: datetime) -> li
     """
     # Of what many say alike the links are looked for once.
     alike = {_sources(one.content): one.content for one in sends}
-    links = {sources: extract_links(content) for sources, content in alike.items()}
+    links = {sources: await aside(extract_links, content) for sources, content in alike.items()}
     told = [
         {
             "place": place,
