@@ -13,10 +13,13 @@ from random import Random
 from typing import Any
 
 from liquid import Environment
+from liquid.extra import JSON, index, sort_numeric
 from liquid.extra.tags.snippet_tag import SnippetTag
 
 KNOWN = Environment()
 KNOWN.add_tag(SnippetTag)
+EXTRA = {"json": JSON(), "index": index, "sort_numeric": sort_numeric}
+KNOWN.filters |= EXTRA
 NAMES = ("a", "b", "c", "d", "x", "y", "k-b", "q_1", "items", "size", "first", "forloop", "tablerowloop", "p", "now_")
 BLOCKS = ("p", "row", "deep")
 """Names of blocks, which `render` and `include` find."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from liquid import DictLoader, Environment, FalsyStrictUndefined, Undefined
 from liquid.extra.tags.snippet_tag import SnippetTag
 
-from liquid_grammar import FORMS, KNOWN, LITERALS, NUMBERS, TEXTS, Grammar, arguments_of
+from liquid_grammar import EXTRA, FORMS, KNOWN, LITERALS, NUMBERS, TEXTS, Grammar, arguments_of
 from tidings.content import RenderError, TemplateInvalid, render_liquid
 
 FAILED = "(failed)"
@@ -32,6 +32,7 @@ def theirs(source: str, given: Mapping[str, Any], parts: Mapping[str, str], *, h
     try:
         environment = Environment(autoescape=html, undefined=undefined, loader=DictLoader(dict(parts)))
         environment.add_tag(SnippetTag)
+        environment.filters |= EXTRA
         return environment.from_string(source).render(**given)
     except Exception:
         return FAILED

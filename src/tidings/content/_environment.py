@@ -23,6 +23,7 @@ from liquid.template import BoundTemplate
 from liquid.token import TOKEN_EXPRESSION, TOKEN_TAG, Token
 from markupsafe import escape
 
+from tidings.content._extra_filters import EXTRA
 from tidings.content._filters import OURS
 from tidings.content._limits import CLOCK, MAX_OUTPUT, Budget, bounded_filter, check_range
 from tidings.content._scan import trouble
@@ -285,5 +286,5 @@ class ContentEnvironment(Environment):
         if wire:
             self.add_tag(_UrlTag)
             self.add_tag(_LinkTag)
-        self.filters |= OURS
+        self.filters |= {**EXTRA, **OURS}
         self.filters = {name: bounded_filter(name, function) for name, function in self.filters.items()}
