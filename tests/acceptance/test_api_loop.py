@@ -37,6 +37,12 @@ SOURCES: dict[str, dict[str, Any]] = {
             "</mj-body></mjml>",
         ),
     },
+    "markdown": {
+        "source_type": "markdown",
+        "source": _filled(
+            "# News\n\n", "Hello {{ first_name }}, " + "**words** and words " * 20 + "[go](https://example.com/x)\n\n"
+        ),
+    },
 }
 
 
