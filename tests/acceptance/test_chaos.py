@@ -305,7 +305,12 @@ async def _end(
                     )
             edge.keep()
             await asyncio.sleep(0.5)
-    async with system.database() as db, db.connection() as connection:
+    # Of one moment: what was kept twice may be told of others that lie on an edge's disk still, and are applied in between.
+    async with (
+        system.database() as db,
+        db.connection() as connection,
+        connection.transaction(isolation="repeatable_read"),
+    ):
         rows = await connection.fetch(
             """
             SELECT c.email, d.state::text AS state, d.possible_duplicate, d.unknowns, d.detail FROM deliveries AS d
