@@ -19,7 +19,7 @@ from tidings.content._context import NOWHERE, Occasion, Row, full_context
 from tidings.content._emitter import PLAIN, Emitter, Encoding
 from tidings.content._environment import BoundedContext, ContentEnvironment
 from tidings.content._expressions import Names, Unsupported
-from tidings.content._limits import CLOCK, Budget
+from tidings.content._limits import CLOCK, Budget, overflow
 from tidings.content._nodes import Nodes
 from tidings.content._parse import parse
 from tidings.content._parts import Parts
@@ -142,9 +142,11 @@ class _Compiler:
             head.append("    loc = context.locals" if needs_context else "    loc = {}")
         if self._metered:
             head.append("    budget = context.budget" if needs_context else "    budget = Budget()")
-            head += ["    spend = budget.spend", "    keep = budget.keep", "    turns = 0"]
+            head += ["    room = budget.room", "    keep = budget.keep", "    turns = 0"]
         head.append("    out = []")
-        tail = "    return budget.total(out)" if self._metered else "    return out"
+        tail = "    return out"
+        if self._metered:  # mostly even the longest pieces would not be too much: then they need not be measured
+            tail = f"    return out if len(out) * {self._emitter.longest} <= room else budget.total(out)"
         source = "\n".join([*head, *body, tail])
         render = cast("Render", self._define(source))
         if self._filtered or self._metered:
@@ -159,6 +161,7 @@ class _Compiler:
         template, occasion = self._template, self._occasion
         scope: dict[str, object] = self._names.globals | {
             "Budget": Budget,
+            "overflow": overflow,
             "full_context": lambda row, token, attributes, subject: full_context(row, token, attributes, subject, occasion),
             "new_context": lambda full, token: _shared_context(template, full, token, occasion),
         }  # fmt: skip

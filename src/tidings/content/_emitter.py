@@ -63,6 +63,8 @@ class _Target:
 
 
 _TOKEN = Code("token")
+_TOKEN_LENGTH = 200
+"""More than a token has."""
 _LONG_RUN = 200
 
 
@@ -76,6 +78,8 @@ class Emitter:
         self._metered = metered
         self._depth = 1
         self._targets = [_Target("out", encoding)]
+        self.longest = 0
+        """No piece of static text is longer than this, tokens within included."""
         self._slots: dict[tuple[int, str], str] = {}
         self.dynamic = False
         """Anything but static text was written."""
@@ -118,7 +122,13 @@ class Emitter:
         self.dynamic = True
         target = self._targets[-1]
         call = f"{self._slot(target.encoding, kind)}({source})"
-        target.run.append(Code(f"spend({call})" if self._metered else call))
+        if kind == "any":  # mostly a text
+            text = self._slot(target.encoding, "html_slot" if self._html else "slot")
+            other = self._slot(target.encoding, kind)
+            call = f"({text}(q) if type(q := {source}) is str else {other}(q))"
+        if self._metered:  # in place: a call for each would take as long as what it measures
+            call = f"(p if (room := room - len(p := {call})) >= 0 else overflow())"
+        target.run.append(Code(call))
 
     def _slot(self, encoding: Encoding, kind: str) -> str:
         key = (id(encoding), kind)
@@ -219,6 +229,7 @@ class Emitter:
             return
         if after_token:
             statics.append(encoding.empty)
+        self.longest = max(self.longest, sum(map(len, statics)) + (len(statics) - 1) * _TOKEN_LENGTH)
         if len(statics) == 1:
             yield self._names.constant(statics[0])
         else:

@@ -94,13 +94,6 @@ class Budget:
         if self.turns < 0:
             raise LoopIterationLimitError(f"more than {MAX_TURNS:,} loop iterations", token=None)
 
-    def spend(self, piece: Any) -> Any:
-        """The piece of output itself. Raises OutputStreamLimitError when there is too much of it."""
-        self.room -= len(piece)
-        if self.room < 0:
-            raise OutputStreamLimitError(f"more than {MAX_OUTPUT:,} characters of output", token=None)
-        return piece
-
     def keep(self, value: object) -> object:
         """The value of a variable itself. Raises FilterValueError if it is too large, LocalNamespaceLimitError for all of them."""
         if type(value) is range:
@@ -115,9 +108,12 @@ class Budget:
 
     def total(self, pieces: list[Any]) -> list[Any]:
         """The pieces themselves, static ones counted too."""
-        if sum(map(len, pieces)) > MAX_OUTPUT:
-            raise OutputStreamLimitError(f"more than {MAX_OUTPUT:,} characters of output", token=None)
-        return pieces
+        return pieces if sum(map(len, pieces)) <= MAX_OUTPUT else overflow()
+
+
+def overflow() -> Any:
+    """Raise OutputStreamLimitError: there is too much output."""
+    raise OutputStreamLimitError(f"more than {MAX_OUTPUT:,} characters of output", token=None)
 
 
 def bounded_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

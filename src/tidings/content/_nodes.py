@@ -294,20 +294,21 @@ class Nodes:
         items, item, forloop = names.fresh("i"), names.fresh("v"), names.fresh("f")
         line(f"{items} = {value}")
         handed = dict(arguments)
-        if surveyed.forloop or surveyed.renders:  # a block within hands its arguments on
+        told = surveyed.forloop or bool(surveyed.renders)  # a block within hands its arguments on
+        if told:
             if "forloop" in arguments:
                 raise Unsupported("a forloop handed to a loop")
             handed["forloop"] = Code(forloop, "absent")
             names.needs_attributes = True
-            outer = "attributes.get('forloop', ABSENT)"
-        else:
-            outer = "None"
         with self._emitter.block(f"if is_array({items}):"):
             line(f"budget.loop(len({items}))")
-            line(f"{forloop} = {items} = ForLoop({key!r}, iter({items}), len({items}), {self._no_parent(node.token)})")
+            if told:
+                parent = self._no_parent(node.token)
+                line(f"{forloop} = {items} = ForLoop({key!r}, iter({items}), len({items}), {parent})")
         with self._emitter.block("else:"):
             line(f"{items} = ({items},)")
-            line(f"{forloop} = {outer}")
+            if told:
+                line(f"{forloop} = attributes.get('forloop', ABSENT)")
         handed[key] = Code(item)
         with self._inside(node, surveyed, handed), self._emitter.block(f"for {item} in {items}:"):
             self._turn()

@@ -31,6 +31,8 @@ _UNSAID = object()
 
 def _items_of(value: object, limit: object, offset: object, backwards: bool, token: Any) -> list[Any]:
     """The items a loop goes over: LoopExpression.evaluate without its account of where loops stopped."""
+    if type(value) is list and limit is _UNSAID and offset is _UNSAID and len(value) <= MAX_TURNS:  # as most loops are
+        return value[::-1] if backwards else value
     looped: Sequence[Any] = ()
     if isinstance(value, Mapping):
         looped = list(cast("Mapping[Any, Any]", value).items())
