@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tidings.audience import recipients
-from tidings.audience.recipients import Audience, _recipients
+from tidings.audience.recipients import Audience, _anyone
 from tidings.audience.search import _pages
 from tidings.audience.suppressions import _suppressions
 from tidings.core.clock import utc_now
@@ -67,7 +67,7 @@ async def test_an_audience_is_joined_whole_never_one_by_one(tx: Tx) -> None:
 
 async def test_the_first_of_an_audience_is_found_at_once(tx: Tx) -> None:
     for excluded in ([], [3]):
-        told = await plan(tx, _recipients._ANYONE_LISTED, 77, [1], excluded)
+        told = await plan(tx, _anyone._ANYONE_LISTED, 77, [1], excluded)
         assert "Hash" not in told, told
         assert "Sort" not in told, told
 
