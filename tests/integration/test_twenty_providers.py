@@ -15,9 +15,9 @@ from tidings.core.db import Database
 from tidings.core.ids import ListId, ProviderId
 
 RATES = range(2, 42, 2)
-MANY, FEW = 1000, 12
+MANY, FEW = 1500, 12
 """Recipients of the large campaign at each provider, which nobody can finish here, and of the small one that comes later."""
-LOOK_SECONDS = 15.0
+LOOK_SECONDS = 25.0
 _FROM = re.compile(rb"^From: [^<\r]*<?([a-z]+)\d+@", re.MULTILINE)
 
 
@@ -84,8 +84,8 @@ async def test_twenty_providers_get_what_their_limits_allow_and_no_campaign_star
                 assert len(times) - 1 <= rate * (max(times) - min(times)), rate
                 assert len(seen) >= 0.7 * rate * (until - since), (rate, len(seen))
                 of = Counter(campaign_of(one.message) for one in server.accepted)
-                # It comes after a turn of the large one (5 s), in one of four workers.
-                assert of["small"] >= min(FEW, 0.05 * len(seen)), (rate, of)
+                # It comes after two or three turns of the large one (5 s each), in one of four workers.
+                assert of["small"] >= min(FEW, 0.02 * len(seen)), (rate, of)
                 assert of["large"] >= 0.5 * (len(seen) - FEW), (rate, of)
                 assert len({(one.recipient, campaign_of(one.message)) for one in server.accepted}) == len(times), rate
             recipients = [one.recipient for _, server in providers.values() for one in server.accepted]
