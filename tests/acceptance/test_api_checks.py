@@ -97,6 +97,16 @@ async def test_a_strict_template_that_nobody_could_get(api: Client) -> None:
     assert (refused.status, refused.problem["code"]) == (409, "not_ready")
 
 
+async def test_a_template_that_broke_is_told_also_where_nobody_may_be_mailed(api: Client, app: App) -> None:
+    id_ = await campaign(api, "<p>{{ first_name }}</p>")
+    everybody = [one["email"] for one in (await api("GET", "/contacts")).json["items"]]
+    assert (await api("POST", "/suppressions", {"emails": everybody, "reason": "manual"})).status in {200, 201}
+    async with app.db.connection() as connection:  # as an older version of us might have left it
+        await connection.execute("UPDATE template_versions SET html_content = '<p>{% if %}</p>'")
+    refused = await api("POST", f"/campaigns/{id_}/send")
+    assert (refused.status, refused.problem["code"], refused.fields) == (409, "not_ready", ["template_id"])
+
+
 async def test_a_strict_template_that_half_of_them_get_is_sent(api: Client) -> None:
     id_ = await campaign(api, "<p>{{ plan }}</p>", strict=True)
     found = by_code((await api("GET", f"/campaigns/{id_}/checks")).json)

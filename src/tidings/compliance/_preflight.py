@@ -53,7 +53,7 @@ async def preflight(
         somebody=bool(rows),
         now=now,
     )
-    if not problems and rows:
+    if not problems:
         problems = await _said(tx, workspace, rows, template, (subject, preheader))
     if problems:
         raise NotReady("; ".join(f"{p.field}: {p.message}" for p in problems), fields=tuple(problems))
@@ -113,6 +113,8 @@ async def _said(
         )
     except content.TemplateInvalid as error:
         return [FieldProblem("template_id", error.message)]
+    if not rows:
+        return []
     found = await content.check_mandatory(
         checked, rows=rows, workspace_name=owner.name, postal_address=owner.postal_address
     )
