@@ -21,8 +21,6 @@ SELECT EXISTS (
           WHERE x.workspace_id = $1 AND x.list_id = ANY ($3::bigint[]) AND x.contact_id = b.contact_id
             AND x.status <> 'unsubscribed'))
 """
-
-
 _QUICK_MS = 1_500
 
 

@@ -86,6 +86,8 @@ async def _of_segments(
         rows = await _chosen(tx, workspace, limit, who, "" if quick else _SPREAD)
         if len(rows) == limit or some.all or (quick and rows):
             return rows
+        if some.everywhere:
+            break  # a small workspace: there is nowhere else to look
     return None
 
 

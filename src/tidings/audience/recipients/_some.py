@@ -1,7 +1,7 @@
 """Some of an audience that has segments, without finding all of it: those whose ids are in a few stretches, first.
 
 Who is in a segment is found by reading tables whole; of a stretch of ids an index finds them. Eight stretches, spread over all
-ids, have a sixteenth of them at most: of a million contacts enough for any sample but that of a segment of few.
+ids, have a sixteenth of a million contacts: enough for any sample but that of a segment of few.
 """
 
 from collections.abc import Sequence
@@ -42,10 +42,11 @@ Stretches = Sequence[tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Some:
-    """Contacts of an audience; `all`: it has no others."""
+    """Contacts of an audience; `all`: it has no others. `everywhere`: they were looked for among all contacts."""
 
     ids: Sequence[int]
     all: bool
+    everywhere: bool
 
 
 async def some_of(
@@ -66,7 +67,7 @@ async def some_of(
     """
     stretches, whole = await _stretches(tx, workspace, everywhere=everywhere)
     if not stretches:
-        return Some((), all=True)
+        return Some((), all=True, everywhere=True)
     values: list[object] = [workspace]
     members = await segment_members(tx, workspace=workspace, segments=audience.segments, first=2, now=now)
     values += members.values
@@ -91,7 +92,7 @@ async def some_of(
     )
     values += [list(audience.lists), mailable, list(audience.excluded_lists), limit]
     rows = await fetch_of_members(tx, members=asked, statement=statement, values=values, milliseconds=milliseconds)
-    return Some([row["id"] for row in rows], all=whole and len(rows) < limit)
+    return Some([row["id"] for row in rows], all=whole and len(rows) < limit, everywhere=whole)
 
 
 async def _stretches(tx: Tx, workspace: WorkspaceId, *, everywhere: bool) -> tuple[Stretches, bool]:
