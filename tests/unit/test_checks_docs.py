@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import tidings.campaigns  # noqa: F401 - declares the rules of every layer
-from tidings.checking import check_file
+from tidings.cli.checking import check_file
 from tidings.content import Severity, rules
 from tidings.core.errors import Invalid
 

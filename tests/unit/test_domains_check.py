@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tidings import doctor
+from tidings.cli import doctor
 from tidings.core.errors import Invalid
 from tidings.delivery.domains._check import check_domain
 from tidings.delivery.domains._dmarc import find_policy

@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from tidings.cli_ways import _limits
+from tidings.cli._ways import _limits
 from tidings.core.errors import Invalid
 from tidings.delivery.limits._limits import CAREFUL, limits_of
 

@@ -12,13 +12,13 @@ from rich.table import Table
 
 from tidings import campaigns, content
 from tidings.accounts import SYSTEM
-from tidings.checking import SOURCES, read_text
+from tidings.cli.checking import SOURCES, read_text
+from tidings.cli.manage import Desk, at_desk
 from tidings.content import SourceType, Summary, Template, Version
 from tidings.core.clock import utc_now
 from tidings.core.errors import Invalid
 from tidings.core.ids import AttachmentId, TemplateId, parse_id, public_id
 from tidings.core.settings import Settings
-from tidings.manage import Desk, at_desk
 
 _PAGE = 500
 PARTS = ("html", "text", "source", "subject", "preheader")

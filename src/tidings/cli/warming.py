@@ -6,11 +6,11 @@ from rich.table import Table
 from tidings import delivery
 from tidings.accounts import SYSTEM
 from tidings.bootstrap import open_app
+from tidings.cli.manage import find_workspace, reachable
 from tidings.core.clock import utc_now
 from tidings.core.errors import Invalid
 from tidings.core.ids import public_id
 from tidings.core.settings import Settings
-from tidings.manage import find_workspace, reachable
 
 _PATIENCE_SECONDS = 10.0
 _DAYS = 10

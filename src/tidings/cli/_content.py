@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tidings.cli_running import print_json
-from tidings.cli_running import run as _run
-from tidings.cli_running import settings as _settings
+from tidings.cli._running import print_json
+from tidings.cli._running import run as _run
+from tidings.cli._running import settings as _settings
 
 templates = typer.Typer(no_args_is_help=True, help="Templates and their versions.")
 campaigns = typer.Typer(no_args_is_help=True, help="Campaigns before they go out.")
@@ -32,7 +32,7 @@ def template_list(
     json: Json = False,
 ) -> None:
     """List templates, newest first."""
-    from tidings import templating
+    from tidings.cli import templating
 
     found = _run(templating.list_templates(_settings(), workspace=workspace, search=search))
     if json:
@@ -54,7 +54,7 @@ def template_show(
     json: Json = False,
 ) -> None:
     """Show a template, at its current version or an older one."""
-    from tidings import templating
+    from tidings.cli import templating
 
     async def wanted() -> Any:
         found = await templating.get_template(_settings(), workspace=workspace, template=template, version=version)
@@ -89,7 +89,7 @@ def template_save(
     json: Json = False,
 ) -> None:
     """Save a file as a template: as the next version of the one with this name, or as a new one. What is not given stays."""
-    from tidings import templating
+    from tidings.cli import templating
 
     if attachment and no_attachments:
         raise typer.BadParameter("give attachments or none, not both", param_hint="--no-attachments")
@@ -115,7 +115,7 @@ def template_save(
 @templates.command("versions")
 def template_versions(template: Which, workspace: Workspace = "", json: Json = False) -> None:
     """List every version, newest first: when it was saved, and by whom."""
-    from tidings import templating
+    from tidings.cli import templating
 
     found = _run(templating.list_versions(_settings(), workspace=workspace, template=template))
     if json:
@@ -135,7 +135,7 @@ def template_diff(
     json: Json = False,
 ) -> None:
     """Show what changed from one version to another, as unified diffs."""
-    from tidings import templating
+    from tidings.cli import templating
 
     found = _run(
         templating.diff_versions(_settings(), workspace=workspace, template=template, older=older, newer=newer)
@@ -159,7 +159,7 @@ def template_restore(
     json: Json = False,
 ) -> None:
     """Make an older version's content the newest version."""
-    from tidings import templating
+    from tidings.cli import templating
 
     restored = _run(
         templating.restore_version(
@@ -179,7 +179,7 @@ def template_restore(
 @templates.command("delete")
 def template_delete(template: Which, workspace: Workspace = "") -> None:
     """Delete a template. Refused while campaigns that are still to go out use it."""
-    from tidings import templating
+    from tidings.cli import templating
 
     typer.echo(_run(templating.delete_template(_settings(), workspace=workspace, template=template)))
 
@@ -195,7 +195,7 @@ def template_preview(
     json: Json = False,
 ) -> None:
     """Show what somebody would read, by the code that fills in real messages, and which variables are missing where."""
-    from tidings import previewing
+    from tidings.cli import previewing
 
     async def wanted() -> Any:
         return await previewing.preview_template(
@@ -215,7 +215,7 @@ def template_check(
     template: Which, contact: AsContact = "", network: Network = True, workspace: Workspace = "", json: Json = False
 ) -> None:
     """Look a template over before it is sent. Ends with 1 if there is an error."""
-    from tidings import checking, previewing
+    from tidings.cli import checking, previewing
 
     report = _run(
         previewing.check_template(_settings(), workspace=workspace, template=template, contact=contact, network=network)
@@ -238,7 +238,7 @@ def template_test(
     json: Json = False,
 ) -> None:
     """Send a template to addresses of your own, as somebody would get it. Nothing of it is counted."""
-    from tidings import previewing
+    from tidings.cli import previewing
 
     async def wanted() -> list[str]:
         return await previewing.test_template(
@@ -261,7 +261,7 @@ def campaign_preview(
     campaign: Campaign, contact: AsContact = "", part: Part = "", workspace: Workspace = "", json: Json = False
 ) -> None:
     """Show what a contact would read, or else somebody of the audience; what was launched, as it was launched."""
-    from tidings import previewing
+    from tidings.cli import previewing
 
     shown = _run(previewing.preview_campaign(_settings(), workspace=workspace, campaign=campaign, contact=contact))
     _show_preview(shown, part=part, json=json)
@@ -270,7 +270,7 @@ def campaign_preview(
 @campaigns.command("check")
 def campaign_check(campaign: Campaign, network: Network = True, workspace: Workspace = "", json: Json = False) -> None:
     """Look a campaign over, filled in for some of its audience. Ends with 1 if there is an error: the launch refuses it."""
-    from tidings import checking, previewing
+    from tidings.cli import checking, previewing
 
     report = _run(previewing.check_campaign(_settings(), workspace=workspace, campaign=campaign, network=network))
     checking.show(report, json=json)
@@ -289,7 +289,7 @@ def campaign_test(
     json: Json = False,
 ) -> None:
     """Send a campaign to addresses of your own, as a contact or somebody of the audience would get it."""
-    from tidings import previewing
+    from tidings.cli import previewing
 
     async def wanted() -> list[str]:
         return await previewing.test_campaign(
@@ -306,8 +306,8 @@ def campaign_test(
 
 
 def _show_preview(shown: Any, *, part: str, json: bool) -> None:
-    from tidings import previewing
-    from tidings.cli_running import in_sentences
+    from tidings.cli import previewing
+    from tidings.cli._running import in_sentences
 
     if json:
         from tidings.api._previews import PreviewOut

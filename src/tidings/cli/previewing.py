@@ -12,13 +12,13 @@ from tidings.accounts import SYSTEM
 from tidings.audience import contacts
 from tidings.audience.addresses import normalise_email
 from tidings.campaigns import Reader
+from tidings.cli.manage import Desk, at_desk
+from tidings.cli.templating import find_template, plain
 from tidings.compliance import CheckReport, Matter
 from tidings.core.clock import utc_now
 from tidings.core.errors import Invalid
 from tidings.core.ids import CampaignId, ContactId, parse_id, public_id
 from tidings.core.settings import Settings
-from tidings.manage import Desk, at_desk
-from tidings.templating import find_template, plain
 
 PARTS = ("html", "text", "subject", "preheader")
 """What of a preview can be written alone."""

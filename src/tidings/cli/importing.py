@@ -21,12 +21,12 @@ from tidings.audience import imports
 from tidings.audience.imports import Choices, Import, ImportPolicy, ImportState, ImportStatus, Reading, Upload
 from tidings.audience.lists import create_list, list_lists
 from tidings.bootstrap import App, open_app
+from tidings.cli.manage import find_workspace, reachable
 from tidings.core.clock import utc_now
 from tidings.core.db import Tx
 from tidings.core.errors import Invalid
 from tidings.core.ids import ListId, WorkspaceId, public_id
 from tidings.core.settings import Settings
-from tidings.manage import find_workspace, reachable
 
 _PIECE = 1024 * 1024
 _ALONE_SECONDS = 3.0

@@ -5,8 +5,8 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from tidings.cli_running import run as _run
-from tidings.cli_running import settings as _settings
+from tidings.cli._running import run as _run
+from tidings.cli._running import settings as _settings
 
 providers = typer.Typer(no_args_is_help=True, help="Ways out: SMTP servers and other providers.")
 routes = typer.Typer(no_args_is_help=True, help="Several providers behind one name.")
@@ -18,7 +18,7 @@ def provider_capabilities(
     json: Annotated[bool, typer.Option("--json", help="one JSON object instead of a table")] = False,
 ) -> None:
     """Print which kind of provider has which setting, and how large a message it takes."""
-    from tidings.capabilities import show
+    from tidings.cli.capabilities import show
 
     show(json=json)
 
@@ -59,7 +59,7 @@ def provider_add(
     default: Annotated[bool, typer.Option(help="use it for campaigns that name no provider")] = True,
 ) -> None:
     """Add an SMTP server or another provider to send through."""
-    from tidings.manage import add_provider
+    from tidings.cli.manage import add_provider
 
     config: dict[str, object] = {"host": host, "port": port, "tls": tls} if kind == "smtp" else {}
     config |= {"username": username} if username else {}
@@ -103,7 +103,7 @@ def provider_limits(
     workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "",
 ) -> None:
     """Show what may go through a provider, what of that is used, and what is slowed down."""
-    from tidings.manage import show_limits
+    from tidings.cli.manage import show_limits
 
     for line in _run(show_limits(_settings(), workspace=workspace, name=name)):
         typer.echo(line)
@@ -124,8 +124,8 @@ def provider_warmup(
     workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "",
 ) -> None:
     """Show the warm-up of a provider whose IP or domain is new, begin one, or stop it."""
+    from tidings.cli.warming import show, warm_up
     from tidings.delivery import warmup_ladder
-    from tidings.warming import show, warm_up
 
     if not begin and (start, growth, target) != (None, None, None):
         raise typer.BadParameter("needed to begin with --start, --growth or --target", param_hint="--begin")
@@ -155,7 +155,7 @@ def route_add(
     default: Annotated[bool, typer.Option(help="use it for campaigns that name no provider")] = True,
 ) -> None:
     """Send through several providers: fail over in the order that they are named, or share."""
-    from tidings.manage import add_route
+    from tidings.cli.manage import add_route
 
     adding = add_route(
         _settings(), workspace=workspace, name=name, strategy=strategy, providers=provider, is_default=default
@@ -166,7 +166,7 @@ def route_add(
 @routes.command("list")
 def route_list(workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "") -> None:
     """Show the routes, and what is wrong with their providers."""
-    from tidings.manage import show_routes
+    from tidings.cli.manage import show_routes
 
     for line in _run(show_routes(_settings(), workspace=workspace)):
         typer.echo(line)
@@ -178,7 +178,7 @@ def route_delete(
     workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "",
 ) -> None:
     """Send nothing new through a route; what is on its way goes on."""
-    from tidings.manage import delete_route
+    from tidings.cli.manage import delete_route
 
     typer.echo(_run(delete_route(_settings(), workspace=workspace, name=name)))
 
@@ -197,7 +197,7 @@ def mailbox_add(
     workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "",
 ) -> None:
     """Read reports out of a mailbox from now on; mail of people in it is left alone."""
-    from tidings.manage import add_mailbox
+    from tidings.cli.manage import add_mailbox
 
     told = {"host": host, "port": port, "tls": tls, "username": username, "password": password, "auth": auth}
     told |= {"folder": folder, "move_to": move_to, "every_seconds": every}
@@ -207,7 +207,7 @@ def mailbox_add(
 @mailboxes.command("list")
 def mailbox_list(workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "") -> None:
     """Show the mailboxes, when each was read last, and what is wrong with it."""
-    from tidings.manage import show_mailboxes
+    from tidings.cli.manage import show_mailboxes
 
     for line in _run(show_mailboxes(_settings(), workspace=workspace)):
         typer.echo(line)
@@ -230,7 +230,7 @@ def mailbox_set(
     workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "",
 ) -> None:
     """Change what is given, and read it at once. How far it was read stays, unless it is another folder now."""
-    from tidings.manage import change_mailbox
+    from tidings.cli.manage import change_mailbox
 
     given = {"host": host, "port": port, "tls": tls, "username": username, "password": password, "auth": auth}
     given |= {"folder": folder, "move_to": move_to, "every_seconds": every}

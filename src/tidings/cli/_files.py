@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tidings.cli_running import print_json
-from tidings.cli_running import run as _run
-from tidings.cli_running import settings as _settings
+from tidings.cli._running import print_json
+from tidings.cli._running import run as _run
+from tidings.cli._running import settings as _settings
 
 media = typer.Typer(no_args_is_help=True, help="Images for templates.")
 attachments = typer.Typer(no_args_is_help=True, help="Files that templates and campaigns bring along.")
@@ -25,7 +25,7 @@ def media_add(
     json: Json = False,
 ) -> None:
     """Put an image into the library, and print its address. The same image again is the same address."""
-    from tidings import uploading
+    from tidings.cli import uploading
 
     added, url, is_new = _run(uploading.add_media(_settings(), workspace=workspace, file=file, name=name, alt_text=alt))
     if json:
@@ -42,7 +42,7 @@ def media_list(
     json: Json = False,
 ) -> None:
     """List images, newest first."""
-    from tidings import uploading
+    from tidings.cli import uploading
 
     found = _run(uploading.list_media(_settings(), workspace=workspace, search=search, deleted=deleted))
     if json:
@@ -58,7 +58,7 @@ def media_delete(
     workspace: Workspace = "",
 ) -> None:
     """Take an image out of the library. Refused while a template or block shows it."""
-    from tidings import uploading
+    from tidings.cli import uploading
 
     typer.echo(_run(uploading.delete_media(_settings(), workspace=workspace, media=media, erase=erase)))
 
@@ -73,7 +73,7 @@ def attachment_add(
     json: Json = False,
 ) -> None:
     """Keep a file that templates and campaigns may name by its id."""
-    from tidings import uploading
+    from tidings.cli import uploading
 
     added = _run(
         uploading.add_attachment(
@@ -98,7 +98,7 @@ def attachment_list(
     json: Json = False,
 ) -> None:
     """List files, newest first."""
-    from tidings import uploading
+    from tidings.cli import uploading
 
     found = _run(uploading.list_attachments(_settings(), workspace=workspace, search=search))
     if json:
@@ -113,7 +113,7 @@ def attachment_delete(
     workspace: Workspace = "",
 ) -> None:
     """Delete a file for ever. Refused while a template, a draft or a message that is still to go out brings it along."""
-    from tidings import uploading
+    from tidings.cli import uploading
 
     typer.echo(_run(uploading.delete_attachment(_settings(), workspace=workspace, attachment=attachment)))
 

@@ -9,13 +9,13 @@ from rich.table import Table
 
 from tidings import campaigns, content
 from tidings.accounts import SYSTEM
+from tidings.cli.manage import at_desk
+from tidings.cli.templating import plain
 from tidings.content import Media, MediaUpload, StoredAttachment
 from tidings.core.clock import utc_now
 from tidings.core.errors import Invalid
 from tidings.core.ids import AttachmentId, MediaId, parse_id, public_id
 from tidings.core.settings import Settings
-from tidings.manage import at_desk
-from tidings.templating import plain
 
 _PAGE = 500
 _LARGEST = 10 * 1024 * 1024  # of an attachment, as the API has it

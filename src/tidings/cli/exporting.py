@@ -15,12 +15,12 @@ from tidings.audience import exports
 from tidings.audience.exports import ExportAs, ExportFormat, ExportOf
 from tidings.audience.states import ContactStatus
 from tidings.bootstrap import open_app
+from tidings.cli.manage import find_workspace, reachable
 from tidings.core.clock import utc_now
 from tidings.core.db import Tx
 from tidings.core.errors import Invalid
 from tidings.core.ids import ListId, SegmentId, WorkspaceId, public_id
 from tidings.core.settings import Settings
-from tidings.manage import find_workspace, reachable
 
 _PATIENCE_SECONDS = 3.0
 
