@@ -108,7 +108,7 @@ async def test_a_strict_template_shows_what_it_lacks(api: Client, world: World) 
     for asked in ({"marked": True, "strict": True}, {}):
         assert (await api("POST", alone, {"contact_id": world.other} | asked)).status == 422
     refused = await api("GET", f"{path}&marked=false")
-    assert (refused.status, next(iter(refused.fields))) == (422, "html_content")
+    assert (refused.status, next(iter(refused.fields))) == (422, "preheader")
 
 
 async def test_of_nobody_everything_is_missing(api: Client, world: World) -> None:
@@ -197,6 +197,26 @@ async def test_what_was_launched_is_shown_as_it_was_launched(api: Client, world:
     await api("PATCH", f"/templates/{template}", {"html_content": "<p>other</p>"})
     shown = (await api("GET", f"/campaigns/{world.campaign}/preview")).json
     assert "Hi &lt;Ada&gt;" in shown["html"]
+
+
+async def test_what_is_missing_is_told_where_it_was_written_also_once_it_is_launched(api: Client, world: World) -> None:
+    template = (await api("GET", f"/campaigns/{world.campaign}")).json["template_id"]
+    await api("PATCH", f"/templates/{template}", {"source_type": "markdown", "source": "# Hi\n\nYour {{ gone }}"})
+    await api("PATCH", f"/campaigns/{world.campaign}", {"preheader": "{{ first_name }}, {{ gone }}"})
+    path = f"/campaigns/{world.campaign}/preview"
+    told = [("preheader", 1, 22), ("source", 3, 9)]
+
+    async def missing() -> list[tuple[str, int, int]]:
+        shown = (await api("GET", path)).json
+        return [(one["field"], one["line"], one["column"]) for one in shown["missing"]]
+
+    assert await missing() == told
+    checked = (await api("GET", f"/campaigns/{world.campaign}/checks")).json
+    places = [one["place"] for one in checked["findings"] if one["code"] == "variable_missing"]
+    assert [(one["part"], one["line"], one["column"]) for one in places] == told
+    assert (await api("POST", f"/campaigns/{world.campaign}/send")).status == 200
+    await api("PATCH", f"/templates/{template}", {"source": "# Other\n\n{{ x }}\n\n{{ gone }} {{ y }}"})
+    assert await missing() == told
 
 
 async def _audited(app: App, workspace: WorkspaceId) -> list[str]:

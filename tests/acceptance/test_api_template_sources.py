@@ -24,6 +24,14 @@ SOURCES: dict[str, Any] = {
     "html": "<style>p{color:red}</style><p>Hi {{ first_name }}</p>",
 }
 
+PLACES = {
+    "markdown": ("source", 9),
+    "mjml": ("source", 54),
+    "blocks": ("source.blocks[0].text", 7),
+    "html": ("source", 37),
+}
+"""Where `first_name` stands in each, and in which column."""
+
 
 @pytest.mark.parametrize("kind", SOURCES)
 async def test_a_source_is_compiled_when_it_is_saved(api: Client, kind: str) -> None:
@@ -48,6 +56,10 @@ async def test_a_source_is_compiled_when_it_is_saved(api: Client, kind: str) -> 
     shown = (await api("POST", f"{path}/preview", {"variables": {"first_name": "Ada"}})).json
     assert "Hi Ada" in shown["html"]
     assert "Hi Ada" in shown["text"]
+    missing = (await api("POST", f"{path}/preview", {"version": 1})).json["missing"]
+    field, column = PLACES[kind]
+    assert {(one["field"], one["line"], one["column"]) for one in missing} >= {(field, 1, column)}
+    assert {one["field"] for one in missing} <= {field, "source.preheader"}
 
 
 async def test_what_does_not_go_together(api: Client) -> None:

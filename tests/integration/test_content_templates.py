@@ -143,7 +143,12 @@ async def test_freeze_derives_the_text(db: Database, workspace: int) -> None:
     async with db.connection() as tx:
         frozen = await content.freeze(tx, workspace=WorkspaceId(workspace), template=first.id)
         assert frozen == content.FrozenTemplate(
-            first.id, 1, first.subject, HTML, "Hi {{ first_name }}, your plan is {{ contact.plan | default: 'free' }}\n"
+            first.id,
+            1,
+            first.subject,
+            HTML,
+            "Hi {{ first_name }}, your plan is {{ contact.plan | default: 'free' }}\n",
+            written=content.Written(html=HTML),
         )
         assert (
             await content.freeze(tx, workspace=WorkspaceId(workspace), template=written.id)

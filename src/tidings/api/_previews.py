@@ -38,9 +38,10 @@ class TestQueued(BaseModel):
 
 
 class MissingOut(BaseModel):
-    """A variable that was written and is undefined or empty, and where. `block`: the shared block it stands in, or ''."""
+    """A variable that was written and is undefined or empty, and where its author wrote it. `block`: the shared block it
+    stands in, or ''."""
 
-    field: str
+    field: Annotated[str, Field(description="`source` of MJML and Markdown", examples=["source.blocks[2].text"])]
     block: str
     line: int
     column: int

@@ -53,6 +53,7 @@ async def preview_template(
         now=now,
         strict=strict,
         marked=marked,
+        written=frozen.written,
     )
 
 

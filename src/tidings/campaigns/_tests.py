@@ -13,7 +13,7 @@ from tidings.campaigns._campaign import Campaign, get_campaign
 from tidings.campaigns._content import basis_of
 from tidings.core.crypto import Keyring
 from tidings.core.db import Tx
-from tidings.core.ids import CampaignId, ContactId, MessageId, SendId, WorkspaceId, public_id
+from tidings.core.ids import CampaignId, ContactId, MessageId, SendId, TemplateId, WorkspaceId, public_id
 from tidings.delivery import CampaignHeaders, Message, SendContent
 from tidings.tracking import Tokens
 
@@ -43,10 +43,10 @@ async def preview_campaign(
     ContactNotFound, TemplateNotFound, TemplateInvalid, RenderError, SegmentInvalid, SampleTooSlow.
     """
     found = await get_campaign(tx, workspace=workspace, campaign=campaign)
-    said = await _said(tx, workspace, found, public_url)
+    said, written = await _said(tx, workspace, found, public_url)
     person = contact or await _somebody(tx, workspace, found, now)
     values = await contacts.contact_values(tx, workspace=workspace, contact=person, over={})
-    shown = await _filled_in(said, values, token=None, marked=marked, now=now)
+    shown = await _filled_in(said, written, values, token=None, marked=marked, now=now)
     return CampaignPreview(shown, person)
 
 
@@ -73,12 +73,12 @@ async def send_campaign_test(
     """
     addresses = normalise_emails(to, field="to")
     found = await get_campaign(tx, workspace=workspace, campaign=campaign)
-    said = await _said(tx, workspace, found, public_url)
+    said, written = await _said(tx, workspace, found, public_url)
     person = contact or await _somebody(tx, workspace, found, now)
     values = await contacts.contact_values(tx, workspace=workspace, contact=person, over=variables or {})
     # A token of nobody: its pages are there, and there is nobody for whom they could change anything.
     token = Tokens(keys).for_send(workspace, SendId(0))(0, 0)
-    shown = await _filled_in(said, values, token=token, marked=False, now=now)
+    shown = await _filled_in(said, written, values, token=token, marked=False, now=now)
     queued: list[MessageId] = []
     for address in addresses:
         message = Message(
@@ -107,13 +107,28 @@ async def send_campaign_test(
     return queued
 
 
-async def _said(tx: Tx, workspace: WorkspaceId, campaign: Campaign, public_url: str) -> SendContent:
+async def _said(
+    tx: Tx, workspace: WorkspaceId, campaign: Campaign, public_url: str
+) -> tuple[SendContent, content.Written]:
     if campaign.send_id is not None:
         launched = await delivery.public_content(tx, workspace=workspace, sends=[campaign.send_id])
         if launched and isinstance(launched[0].content, SendContent):
-            return launched[0].content
+            return launched[0].content, await _written(tx, workspace, campaign, launched[0].template)
     basis = await basis_of(tx, workspace=workspace, campaign=campaign)
-    return basis.said_by(campaign, public_url=public_url)
+    return basis.said_by(campaign, public_url=public_url), basis.frozen.written
+
+
+async def _written(
+    tx: Tx, workspace: WorkspaceId, campaign: Campaign, launched: tuple[TemplateId, int] | None
+) -> content.Written:
+    """What a launched message was made of; a template may have been deleted since."""
+    try:
+        template, version = launched or (campaign.template_id, None)
+        return await content.written_of(
+            tx, workspace=workspace, template=template, version=version, preheader=campaign.preheader
+        )
+    except content.TemplateNotFound:
+        return content.Written()
 
 
 async def _somebody(tx: Tx, workspace: WorkspaceId, campaign: Campaign, now: datetime) -> ContactId | None:
@@ -125,7 +140,13 @@ async def _somebody(tx: Tx, workspace: WorkspaceId, campaign: Campaign, now: dat
 
 
 async def _filled_in(
-    said: SendContent, values: Mapping[str, Any], *, token: str | None, marked: bool, now: datetime
+    said: SendContent,
+    written: content.Written,
+    values: Mapping[str, Any],
+    *,
+    token: str | None,
+    marked: bool,
+    now: datetime,
 ) -> content.Preview:
     return await content.preview(
         subject=said.subject,
@@ -141,4 +162,5 @@ async def _filled_in(
         token=token or "preview",
         strict=False if marked else None,
         marked=marked,
+        written=written,
     )

@@ -86,6 +86,7 @@ from tidings.content._media import (
     update_media,
 )
 from tidings.content._media_library import MediaLibrary, MediaTooLarge, MediaUpload, Received
+from tidings.content._origins import Written
 from tidings.content._parse import RenderError, TemplateInvalid, compiles_alone, uses_variable
 from tidings.content._parts import Parts
 from tidings.content._pictures import ImageInvalid
@@ -113,6 +114,7 @@ from tidings.content._templates import (
     list_versions,
     restore_version,
     update_template,
+    written_of,
 )
 
 __all__ = [
@@ -167,6 +169,7 @@ __all__ = [
     "TemplateInvalid",
     "TemplateNotFound",
     "Version",
+    "Written",
     "add_attachment",
     "add_media",
     "apart",
@@ -238,4 +241,5 @@ __all__ = [
     "wire_size",
     "with_footer",
     "with_preheader",
+    "written_of",
 ]

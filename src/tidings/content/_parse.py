@@ -142,10 +142,11 @@ def describe(error: LiquidError) -> str:
     place = ""
     if error.token is not None and error.token.start_index >= 0:
         place = f"{position(error.token.source, error.token.start_index)}: "
-    return f"{place}{_in_words(error)}"
+    return f"{place}{in_words(error)}"
 
 
-def _in_words(error: LiquidError) -> str:
+def in_words(error: LiquidError) -> str:
+    """What went wrong, without its place."""
     if isinstance(error, TemplateNotFoundError):
         return f"there is no block named {str(error.message)!r}"
     if isinstance(error, ContextDepthError):

@@ -1,7 +1,7 @@
 """Templates and their versions. A version never changes; changing a template makes the next one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from tidings.accounts import Principal, audit
 from tidings.content._aside import aside
 from tidings.content._attachments import Attached, AttachmentInvalid, attachments_of, missing_attachments
 from tidings.content._media_library import MediaLibrary
+from tidings.content._origins import Written
 from tidings.content._plaintext import plain_text
 from tidings.content._preheader import with_preheader
 from tidings.content._shared import Shared, load_shared, names_in, with_shared
@@ -101,6 +102,8 @@ class FrozenTemplate:
     """Files that go along."""
     preheader: str = ""
     """By itself, as text; '' where the HTML has what its author put there, or none."""
+    written: Written = field(default_factory=Written)
+    """What the HTML was made of."""
 
 
 async def create_template(
@@ -309,6 +312,18 @@ async def delete_template(
     await audit(tx, by=by, action="template.deleted", subject=public_id("template", template), now=now)
 
 
+async def written_of(
+    tx: Tx, *, workspace: WorkspaceId, template: TemplateId, version: int | None = None, preheader: str = ""
+) -> Written:
+    """What a template's HTML was made of, with another preheader if there is one. Raises TemplateNotFound."""
+    now = await get_template(tx, workspace=workspace, template=template, version=version)
+    return _written(now, preheader.strip() or now.preheader)
+
+
+def _written(template: Template, preheader: str) -> Written:
+    return Written(template.source, template.source_type, template.inline_css, template.html_content, preheader)
+
+
 async def freeze(
     tx: Tx,
     *,
@@ -330,8 +345,10 @@ async def freeze(
     shared = await load_shared(tx, workspace=workspace, names=await aside(names_in, subject, html, text))
     packed = await aside(_packed, subject, html, text, preheader, shared, now.strict)
     attached = await attachments_of(tx, workspace=workspace, ids=now.attachment_ids, field="attachment_ids")
+    written = _written(now, preheader)
     subject, html, text, preheader = packed
-    return FrozenTemplate(now.id, now.version, subject, html, text, tuple(one.attached for one in attached), preheader)
+    files = tuple(one.attached for one in attached)
+    return FrozenTemplate(now.id, now.version, subject, html, text, files, preheader, written)
 
 
 def _packed(

@@ -39,6 +39,8 @@ async def load_template(
         source=written.source,
         attached=frozen.attached,
         written=written.html_content,
+        inline_css=written.inline_css,
+        preheader=frozen.written.preheader,
     )
 
 
@@ -66,7 +68,15 @@ async def load_unsaved(
     shared = await load_shared(tx, workspace=workspace, names=await aside(names_in, subject, html, text))
     kept = source if source_type is not SourceType.HTML or inline_css else ""
     return await aside(
-        _packed, subject, html, text_content, shared, strict=strict, source_type=source_type, source=kept
+        _packed,
+        subject,
+        html,
+        text_content,
+        shared,
+        strict=strict,
+        source_type=source_type,
+        source=kept,
+        inline_css=inline_css,
     )
 
 
@@ -96,6 +106,7 @@ def _packed(
     strict: bool,
     source_type: SourceType,
     source: str,
+    inline_css: bool = False,
 ) -> Checkable:
     text = text_content or plain_text(html)
     problems: list[TemplateInvalid] = []
@@ -113,4 +124,4 @@ def _packed(
     if problems:
         fields = tuple(one for problem in problems for one in problem.fields)
         raise TemplateInvalid("; ".join(problem.message for problem in problems), fields=fields)
-    return Checkable(packed[0], packed[1], packed[2], bool(text_content), source_type, source)
+    return Checkable(packed[0], packed[1], packed[2], bool(text_content), source_type, source, inline_css=inline_css)

@@ -24,6 +24,7 @@ from tidings.content._checks._subject import check_preheader, check_subject
 from tidings.content._checks._weight import check_text
 from tidings.content._context import Occasion, Row
 from tidings.content._environment import RecipientUrls
+from tidings.content._origins import Written
 from tidings.content._parse import TemplateInvalid
 from tidings.content._parts import unpack
 from tidings.content._sources import SourceType
@@ -68,6 +69,10 @@ class Checkable:
     """Files that go along; None: nobody knows yet."""
     written: str = ""
     """The HTML without what was put into it since, such as a preheader; '' where nothing was."""
+    inline_css: bool = False
+    """The source's styles were inlined."""
+    preheader: str = ""
+    """What was put into the HTML; '' where nothing was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,16 +222,22 @@ def _rendered(
 ) -> tuple[list[Finding], Rendered | None]:
     try:
         rendered = render_for(
-            content.subject, content.html, content.text, rows=rows, occasion=occasion, pages=pages, real=real
+            content.subject,
+            content.html,
+            content.text,
+            rows=rows,
+            occasion=occasion,
+            pages=pages,
+            real=real,
+            written=Written(
+                content.source, content.source_type, content.inline_css, content.written, content.preheader
+            ),
+            text_written=content.text_written,
         )
     except TemplateInvalid as error:
         return [invalid_liquid(one.field, one.message) for one in error.fields], None
-    findings = rendered.findings
-    if not content.text_written:
-        # Derived from the HTML: what is missing there is missing here.
-        findings = [one for one in findings if one.place.part is not Part.TEXT]
     required = check_required(rendered, public_url=occasion.urls.base, postal_address=occasion.postal_address)
-    return [*findings, *required], rendered
+    return [*rendered.findings, *required], rendered
 
 
 def invalid_liquid(field: str, message: str) -> Finding:

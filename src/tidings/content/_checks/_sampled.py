@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from liquid import Undefined
+from liquid import Token, Undefined
 from liquid.exceptions import LiquidError
 
 from tidings.content._checks._addresses import Trouble, troubles
@@ -14,7 +14,8 @@ from tidings.content._compile import Compiled, compile_liquid
 from tidings.content._context import ATTRIBUTES, CONTACT_ID, Occasion, Row, read_attributes
 from tidings.content._footer import with_footer
 from tidings.content._missing import Watched, watch
-from tidings.content._parse import describe, line_and_column
+from tidings.content._origins import Origin, Origins, Written
+from tidings.content._parse import describe, in_words
 from tidings.content._parts import Parts, unpack
 from tidings.content._plaintext import one_line
 
@@ -25,7 +26,6 @@ _ROOM = 1_000_000
 """Characters of all that are kept; the first is in any case."""
 _MARK, _END = "\ue6a1", "\ue6a2"
 _MARKED = re.compile(rf"{_MARK}([0-9]{{1,7}}){_END}([^\"'<>{_MARK}]{{0,2000}})")
-_LIQUID_ENDS = re.compile(r"[%}]\}|$", re.MULTILINE)
 
 MISSING = rule(
     "variable_missing",
@@ -59,7 +59,12 @@ BROKEN_IMAGE = rule(
 )
 _BREAKS = frozenset({Trouble.EMPTY, Trouble.FRAGMENT, Trouble.RELATIVE, Trouble.SCHEME, Trouble.MALFORMED})
 
-_PARTS = {"subject": Part.SUBJECT, "html_content": Part.HTML, "text_content": Part.TEXT}
+_PARTS = {
+    "subject": Part.SUBJECT,
+    "html_content": Part.HTML,
+    "text_content": Part.TEXT,
+    "preheader": Part.PREHEADER,
+}
 
 
 @dataclass(slots=True)
@@ -79,35 +84,55 @@ class _Count:
 
     times: int = 0
     contact: int = 0
+    error: Exception | None = None
+    """Of what failed, the first."""
 
     def add(self, contact: int) -> None:
         self.times += 1
         self.contact = self.contact or contact
 
 
+_Failures = dict[tuple[str, str], _Count]
+"""By the part's field and what went wrong."""
+
+
 def render_for(
-    subject: str, html: str, text: str, *, rows: Sequence[Row], occasion: Occasion, pages: Sequence[Page], real: bool
+    subject: str,
+    html: str,
+    text: str,
+    *,
+    rows: Sequence[Row],
+    occasion: Occasion,
+    pages: Sequence[Page],
+    real: bool,
+    written: Written,
+    text_written: bool,
 ) -> Rendered:
-    """Fill it in for each of `rows`. Raises TemplateInvalid. `real`: they are contacts, so that what they lack tells something."""
+    """Fill it in for each of `rows`. Raises TemplateInvalid. `real`: they are contacts, so that what they lack tells something.
+
+    Places are in what was `written`. A text that was derived lacks what the HTML lacks: that is told once.
+    """
     rendered = Rendered(len(rows))
+    origins = Origins(written, subject=subject, html=html, text=text)
     sources = {
         "subject": subject,
         "html_content": with_footer(html, html=True),
         "text_content": with_footer(text, html=False),
     }
-    failures: dict[tuple[Part, str], _Count] = {}
+    failures: _Failures = {}
     for name, source in sources.items():
         parts = unpack(source)
         compiled = _compiled(name, parts, occasion, Watched)
-        missing: dict[tuple[str, str, int], _Count] = {}
+        missing: dict[tuple[str, str, int], tuple[Token, _Count]] = {}
         subjects = rendered.subjects if name != "subject" else [""] * len(rows)
         made: list[str] = []
         for row, line in zip(rows, subjects, strict=True):
             seen = watch()
-            out = _render(compiled, row, line, _PARTS[name], failures)
+            out = _render(compiled, row, line, name, failures)
             made.append(out)
             for missed, token in seen.values():
-                missing.setdefault((token.source, missed, token.start_index), _Count()).add(row[CONTACT_ID])
+                key = token.source, missed, token.start_index
+                missing.setdefault(key, (token, _Count()))[1].add(row[CONTACT_ID])
         if name == "subject":
             rendered.subjects = [one_line(one) for one in made]
         else:
@@ -118,14 +143,15 @@ def render_for(
                 if kept and room < 0:
                     break
                 kept.append((row[CONTACT_ID], one))
-        if real:
-            rendered.findings += _missing(name, parts, missing, len(rows))
+        if real and (text_written or name != "text_content"):
+            rendered.findings += _missing(name, missing, origins, len(rows))
         if parts.strict:
             strictly = _compiled(name, parts, occasion, None)
             for row, line in zip(rows, rendered.subjects, strict=True):
-                _render(strictly, row, line, _PARTS[name], failures)
+                _render(strictly, row, line, name, failures)
     if real:
-        rendered.findings += _failures(failures, len(rows))
+        told = {key: count for key, count in failures.items() if text_written or key[0] != "text_content"}
+        rendered.findings += _failed(told, origins, len(rows))
         rendered.findings += _addresses(html, pages, rows, rendered.subjects, occasion)
     return rendered
 
@@ -134,46 +160,48 @@ def _compiled(name: str, parts: Parts, occasion: Occasion, undefined: type[Undef
     return compile_liquid(parts, html=name == "html_content", occasion=occasion, field=name, undefined=undefined)
 
 
-def _render(compiled: Compiled, row: Row, subject: str, part: Part, failures: dict[tuple[Part, str], _Count]) -> str:
+def _render(compiled: Compiled, row: Row, subject: str, field: str, failures: _Failures) -> str:
     attributes = read_attributes(row[ATTRIBUTES]) if compiled.needs_attributes else {}
     try:
         return "".join(compiled.render(row, TOKEN, TOKEN, attributes, subject))
-    except LiquidError as error:
-        failures.setdefault((part, describe(error)), _Count()).add(row[CONTACT_ID])
     except Exception as error:  # noqa: BLE001 - filters meet values that they were not written for
-        failures.setdefault((part, str(error) or type(error).__name__), _Count()).add(row[CONTACT_ID])
+        told = describe(error) if isinstance(error, LiquidError) else str(error) or type(error).__name__
+        failures.setdefault((field, told), _Count(error=error)).add(row[CONTACT_ID])
     return ""
 
 
 def _missing(
-    name: str, parts: Parts, missing: Mapping[tuple[str, str, int], _Count], contacts: int
+    field: str, missing: Mapping[tuple[str, str, int], tuple[Token, _Count]], origins: Origins, contacts: int
 ) -> Iterator[Finding]:
-    blocks = {text: block for block, text in parts.blocks.items()}
-    for (source, variable, at), count in missing.items():
-        line, column = line_and_column(source, at)
-        # No further than its piece of Liquid: what stands behind it in compiled HTML stands nowhere in the source.
-        end = _LIQUID_ENDS.search(source, at)
-        place = Place(
-            _PARTS[name], line, column, excerpt(source[at : end.end() if end else None]), blocks.get(source, "")
-        )
+    for (_, variable, _), (token, count) in missing.items():
         share = count.times / contacts
         yield MISSING.at(
-            place,
+            _place(origins.of(field, token)),
             f"{variable} is undefined or empty for {_of(count.times, contacts)}",
             contact=count.contact,
             share=share,
         )
 
 
-def _failures(failures: Mapping[tuple[Part, str], _Count], contacts: int) -> Iterator[Finding]:
+def _failed(failures: _Failures, origins: Origins, contacts: int) -> Iterator[Finding]:
     for (part, message), count in failures.items():
+        place, told = Place(_PARTS[part]), message
+        if isinstance(count.error, LiquidError) and (origin := origins.failed(part, count.error)):
+            place, told = _place(origin), in_words(count.error)
         everyone = count.times >= contacts
         yield (FAILS_FOR_ALL if everyone else FAILS).at(
-            Place(part),
-            f"{message[:300]}: {_of(min(count.times, contacts), contacts)} would not be sent to",
+            place,
+            f"{told[:300]}: {_of(min(count.times, contacts), contacts)} would not be sent to",
             contact=count.contact,
             share=min(count.times / contacts, 1.0),
         )
+
+
+def _place(origin: Origin) -> Place:
+    part, path = _PARTS.get(origin.field), ""
+    if part is None:
+        part, path = Part.SOURCE, origin.field if origin.field != "source" else ""
+    return Place(part, origin.line, origin.column, excerpt(origin.excerpt), origin.block, path)
 
 
 def _addresses(
@@ -192,7 +220,7 @@ def _addresses(
     broken: dict[tuple[int, str], _Count] = {}
     for row, subject in zip(rows, subjects, strict=True):
         seen: set[tuple[int, str]] = set()
-        for number, value in _MARKED.findall(_render(compiled, row, subject, Part.HTML, {})):
+        for number, value in _MARKED.findall(_render(compiled, row, subject, "html_content", {})):
             found = next((one for one in troubles(value) if one in _BREAKS), None)
             # What an author or a contact brings along may look like a mark.
             if found is not None and int(number) < len(marks) and value[:5].lower() != "data:":

@@ -179,7 +179,8 @@ def _check(document: Document, images: Mapping[str, Shown], field: str) -> None:
         for path, media_id in _images(document.blocks, f"{field}.blocks")
         if media_id not in images
     ]
-    for path, text, is_condition in _texts(document, field):
+    for held, name, path in liquid_fields(document, field):
+        text, is_condition = str(getattr(held, name)), name == "condition"
         if is_condition and ("%}" in text or "{%" in text or "\n" in text):
             problems.append(FieldProblem(path, "must be the condition alone, without {% and %}"))
             continue
@@ -192,29 +193,27 @@ def _check(document: Document, images: Mapping[str, Shown], field: str) -> None:
         raise TemplateInvalid(told[:1000], fields=tuple(problems))
 
 
-def _texts(document: Document, field: str) -> Iterator[tuple[str, str, bool]]:
-    """(path, text, is it a condition) of all that may hold Liquid."""
-    yield f"{field}.preheader", document.preheader, False
+def liquid_fields(document: Document, field: str) -> Iterator[tuple[Any, str, str]]:
+    """(what holds it, its name, its path) of all texts that end up in Liquid, in their order."""
+    yield document, "preheader", f"{field}.preheader"
     yield from _of_blocks(document.blocks, f"{field}.blocks")
 
 
-def _of_blocks(blocks: Iterable[Any], path: str) -> Iterator[tuple[str, str, bool]]:
+def _of_blocks(blocks: Iterable[Any], path: str) -> Iterator[tuple[Any, str, str]]:
     for index, block in enumerate(blocks):
         at = f"{path}[{index}]"
-        for name in ("text", "src", "alt", "href", "image", "title", "price", "button"):
-            value = getattr(block, name, None)
-            if isinstance(value, str):
-                yield f"{at}.{name}", value, False
+        for name in ("text", "src", "alt", "href", "each", "image", "title", "price", "button", "condition"):
+            if isinstance(getattr(block, name, None), str):
+                yield block, name, f"{at}.{name}"
         match block:
             case Social():
                 for number, link in enumerate(block.links):
-                    yield f"{at}.links[{number}].network", link.network, False
-                    yield f"{at}.links[{number}].href", link.href, False
+                    yield link, "network", f"{at}.links[{number}].network"
+                    yield link, "href", f"{at}.links[{number}].href"
             case Columns():
                 for number, column in enumerate(block.columns):
                     yield from _of_blocks(column.blocks, f"{at}.columns[{number}].blocks")
             case Conditional():
-                yield f"{at}.condition", block.condition, True
                 yield from _of_blocks(block.blocks, f"{at}.blocks")
                 yield from _of_blocks(block.otherwise, f"{at}.otherwise")
             case _:

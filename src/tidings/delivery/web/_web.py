@@ -20,7 +20,7 @@ from tidings.content import (
 )
 from tidings.core.db import Tx, sql
 from tidings.core.errors import NotFound
-from tidings.core.ids import SendId, WorkspaceId
+from tidings.core.ids import SendId, TemplateId, WorkspaceId
 from tidings.delivery.wire import MessageContent, MessageKind, SendContent, TokenMaker, message_html, wire_html
 
 _CAMPAIGN = """
@@ -61,6 +61,8 @@ class WebContent:
     links: Sequence[str]
     row: Row | None
     """The recipient; None once they are erased, or where the page is for nobody."""
+    template: tuple[TemplateId, int] | None = None
+    """Which version of which template it was made of, where that was asked for."""
 
 
 async def web_content(tx: Tx, *, workspace: WorkspaceId, send: SendId, n: int, contact: int) -> WebContent:
@@ -83,14 +85,25 @@ async def public_content(tx: Tx, *, workspace: WorkspaceId, sends: Sequence[Send
     """What these sends of campaigns said, for nobody, in this order; without those that are gone."""
     rows = await tx.fetch(
         """
-        SELECT send_id, content::text AS content FROM send_contents
+        SELECT send_id, template_id, template_version, content::text AS content FROM send_contents
         WHERE workspace_id = $1 AND send_id = ANY ($2::bigint[]) AND variant = 0 AND content <> '{}'
         """,
         workspace,
         sends,
     )
-    found = {row["send_id"]: SendContent.from_json(row["content"].encode()) for row in rows}
-    return [WebContent(workspace, send, found[send], (), None) for send in sends if send in found]
+    found = {row["send_id"]: row for row in rows}
+    return [
+        WebContent(
+            workspace,
+            send,
+            SendContent.from_json(row["content"].encode()),
+            (),
+            None,
+            (TemplateId(row["template_id"]), row["template_version"]) if row["template_id"] else None,
+        )
+        for send in sends
+        if (row := found.get(send))
+    ]
 
 
 class WebMessage:
