@@ -44,6 +44,7 @@ async def conduct(app: App, stop: asyncio.Event) -> None:
         *(forever(conductor.prepare) for _ in range(_AT_ONCE)),
         *(every(0.2, conductor.launch_due) for _ in range(_AT_ONCE)),
         every(0.5, conductor.requeue),
+        every(1, conductor.hasten),
         every(0.25, conductor.follow),
         every(2, conductor.finish),
         every(0.5, conductor.retry_failed),
@@ -111,6 +112,13 @@ class Conductor:
         """Queue the retries that are due."""
         async with self._db.transaction() as tx:
             await delivery.requeue_due(tx, now=utc_now())
+
+    async def hasten(self) -> None:
+        """Call back those whom limits held back that were changed since."""
+        some = True
+        while some:
+            async with self._db.transaction() as tx:
+                some = await delivery.hasten_held_back(tx, now=utc_now()) > 0
 
     async def follow(self) -> None:
         """Campaigns say what their sends came to."""

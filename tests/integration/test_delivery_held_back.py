@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from delivery_world import World, eventually, world
-from tidings import delivery
+from tidings import campaigns, delivery
 from tidings.accounts import SYSTEM
 from tidings.campaigns import CampaignStatus
 from tidings.core.clock import utc_now
@@ -50,10 +50,19 @@ async def test_those_held_back_are_deferred_uncounted_and_sent_in_the_end(db: Da
         assert await db_value(db, "SELECT count(*) FROM events WHERE type = 'deferred'") == 0
         # Each has a turn of its own, so that they do not all come back at once.
         assert await db_value(db, "SELECT extract(epoch FROM max(due_at) - min(due_at)) > 200 FROM retries")
+        # Nobody tried them yet: it is not over, can be stopped, and is not told as complete.
+        async with db.transaction() as tx:
+            await delivery.finish_all(tx, now=utc_now())
+            found = await campaigns.get_campaign(tx, workspace=w.workspace, campaign=campaign.id)
+            seen = await campaigns.progress_of(tx, workspace=w.workspace, campaign=found, now=utc_now())
+        assert found.status == CampaignStatus.SENDING
+        assert (seen.percent, seen.seconds_left) == (80.8, None)
+        assert await db_value(db, "SELECT count(*) FROM sends WHERE finished_at IS NULL") == 1
+        # And it was for hours: a change calls them back.
         await _change(w, limits={"google": {"per_minute": 500}})
-        await db_value(db, "UPDATE retries SET due_at = now() RETURNING 1")
         await w.until(campaign, CampaignStatus.SENT)
         await eventually(lambda: asyncio.sleep(0, len(w.server.accepted)), lambda n: n == 130)
+        assert await db_value(db, "SELECT count(*) FROM providers WHERE limits_changed_at IS NOT NULL") == 0
         assert sorted(w.server.recipients) == sorted(_people(30, 100))
         await w.check_counters()
 

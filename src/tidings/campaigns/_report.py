@@ -55,7 +55,8 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A send in motion, to one decimal. Only while it is sending has it a speed, and `seconds_left` if that is not 0."""
+    """A send in motion, to one decimal. Only while it is sending has it a speed, and `seconds_left` if
+    that is not 0 and not only deferred recipients are left."""
 
     counts: Counts
     messages_per_second: float
@@ -134,13 +135,19 @@ async def progress_of(
     """The state of a send at this moment. The speed is the recent one if a `speedometer` knows it, else that since the start."""
     (counts,) = await counts_of(tx, workspace=workspace, campaigns=[campaign])
     speed = _speed(workspace, campaign, counts, now, speedometer)
-    percent = round(100.0 * _share(counts.total_recipients - counts.pending_count, counts.total_recipients), 1)
+    # Whom limits hold back keep a campaign sending, for weeks maybe.
+    put_off = counts.deferred_count if campaign.status in {CampaignStatus.SENDING, CampaignStatus.PAUSED} else 0
+    left = counts.pending_count + put_off
+    percent = round(100.0 * _share(counts.total_recipients - left, counts.total_recipients), 1)
     return Progress(
         counts=counts,
         messages_per_second=round(speed, 1),
-        seconds_left=round(counts.pending_count / speed, 1) if speed > 0 else None,
+        # When those will go that are put off, no speed says.
+        seconds_left=round(counts.pending_count / speed, 1)
+        if speed > 0 and (counts.pending_count or not left)
+        else None,
         # The last of a million is still to come at 99.99 %.
-        percent=min(percent, 99.9) if counts.pending_count else percent,
+        percent=min(percent, 99.9) if left else percent,
         provider_health=await _health(tx, workspace, campaign),
     )
 

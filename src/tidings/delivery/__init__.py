@@ -110,7 +110,14 @@ from tidings.delivery.quotas import (
 from tidings.delivery.quotas import Move as WarmupMove
 from tidings.delivery.quotas import checked as warmup_caps
 from tidings.delivery.quotas import ladder as warmup_ladder
-from tidings.delivery.recording import cancel_some, close_cancelled, expire_leases, finish_all, requeue_due
+from tidings.delivery.recording import (
+    cancel_some,
+    close_cancelled,
+    expire_leases,
+    finish_all,
+    hasten_held_back,
+    requeue_due,
+)
 from tidings.delivery.sends import (
     PREPARE,
     NewSend,
@@ -301,6 +308,7 @@ __all__ = [
     "get_route",
     "get_warmup",
     "hand_over",
+    "hasten_held_back",
     "health_of_way",
     "latest_feedback",
     "leaving_by_mail",

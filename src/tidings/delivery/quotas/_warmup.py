@@ -145,6 +145,9 @@ async def stop_warmup(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, b
     if not found:
         raise WarmupNotFound(f"{public_id('provider', provider)} has no warm-up")
     await set_caps(tx, workspace=workspace, provider=provider, source=_SOURCE, caps={})
+    await tx.execute(
+        "UPDATE providers SET limits_changed_at = $3 WHERE workspace_id = $1 AND id = $2", workspace, provider, now
+    )
     await audit(tx, by=by, action="provider.warmup_stopped", subject=public_id("provider", provider), now=now)
 
 

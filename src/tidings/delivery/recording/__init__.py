@@ -13,7 +13,14 @@ from tidings.delivery.recording._record import (
 )
 from tidings.delivery.recording._recover import replay_orphans
 from tidings.delivery.recording._soft_bounces import ADDS_UP, STRANGERS_KEPT_FOR, add_soft_bounces
-from tidings.delivery.recording._upkeep import cancel_some, close_cancelled, expire_leases, finish_all, requeue_due
+from tidings.delivery.recording._upkeep import (
+    cancel_some,
+    close_cancelled,
+    expire_leases,
+    finish_all,
+    hasten_held_back,
+    requeue_due,
+)
 
 __all__ = [
     "ACCEPTED",
@@ -31,6 +38,7 @@ __all__ = [
     "expire_leases",
     "finish_all",
     "finish_sends",
+    "hasten_held_back",
     "messages_of",
     "record_accepted",
     "record_others",

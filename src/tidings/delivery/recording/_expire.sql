@@ -27,7 +27,7 @@ doubtful AS (
 again AS (
     INSERT INTO retries AS r (workspace_id, send_id, n, due_at, first_at)
     SELECT workspace_id, send_id, n, $1 + make_interval(secs => $2), $1 FROM doubtful WHERE unknowns <= $3
-    ON CONFLICT (workspace_id, send_id, n) DO UPDATE SET due_at = excluded.due_at
+    ON CONFLICT (workspace_id, send_id, n) DO UPDATE SET due_at = excluded.due_at, held = false
 ),
 counted AS (
     INSERT INTO send_counters AS k (workspace_id, send_id, writer, pending, unknown)

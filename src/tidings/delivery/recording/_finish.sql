@@ -1,4 +1,4 @@
--- Sends with no chunk left are done. Runs after the commit that finished a chunk: the last one to commit sees them all.
+-- Sends with no chunk left, and nobody held back, are done. Runs after the commit that finished a chunk: the last one to commit sees them all.
 -- $1 workspaces, $2 sends, $3 now
 UPDATE sends AS s SET status = 'done', finished_at = $3
 FROM unnest($1::bigint[], $2::bigint[]) AS f (workspace_id, send_id)
@@ -8,4 +8,9 @@ WHERE s.workspace_id = f.workspace_id AND s.id = f.send_id AND s.status = 'runni
       SELECT FROM chunks AS c WHERE c.workspace_id = s.workspace_id AND c.send_id = s.id AND c.state <> 'done'
   )
   AND NOT EXISTS (SELECT FROM send_retries AS q WHERE q.workspace_id = s.workspace_id AND q.send_id = s.id)
+  -- Who was only held back by a limit was not attempted yet.
+  AND NOT EXISTS (
+      SELECT FROM retries AS r JOIN deliveries AS d ON d.workspace_id = r.workspace_id AND d.send_id = r.send_id AND d.n = r.n
+      WHERE r.workspace_id = s.workspace_id AND r.send_id = s.id AND r.held AND d.state = 'deferred' AND d.attempts = 0
+  )
 RETURNING s.workspace_id, s.id, pg_notify('tidings_finished', s.workspace_id || ':' || s.id)

@@ -34,7 +34,7 @@ decided AS (
     SELECT workspace_id, send_id, n, contact_id, provider_id, held,
            first_at + CASE WHEN held THEN make_interval(secs => wait_seconds) ELSE '0' END AS first_at,
            CASE WHEN gives_up THEN 'failed' ELSE state END AS state,
-           CASE WHEN gives_up THEN 'gave up after ' || attempts + 1 || ' attempts: ' || detail ELSE detail END AS detail,
+           CASE WHEN gives_up THEN 'gave up after ' || attempts + 1 || CASE attempts WHEN 0 THEN ' attempt: ' ELSE ' attempts: ' END || detail ELSE detail END AS detail,
            CASE
                WHEN state = 'deferred' AND NOT gives_up THEN $9 + make_interval(secs => wait_seconds)
                WHEN state = 'unknown' AND unknowns < $11 THEN $9 + make_interval(secs => $12)
@@ -54,9 +54,10 @@ updated AS (
     WHERE d.workspace_id = p.workspace_id AND d.send_id = p.send_id AND d.n = p.n
 ),
 again AS (
-    INSERT INTO retries AS r (workspace_id, send_id, n, due_at, first_at)
-    SELECT workspace_id, send_id, n, due_at, first_at FROM decided WHERE due_at IS NOT NULL
-    ON CONFLICT (workspace_id, send_id, n) DO UPDATE SET due_at = excluded.due_at, first_at = excluded.first_at
+    INSERT INTO retries AS r (workspace_id, send_id, n, due_at, first_at, held)
+    SELECT workspace_id, send_id, n, due_at, first_at, held FROM decided WHERE due_at IS NOT NULL
+    ON CONFLICT (workspace_id, send_id, n)
+    DO UPDATE SET due_at = excluded.due_at, first_at = excluded.first_at, held = excluded.held
 ),
 never_again AS (
     DELETE FROM retries AS r USING decided AS p

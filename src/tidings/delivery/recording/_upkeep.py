@@ -10,12 +10,19 @@ from tidings.delivery.recording._record import UNKNOWN_RESENDS, UNKNOWN_WAIT_SEC
 from tidings.delivery.sends import CHUNKS, LARGEST_CHUNK
 
 _CHUNKS_AT_ONCE = 20
+_SURELY_SEEN_SECONDS = 3.0
+"""Workers follow new settings within a second."""
 
 _ALL_DONE = """
 UPDATE sends AS s SET status = 'done', finished_at = $1
 WHERE s.status = 'running' AND s.campaign_id IS NOT NULL
   AND NOT EXISTS (SELECT FROM chunks AS c WHERE c.workspace_id = s.workspace_id AND c.send_id = s.id AND c.state <> 'done')
   AND NOT EXISTS (SELECT FROM send_retries AS q WHERE q.workspace_id = s.workspace_id AND q.send_id = s.id)
+  -- Who was only held back by a limit was not attempted yet.
+  AND NOT EXISTS (
+      SELECT FROM retries AS r JOIN deliveries AS d ON d.workspace_id = r.workspace_id AND d.send_id = r.send_id AND d.n = r.n
+      WHERE r.workspace_id = s.workspace_id AND r.send_id = s.id AND r.held AND d.state = 'deferred' AND d.attempts = 0
+  )
 RETURNING pg_notify('tidings_finished', s.workspace_id || ':' || s.id)
 """
 
@@ -31,6 +38,11 @@ async def requeue_due(tx: Tx, *, now: datetime) -> int:
     if rows:
         await tx.execute("SELECT pg_notify($1, '')", CHUNKS)
     return sum(row["queued"] for row in rows)
+
+
+async def hasten_held_back(tx: Tx, *, now: datetime) -> int:
+    """Those whom a provider's old limits held back come at once, some thousand of them; returns how many."""
+    return await tx.fetchval(sql(__package__, "_hasten"), now, LARGEST_CHUNK, _SURELY_SEEN_SECONDS)
 
 
 async def expire_leases(tx: Tx, *, now: datetime) -> int:
@@ -54,5 +66,5 @@ async def close_cancelled(tx: Tx, *, now: datetime) -> None:
 
 
 async def finish_all(tx: Tx, *, now: datetime) -> int:
-    """End the running sends with no chunk left whose worker died between its two commits."""
+    """End the running sends with nothing left to do whose worker died between its two commits."""
     return len(await tx.fetch(_ALL_DONE, now))

@@ -138,6 +138,8 @@ async def update_provider(
     now: datetime,
 ) -> ProviderSettings:
     """Change what is given; running sends go on with the new settings within a second. Raises like `add_provider`."""
+    # The row first: of two that change different things at a time, neither takes back what the other did.
+    await tx.execute("SELECT FROM providers WHERE workspace_id = $1 AND id = $2 FOR NO KEY UPDATE", workspace, provider)
     before = await get_provider(tx, workspace=workspace, provider=provider)
     opened = await open_settings(tx, workspace=workspace, provider=provider, keys=keys)
     config = opened.config if config is None else config
@@ -150,7 +152,8 @@ async def update_provider(
     try:
         row = await tx.fetchrow(
             f"""
-            UPDATE providers SET name = $3, config = $4, sealed_secret = $5, is_default = is_default OR $6, updated_at = $7
+            UPDATE providers SET name = $3, config = $4, sealed_secret = $5, is_default = is_default OR $6, updated_at = $7,
+                limits_changed_at = CASE WHEN config <> $4 THEN $7 ELSE limits_changed_at END
             WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}
             """,  # noqa: S608
             workspace,

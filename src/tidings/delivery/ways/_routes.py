@@ -223,6 +223,13 @@ async def update_route(
     if members is not None:
         await tx.execute("DELETE FROM route_members WHERE workspace_id = $1 AND route_id = $2", workspace, route)
         await _store(tx, workspace, route, members)
+        # Whom the limits of the others hold back may go through a new one.
+        await tx.execute(
+            "UPDATE providers SET limits_changed_at = $3 WHERE workspace_id = $1 AND id = ANY ($2::bigint[])",
+            workspace,
+            [one.provider for one in members],
+            now,
+        )
     await tx.execute("SELECT pg_notify($1, $2)", ROUTE, f"{workspace}:{route}")
     await audit(tx, by=by, action="route.updated", subject=public_id("route", route), now=now)
     return await get_route(tx, workspace=workspace, route=route)
