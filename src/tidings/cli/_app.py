@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tidings.cli._bench import bench
+from tidings.cli._blocks import blocks
 from tidings.cli._content import campaigns, templates
 from tidings.cli._files import attachments, media
 from tidings.cli._running import in_sentences
@@ -23,6 +24,7 @@ app.add_typer(providers, name="provider")
 app.add_typer(routes, name="route")
 app.add_typer(mailboxes, name="mailbox")
 app.add_typer(templates, name="template")
+app.add_typer(blocks, name="block")
 app.add_typer(campaigns, name="campaign")
 app.add_typer(media, name="media")
 app.add_typer(attachments, name="attachment")

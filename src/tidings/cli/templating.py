@@ -223,10 +223,13 @@ def part_of(one: Template, part: str) -> str:
 
 
 def show_difference(found: content.Difference) -> None:
+    """Unified diffs of it. Of a template that is compiled, its author reads the source."""
+    show_diffs(found.subject, found.preheader, found.source or found.html_content, found.text_content)
+
+
+def show_diffs(*parts: str) -> None:
     """Unified diffs, coloured on a terminal."""
     console = Console()
-    # Of a template that is compiled, its author reads the source.
-    parts = [found.subject, found.preheader, found.source or found.html_content, found.text_content]
     told = "\n".join(part for part in parts if part)
     if not told:
         console.print("the same")

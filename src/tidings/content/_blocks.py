@@ -102,6 +102,16 @@ async def get_block(tx: Tx, *, workspace: WorkspaceId, block: BlockId, lock: boo
     return Block(**dict(row.items()))
 
 
+async def find_block(tx: Tx, *, workspace: WorkspaceId, name: str) -> Block | None:
+    """The block of this name."""
+    row = await tx.fetchrow(
+        f"SELECT {_COLUMNS} FROM blocks WHERE workspace_id = $1 AND name = $2",  # noqa: S608 - our own words
+        workspace,
+        name,
+    )
+    return Block(**dict(row.items())) if row else None
+
+
 async def list_blocks(
     tx: Tx, *, workspace: WorkspaceId, before: int | None = None, offset: int = 0, limit: int = 50
 ) -> list[Block]:
