@@ -75,8 +75,12 @@ def _class(code: str, status: str, text: str) -> FailureClass:
         return _K.SOFT
     if code[0] == "5" and not ours and _gone(low):
         return _K.HARD
+    if not ours and any(w in low for w in words.PROTOCOL) and not _nobody_there(low):
+        return _K.SOFT
     rule = match(_stage(low), code, status, text)
     if _says_enough(rule):
+        if rule.kind is _K.HARD and (mistrust := _contradicted(low)):
+            return mistrust
         if rule.kind in {_K.POLICY, _K.BLOCK} and (not rule.words or "relay" in low):
             return _ours(low) or rule.kind
         return rule.kind
@@ -86,15 +90,20 @@ def _class(code: str, status: str, text: str) -> FailureClass:
         return mistrust
     if code[0] == "4":
         return _K.SOFT
-    if any(w in low for w in words.HARD) and not ours:
+    # X.5 is about the protocol (RFC 3463 §3.6), X.5.0 about anything.
+    if not ours and (not status.startswith("5.5.") or status == "5.5.0") and any(w in low for w in words.HARD):
         return _K.HARD
     if any(w in low for w in words.SOFT):
         return _K.SOFT
-    # A code alone says who refused; a bare digit does not.
-    return rule.kind if len(code) == 3 or rule.kind is not _K.HARD else _K.UNKNOWN
+    # A code alone says who refused; a bare digit does not, and words that nobody knows may mean anything.
+    bare = len(code) == 3 and ("rcpt to" in low or not _LETTERS.search(_STATUS.sub("", low)))
+    return rule.kind if bare or rule.kind is not _K.HARD else _K.UNKNOWN
 
 
-_PERIODS = ("daily", "hourly", "per hour", "per day", "per minute", "per second", "sending")
+_LETTERS = re.compile(r"[^\W\d_]{4}")
+_PERIODS = (
+    "daily", "hourly", "per hour", "per day", "per minute", "per second", "per session", "sending", "submission",
+)  # fmt: skip
 """A quota of these is our own."""
 
 
@@ -103,6 +112,11 @@ def _gone(low: str) -> bool:
     if any(w in low for w in words.GONE):
         return True
     return _nobody_there(low) and not any(w in low for w in words.SENDER)
+
+
+def _contradicted(low: str) -> FailureClass | None:
+    """What the words blame us for where only the status blames the mailbox."""
+    return None if any(w in low for table in (words.HARD, words.GONE) for w in table) else _ours(low)
 
 
 def _says_enough(rule: Rule) -> bool:

@@ -69,7 +69,9 @@ BLOCK = (
     "ip:crr", "mi:ptr", "message refused by", "denied by content", "refused to talk to me: 5", "bad reputation",
     "domain reputation", "message considered as", "message was classified",
     "considered as virus", "too many errors", "exceeds per-domain", "заблокирован ваш", "ваш ip",
-    "спамлист", "被拦截", "拦截",
+    "спамлист", "被拦截", "拦截", "frequency limit", "bounce attack", "quarantined", "connection denied", "per hour",
+    "per session", "sending limit", "thread limit", "submission quota", "mail rejete", "mail rejected", "ouk_",
+    "listed on one or more", "found on one or more",
 )  # fmt: skip
 
 POLICY = (
@@ -98,13 +100,15 @@ POLICY = (
     "not subscribed to ses", "tls is required", "certificate", "mi:spf", "mi:dmc", "null reverse-path",
     "reverse-path", "return path", "envelope sender", "virus-infected", "infected", "encrypted attachment",
     "password-protected", "not rfc", "rfc compliant", "rfc-compliant", "illegal attachment",
-    "does not advertise auth", "alias using the",
+    "does not advertise auth", "alias using the", "cipher", "requires encryption", "smtp of your", "journaling",
+    "mail gate", "taille limite",
 )  # fmt: skip
 
 TOO_LARGE = (
     "message size exceed", "max message size", "maximum message size", "message too large", "message is too large",
     "message too big", "message is too big", "exceeds size limit", "message size limit", "message length exceeds",
     "exceeds the maximum size", "exceeds the size limit", "larger than the current system limit",
+    "maximum email size", "taille limite du message", "message size limits",
 )  # fmt: skip
 """The message is too large for them: that outweighs a status about the mailbox."""
 
@@ -189,7 +193,8 @@ HARD = (
 GONE = (
     "recipient address rejected: access denied", "unavailable or access denied", "due to inactivity",
     "due to extended inactivity", "account blocked", "account is blocked", "учетная запись заблокирована",
-    "addressee unknown",
+    "addressee unknown", "archived recipient", "recipient account isblocked", "recipient account is blocked",
+    "recipient mailbox is not allowed", "reserved by rfc 2606", "mailbox was not used for",
 )  # fmt: skip
 """Said of a mailbox in words that elsewhere mean mistrust. Nothing outweighs them but a status that is about us (X.7)."""
 
@@ -199,9 +204,16 @@ SENDER = (
 )  # fmt: skip
 """Whoever is unknown may be the sender, not the recipient."""
 
+PROTOCOL = (
+    "unrecognized command", "command unrecognized", "command not recognized", "unknown command", "unimplemented",
+    "not implemented", "bad sequence of commands", "ehlo argument", "helo argument", "syntax error in param",
+)  # fmt: skip
+"""Programs that did not understand one another: nothing is said of the mailbox."""
+
 FAR_SIDE = (
     "command died with status", "procmail:", "mailer error", "command output", "pipe to", "exit status",
     "system storage",
+    "suspiciousremoteservererror", "no mail-enabled subscriptions", "upstream error",
     "host not found, try again", "dns records for", "maildrop:", "delivery agent failed",
 )  # fmt: skip
 """A program or a disk of the receiving side failed; the words that it says about it mean something else elsewhere."""

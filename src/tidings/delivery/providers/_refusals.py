@@ -73,7 +73,8 @@ _RATE = r"\brate\b|too (many|much|fast|quickly)|limit|throttl|unusual|slow down|
 _OURS = (
     r"spam|block(ed|list)|black.?list|\brbl\b|dnsbl|reputation|polic(y|ies)|spf\b|dkim|dmarc|authenticat|relay|"
     r"sender|access denied|banned|not permitted|client host|reverse dns|\bptr\b|helo|ehlo|\btls\b|unsolicited|abuse|"
-    r"suspicious|virus|malware|your (ip|domain|host|server)|too (many|much)|rate limit|rcpthosts"
+    r"suspicious|virus|malware|your (ip|domain|host|server)|too (many|much)|rate limit|rcpthosts|frequency|"
+    r"sending limit|per (hour|session)|bounce attack|connection denied|quarantin|recipient preferences|smtp of your"
 )
 _NAMED = r"\[?(TSS?|IPTS|BL|PH|AUP)[#:]?\d\d|\b(SC|DY|OU|RP)-00\d|\bS31\d0\b|spamhaus|spamcop|barracuda"
 _NOBODY = (
