@@ -61,7 +61,7 @@ def _passes(kind: FailureClass, status: str, code: str, text: str) -> bool:
 
 
 def _class(code: str, status: str, text: str) -> FailureClass:
-    low = _NOISE.sub(" ", text).lower()
+    low = _FOR_NOW.sub("deferred", _NOISE.sub(" ", text).lower())
     ours = status[1:3] == ".7" and status not in {"5.7.17", "5.7.18"}
     # Some say it as "denied" (5.7.0); then it must be the mailbox in so many words.
     says_full = not ours or (status in {"5.7.0", "5.7.1"} and "mailbox has exceeded" in low)
@@ -100,11 +100,14 @@ def _class(code: str, status: str, text: str) -> FailureClass:
     return rule.kind if bare or rule.kind is not _K.HARD else _K.UNKNOWN
 
 
+_FOR_NOW = re.compile(r"temporarily (?:suspended|disabled|locked)")
+"""Not the words of a mailbox that is gone."""
 _LETTERS = re.compile(r"[^\W\d_]{4}")
 _PERIODS = (
     "daily", "hourly", "per hour", "per day", "per minute", "per second", "per session", "sending", "submission",
+    "message exceeds",
 )  # fmt: skip
-"""A quota of these is our own."""
+"""A quota of these is our own, or the message's."""
 
 
 def _gone(low: str) -> bool:

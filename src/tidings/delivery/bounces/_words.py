@@ -38,6 +38,13 @@ MAILBOX_FULL = (
     "용량이 초과",
     "용량을 초과", "hộp thư đầy", "skrzynka jest pełna", "przekroczono limit", "kota doldu", "mailbox storage exceeded",
     "out of disk space for user", "userdisk quota", "domaindisk quota",
+    "hat zuviele mails", "user has exceeded", "mailbox lleno", "posta del destinatario e' piena",
+    "spazio su disco esaurito", "excedido su cuota", "superado la cuota", "cota excedida", "skrzynka przepelniona",
+    "limit pojemnosci", "limit pojemności", "je přeplněn", "je preplnen", "ящик получателя переполнен",
+    "メールボックスが一杯", "一杯です", "가득 찼", "kotası dol", "kotası aş", "réception pleine", "quota de la boite",
+    "quota de la boîte", "ontvanger is vol", "die maximale größe erreicht", "este plină", "είναι πλήρες",
+    "είναι γεμάτο", "ممتلئ", "תיבת הדואר מלאה", "hộp thư đã đầy", "kotak surat penuh", "quota exhausted",
+    "mailbox is at its limit", "mailbox capacity", "insufficient mailbox", "no room in mailbox", "no room for",
 )  # fmt: skip
 
 BLOCK = (
@@ -72,6 +79,8 @@ BLOCK = (
     "спамлист", "被拦截", "拦截", "frequency limit", "bounce attack", "quarantined", "connection denied", "per hour",
     "per session", "sending limit", "thread limit", "submission quota", "mail rejete", "mail rejected", "ouk_",
     "listed on one or more", "found on one or more",
+    "554 denied", "conection refused", "dynamic-ip", "dial-up", "rechazado por contenido", "messaggio rifiutato",
+    "mensaje rechazado", "mensagem rejeitada", "message rejeté",
 )  # fmt: skip
 
 POLICY = (
@@ -102,6 +111,9 @@ POLICY = (
     "password-protected", "not rfc", "rfc compliant", "rfc-compliant", "illegal attachment",
     "does not advertise auth", "alias using the", "cipher", "requires encryption", "smtp of your", "journaling",
     "mail gate", "taille limite",
+    "domainkeys", "mail refused", "requires that you verify", "nachricht zu groß", "nachricht ist zu groß",
+    "trop volumineux", "demasiado grande", "muito grande", "troppo grande", "absender unbekannt",
+    "exceeds allowed size",
 )  # fmt: skip
 
 TOO_LARGE = (
@@ -109,6 +121,7 @@ TOO_LARGE = (
     "message too big", "message is too big", "exceeds size limit", "message size limit", "message length exceeds",
     "exceeds the maximum size", "exceeds the size limit", "larger than the current system limit",
     "maximum email size", "taille limite du message", "message size limits",
+    "message exceeds allowed size", "nachricht zu groß", "message trop volumineux",
 )  # fmt: skip
 """The message is too large for them: that outweighs a status about the mailbox."""
 
@@ -188,6 +201,16 @@ HARD = (
     "被禁用", "地址错误", "账号不存在", "帐号不存在", "destinatário inválido", "destinatario inválido", "endereço inválido",
     "dirección inválida", "indirizzo non valido", "ongeldig adres", "ogiltig adress", "nieprawidłowy adres",
     "böyle bir kullanıcı yok",
+    "address invalid", "address_not_found", "destinatario errato", "inesistente", "invalid account", "nie ma takie",
+    "no one with that", "no such email", "no such e-mail", "no such mail drop", "handle mail for that user",
+    "not known to this system", "user invalid", "unable to find alias", "expirado por falta de uso",
+    "estado: inactivo", "jest zablokowane", "konto zablokowane", "brak takiego", "bloccato per inutilizzo",
+    "find any host", "disattivat", "deshabilitad", "ha sido cancelad", "conta inativa", "inatividade", "desativad",
+    "não encontrado", "nao encontrado", "ящик отключен", "аккаунт отключен", "已被注销", "おりません", "휴면", "geçersiz",
+    "compte inexistant", "compte désactivé", "compte desactive", "compte suspendu", "nicht gefunden",
+    "mailbox deaktiviert", "konto gesperrt", "postfach gesperrt", "finnes ikke", "ei löydy", "tuntematon",
+    "nem létezik", "necunoscut", "δεν υπάρχει", "άγνωστος", "không tồn tại", "tidak ditemukan", "tidak dikenal",
+    "domain is parked", "domain expired", "no longer accepting mail",
 )  # fmt: skip
 
 GONE = (
@@ -195,12 +218,14 @@ GONE = (
     "due to extended inactivity", "account blocked", "account is blocked", "учетная запись заблокирована",
     "addressee unknown", "archived recipient", "recipient account isblocked", "recipient account is blocked",
     "recipient mailbox is not allowed", "reserved by rfc 2606", "mailbox was not used for",
+    "ящик заблокирован", "recipient not allowed",
 )  # fmt: skip
 """Said of a mailbox in words that elsewhere mean mistrust. Nothing outweighs them but a status that is about us (X.7)."""
 
 SENDER = (
     "sender", "mail from", "return path", "return-path", "reverse path", "reverse-path", "from address", "helo",
     "relaying", "relay denied", "relay access", "rcpthosts", "emetteur", "expediteur", "remitente", "mittente",
+    "absender", "from domain",
 )  # fmt: skip
 """Whoever is unknown may be the sender, not the recipient."""
 
@@ -255,4 +280,5 @@ SOFT = (
     "no relevant answers", "lowest numbered mx", "best-preference", "ambiguous", "sequence of commands",
     "bad sequence", "syntax error", "command not recognized",
     "protocol error",
+    "system load", "too much load", "ssl_connect", "unable to look up", "giving up after",
 )  # fmt: skip
