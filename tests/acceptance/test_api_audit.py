@@ -54,3 +54,4 @@ async def test_nobody_sends_confirmations_of_their_own(api: Client) -> None:
     answer = await api("POST", "/messages", {"to": "ann@example.com", "text_content": "x", "kind": "confirmation"})
     assert answer.status == 422
     assert answer.fields == ["kind"]
+    assert answer.json["detail"] == "kind: input should be 'transactional' or 'marketing'"

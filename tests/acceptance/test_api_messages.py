@@ -43,6 +43,7 @@ async def test_queue_look_up_and_list(api: Client, stranger: Client) -> None:
         ("?to=bob@example.com", 0),
         (f"?contact_id={contact}", 1),
         ("?status=pending", 1),
+        ("?status=queued", 1),
         ("?status=delivered", 0),
         ("?template_id=template_1", 0),
     ):

@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 
 from tidings import delivery
+from tidings.bootstrap import secret_of
+from tidings.core.crypto import Keyring
 from tidings.core.db import Database
-from tidings.core.ids import WorkspaceId
+from tidings.core.ids import ProviderId, WorkspaceId
+from tidings.delivery.ways import open_settings
 
 
 async def _tidings(database_url: str, folder: Path, *words: str, **environment: str) -> tuple[int | None, str]:
@@ -57,6 +60,61 @@ async def test_a_relay_and_ses_behind_a_route(
     assert (await run("route", "delete", "Both"))[0] == 0
     async with db.connection() as connection:
         assert await delivery.default_way(connection, workspace=workspace) == delivery.Way(provider=found[0].id)
+
+
+async def test_a_provider_from_its_making_to_its_end(
+    db: Database, database_url: str, workspace: WorkspaceId, tmp_path: Path
+) -> None:
+    async def run(*words: str, **environment: str) -> tuple[int | None, str]:
+        return await _tidings(database_url, tmp_path, "provider", *words, **environment)
+
+    status, said = await run(
+        "add", "relay", "--host", "smtp.example.com", "--username", "me", TIDINGS_SMTP_PASSWORD="very-secret"
+    )
+    assert (status, said) == (0, "provider_1 relay: smtp smtp.example.com, the default")
+    # What a kind lacks is refused, never dropped.
+    api_key = {"TIDINGS_PROVIDER_SECRET": '{"api_key": "very-secret"}'}
+    mailgun = ("add", "mg", "--kind", "mailgun", "--set", "domain=mg.example.com", "--no-default")
+    for option in (("--host", "smtp.example.com"), ("--port", "25"), ("--tls", "none"), ("--username", "me")):
+        status, said = await run(*mailgun, *option, **api_key)
+        assert (status, "Mailgun has no such setting" in said) == (1, True), option
+    # A password that stands in the environment for another is nobody's business here.
+    status, said = await run(*mailgun, **api_key, TIDINGS_SMTP_PASSWORD="of another")
+    assert status == 0, said
+    status, said = await run("list")
+    assert said == "provider_1 relay: smtp smtp.example.com, the default provider_2 mg: mailgun mg.example.com"
+    status, said = await run("show", "mg")
+    assert "domain: mg.example.com notifications come to http" in said
+    status, said = await run("show", "relay", "--json")
+    assert '"config":{"tls":"starttls","host":"smtp.example.com","port":587,"username":"me"}' in said
+    status, said = await run("set", "relay", "--rate", "5", "--limit", "google:per_minute=60", "--name", "Relay")
+    assert (status, said) == (0, "provider_1 Relay: smtp smtp.example.com, the default")
+    status, said = await run("set", "Relay", "--unset", "rate_per_second", "--per-day", "9", "--set", "verify=false")
+    assert status == 0, said
+    status, said = await run("set", "Relay", TIDINGS_SMTP_PASSWORD="newer-secret")
+    assert (status, "secret" in said) == (0, False)
+    status, said = await run("set", "mg", "--default", TIDINGS_SMTP_PASSWORD="of another")
+    assert (status, said) == (0, "provider_2 mg: mailgun mg.example.com, the default")
+    async with db.connection() as connection:
+        relay = await delivery.get_provider(connection, workspace=workspace, provider=ProviderId(1))
+        opened = await open_settings(
+            connection, workspace=workspace, provider=ProviderId(1), keys=Keyring(secret_of(tmp_path))
+        )
+    assert relay.config == {
+        "host": "smtp.example.com", "port": 587, "tls": "starttls", "username": "me", "verify": False,
+        "limits": {"google": {"per_minute": 60}}, "rate_per_day": 9,
+    }  # fmt: skip
+    assert opened.secret == {"password": "newer-secret"}
+    for words, problem in (
+        (("set", "Relay", "--unset", "ip_pool"), "--unset: Relay has no setting 'ip_pool'; it has: host"),
+        (("set", "Relay", "--set", "ip_pool=x"), "ip_pool: unknown setting; an SMTP server has:"),
+        (("set", "nobody", "--rate", "5"), "there is no provider 'nobody'; there are: mg, Relay"),
+        (("delete", "nobody"), "there is no provider 'nobody'"),
+    ):
+        status, said = await run(*words)
+        assert (status, problem in said) == (1, True), said
+    assert await run("delete", "Relay") == (0, "provider_1 Relay: deleted")
+    assert (await run("list"))[1] == "provider_2 mg: mailgun mg.example.com, the default"
 
 
 async def test_a_mailbox_of_reports_and_its_changes(

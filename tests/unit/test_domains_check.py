@@ -211,3 +211,12 @@ def test_the_doctor_prints_it(json: bool, capsys: pytest.CaptureFixture[str]) ->
     assert "TLSRPTv1" in (said := capsys.readouterr().out)
     assert not json or orjson.loads(said)["ok"] is True
     assert not well(GOOD | {("acme.example", "MX"): []})
+    if not json:  # what is to be copied stands in one piece, however narrow the screen
+        long = "s" * 60
+        capsys.readouterr()
+        asyncio.run(
+            doctor.run(domain="acme.example", selectors=[long], ip=None, return_path=None, json=json, resolver=Zone({}))
+        )
+        said = capsys.readouterr().out
+        assert f"nothing is published at {long}._domainkey.acme.example\n" in said
+        assert 'publish at _dmarc.acme.example: TXT "v=DMARC1; p=none; rua=mailto:dmarc@acme.example"\n' in said

@@ -7,6 +7,7 @@ import pytest
 from scripted_http import CONFIGS, SECRETS
 from tidings.core.errors import Invalid
 from tidings.delivery.providers import check_config, open_provider
+from tidings.delivery.providers._http import Answer
 from tidings.delivery.providers._mailgun import MailgunConfig
 from tidings.delivery.providers._sendgrid import SendgridConfig
 from tidings.delivery.providers._ses import SesConfig
@@ -85,3 +86,25 @@ def test_options_of_one_kind(kind: str, change: dict[str, Any], field: str) -> N
     with pytest.raises(Invalid) as caught:
         check_config(kind, {**CONFIGS[kind], **change}, SECRETS[kind])
     assert caught.value.fields[0].field == field
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"__type":"SignatureDoesNotMatch","message":"The signature\\n does not match"}', "The signature does not match"),
+        (b'{"Message":"Forbidden"}', "Forbidden"),
+        (
+            b'{"errors":[{"message":"no such sender","field":"from"},{"message":"too large","field":null}]}',
+            "from: no such sender; too large",
+        ),
+        (b'{"errors":[]}', '{"errors":[]}'),
+        (b'{"errors":["strange", {"message": 5}]}', '{"errors":["strange", {"message": 5}]}'),
+        (b"Forbidden\r\n", "Forbidden"),
+        (b'{"message": "cut', '{"message": "cut'),
+        (b"[1]", "[1]"),
+        (b"", ""),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+    ],
+)  # fmt: skip
+def test_answers_are_told_in_their_own_words(body: bytes, words: str) -> None:
+    assert Answer(400, {}, body).words == words

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
-from tidings.delivery.providers import capabilities
+from tidings.core.errors import Invalid
+from tidings.delivery.limits import SETTINGS
+from tidings.delivery.providers import EVERY_KIND, capabilities, check_config
 from tidings.delivery.providers._mailgun import MailgunConfig
 from tidings.delivery.providers._sendgrid import SendgridConfig
 from tidings.delivery.providers._ses import SesConfig
+from tidings.delivery.ways._pacing import Pacing
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/http-providers.md").read_text(encoding="utf-8")
 KINDS: dict[str, type[Any]] = {"ses": SesConfig, "sendgrid": SendgridConfig, "mailgun": MailgunConfig}
@@ -35,3 +38,12 @@ def test_every_setting_and_no_other_is_in_the_matrix(kind: str) -> None:
         if cells[1].strip("`") not in KINDS and cells[1 + list(KINDS).index(kind)] != "–":
             told |= set(re.findall(r"`(\w+)`", cells[0]))
     assert told == {item.name for item in dataclasses.fields(KINDS[kind])}
+
+
+def test_settings_of_every_kind_are_named_wherever_settings_are() -> None:
+    assert set(EVERY_KIND) == {*SETTINGS, *(item.name for item in dataclasses.fields(Pacing))}
+    assert not [name for name in EVERY_KIND if f"`{name}`" not in PAGE]
+    for kind in ("smtp", "ses", "sendgrid", "mailgun", "sandbox"):
+        with pytest.raises(Invalid) as told:
+            check_config(kind, {"rate_per_sec": 5}, {})
+        assert set(EVERY_KIND) <= set(re.findall(r"\w+", str(told.value))), kind

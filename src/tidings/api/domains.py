@@ -59,7 +59,8 @@ class DkimKeyOut(BaseModel):
     algorithm: str
     state: Annotated[str, Field(description="pending (publish it, then activate), active or retired")]
     name: Annotated[str, Field(description="Where the TXT record belongs.")]
-    record: Annotated[str, Field(description="Its text. Zone files want it in strings of at most 255 characters.")]
+    record: Annotated[str, Field(description="Its text, as panels of DNS providers take it.")]
+    zone_line: Annotated[str, Field(description="Both as a line of a zone file, in strings of at most 255 characters.")]
     created_at: datetime
 
 
@@ -87,6 +88,7 @@ class DomainOut(BaseModel):
                     state=key.state,
                     name=key.name,
                     record=key.record,
+                    zone_line=key.zone_line,
                     created_at=key.created_at,
                 )
                 for key in domain.keys
@@ -123,8 +125,8 @@ async def _keys_of_new(body: NewDomain) -> list[PrivateKey]:
     return await delivery.new_keys(body.algorithms)
 
 
-async def _keys_of_rotation(body: Rotation) -> list[PrivateKey]:
-    return await delivery.new_keys(body.algorithms)
+async def _keys_of_rotation(body: Rotation | None = None) -> list[PrivateKey]:
+    return await delivery.new_keys((body or Rotation()).algorithms)
 
 
 # Dependencies come before the frame opens the request's transaction, and after `call`, so for nobody without a key of ours.

@@ -205,7 +205,11 @@ async def list_messages(
     to: Annotated[str | None, Query(max_length=320, description="an address")] = None,
     contact_id: Annotated[ContactRef | None, Query()] = None,
     template_id: Annotated[TemplateRef | None, Query()] = None,
-    status: Annotated[DeliveryState | None, Query(description="`pending` is what is shown as queued")] = None,
+    status: Annotated[
+        DeliveryState | None,
+        BeforeValidator(lambda told: DeliveryState.PENDING if told == "queued" else told),
+        Query(description="as messages have it; `queued` is the same as pending"),
+    ] = None,
 ) -> Page[MessageOut]:
     """Messages, newest first. They are kept for 45 days."""
     wanted: dict[str, Any] = {

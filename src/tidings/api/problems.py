@@ -6,6 +6,7 @@ Members: type, title, status, detail, `code` (stable, for programs) and, where i
 
 import logging
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -173,6 +174,8 @@ def _sentence(error: dict[str, Any]) -> str:
         return "must be a JSON object"
     if error["type"] in {"timezone_aware", "timezone_offset"}:
         return "must say its offset from UTC, such as 2030-01-01T09:00:00+01:00"
+    if error["type"] == "literal_error":  # of members of enums it shows their names in Python
+        message = re.sub(r"<[\w.]+: ('[^']*')>", r"\1", message)
     if error["type"] in {"too_short", "too_long"}:
         bound, limit = ("least", "min_length") if error["type"] == "too_short" else ("most", "max_length")
         number, has = error["ctx"][limit], error["ctx"]["actual_length"] or "none"

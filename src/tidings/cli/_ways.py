@@ -12,6 +12,32 @@ providers = typer.Typer(no_args_is_help=True, help="Ways out: SMTP servers and o
 routes = typer.Typer(no_args_is_help=True, help="Several providers behind one name.")
 mailboxes = typer.Typer(no_args_is_help=True, help="Mailboxes that bounces come back to, read over IMAP.")
 
+SettingsOf = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="NAME=VALUE: a setting of its kind, such as region=eu-west-1; repeat it"),
+]
+Secrets = Annotated[
+    str, typer.Option(envvar="TIDINGS_PROVIDER_SECRET", help="JSON of its credentials; better through the environment")
+]
+Password = Annotated[str, typer.Option(envvar="TIDINGS_SMTP_PASSWORD", help="smtp; better through the environment")]
+Connections = Annotated[int | None, typer.Option(min=1, max=1000, help="open at once, at most; smtp: 10, if not given")]
+PerConnection = Annotated[
+    int | None,
+    typer.Option("--messages-per-connection", min=1, help="smtp: after so many it is closed, and another opened"),
+]
+Rate = Annotated[float | None, typer.Option("--rate", min=0.001, help="messages a second, at most")]
+PerMinute = Annotated[int | None, typer.Option("--per-minute", min=1, help="messages in any minute, at most")]
+PerHour = Annotated[int | None, typer.Option("--per-hour", min=1, help="messages in any hour, at most")]
+PerDay = Annotated[int | None, typer.Option("--per-day", min=1, help="messages in any 24 hours, at most")]
+Limit = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        help="careful, or MAILBOX_PROVIDER:PERIOD=NUMBER, such as google:per_minute=600 or other:per_second=5; repeat it",
+    ),
+]
+Workspace = Annotated[str, typer.Option("--workspace", help="the workspace's name or id")]
+
 
 @providers.command("capabilities")
 def provider_capabilities(
@@ -26,57 +52,145 @@ def provider_capabilities(
 @providers.command("add")
 def provider_add(
     name: Annotated[str, typer.Argument(help="what you call it")],
-    host: Annotated[str, typer.Option(help="smtp: the server")] = "",
+    host: Annotated[str | None, typer.Option(help="smtp: the server")] = None,
     kind: Annotated[str, typer.Option(help="smtp, ses, sendgrid, mailgun or sandbox")] = "smtp",
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", help="NAME=VALUE: a setting of its kind, such as region=eu-west-1")
-    ] = None,
-    secret: Annotated[
-        str,
-        typer.Option(envvar="TIDINGS_PROVIDER_SECRET", help="JSON of its credentials; better through the environment"),
-    ] = "",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="smtp")] = 587,
-    tls: Annotated[str, typer.Option(help="smtp: starttls, tls or none")] = "starttls",
-    username: Annotated[str, typer.Option(help="smtp")] = "",
-    password: Annotated[str, typer.Option(envvar="TIDINGS_SMTP_PASSWORD", help="better through the environment")] = "",
-    connections: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="open at once, at most; smtp: 10, if not given")
-    ] = None,
-    messages_per_connection: Annotated[
-        int | None, typer.Option(min=1, help="smtp: after so many it is closed, and another opened")
-    ] = None,
-    rate: Annotated[float | None, typer.Option(min=0.001, help="messages a second, at most")] = None,
-    per_minute: Annotated[int | None, typer.Option(min=1, help="messages in any minute, at most")] = None,
-    per_hour: Annotated[int | None, typer.Option(min=1, help="messages in any hour, at most")] = None,
-    per_day: Annotated[int | None, typer.Option(min=1, help="messages in any 24 hours, at most")] = None,
-    limit: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="careful, or MAILBOX_PROVIDER:PERIOD=NUMBER, such as google:per_minute=600 or other:per_second=5; repeat it"
-        ),
-    ] = None,
-    workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "",
+    setting: SettingsOf = None,
+    secret: Secrets = "",
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="smtp: its port; 587, if not given")] = None,
+    tls: Annotated[str | None, typer.Option(help="smtp: starttls, tls or none; starttls, if not given")] = None,
+    username: Annotated[str | None, typer.Option(help="smtp: the login there")] = None,
+    password: Password = "",
+    connections: Connections = None,
+    messages_per_connection: PerConnection = None,
+    rate: Rate = None,
+    per_minute: PerMinute = None,
+    per_hour: PerHour = None,
+    per_day: PerDay = None,
+    limit: Limit = None,
+    workspace: Workspace = "",
     default: Annotated[bool, typer.Option(help="use it for campaigns that name no provider")] = True,
 ) -> None:
     """Add an SMTP server or another provider to send through."""
-    from tidings.cli.manage import add_provider
+    from tidings.cli.providing import add_provider
 
-    config: dict[str, object] = {"host": host, "port": port, "tls": tls} if kind == "smtp" else {}
-    config |= {"username": username} if username else {}
-    config |= {} if connections is None else {"connections": connections}
-    rates = {"second": rate, "minute": per_minute, "hour": per_hour, "day": per_day}
-    config |= {f"rate_per_{period}": most for period, most in rates.items() if most is not None}
-    config |= {} if messages_per_connection is None else {"messages_per_connection": messages_per_connection}
-    config |= {"limits": _limits(limit)} if limit else {}
-    config |= _pairs(setting or [])
-    if kind == "smtp" and not host:
+    if kind == "smtp" and not host and not any(one.startswith("host=") for one in setting or []):
         raise typer.BadParameter("give the SMTP server", param_hint="--host")
-    secrets = _json_object(secret, "--secret") if secret else {}
-    secrets |= {"password": password} if password and kind == "smtp" else {}
+    config: dict[str, object] = {"port": 587, "tls": "starttls"} if kind == "smtp" else {}
+    config |= _named(
+        host=host, port=port, tls=tls, username=username, connections=connections,
+        messages_per_connection=messages_per_connection,
+    )  # fmt: skip
+    config |= _rates(rate, per_minute, per_hour, per_day, limit) | _pairs(setting or [])
     making = add_provider(
-        _settings(), workspace=workspace, name=name, kind=kind, config=config, secret=secrets, is_default=default
+        _settings(),
+        workspace=workspace,
+        name=name,
+        kind=kind,
+        config=config,
+        secret=_secrets(secret, password, smtp=kind == "smtp"),
+        is_default=default,
     )
     typer.echo(_run(making))
+
+
+@providers.command("list")
+def provider_list(workspace: Workspace = "") -> None:
+    """Show the providers, the default first, and what is wrong with them."""
+    from tidings.cli.providing import show_providers
+
+    for line in _run(show_providers(_settings(), workspace=workspace)):
+        typer.echo(line)
+
+
+@providers.command("show")
+def provider_show(
+    name: Annotated[str, typer.Argument(help="its name or id")],
+    json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+    workspace: Workspace = "",
+) -> None:
+    """Show the settings of a provider, its health, and where it is to send its notifications. Credentials are never shown."""
+    from tidings.cli.providing import show_provider
+
+    for line in _run(show_provider(_settings(), workspace=workspace, name=name, json=json)):
+        typer.echo(line)
+
+
+@providers.command("set")
+def provider_set(
+    name: Annotated[str, typer.Argument(help="its name or id")],
+    new_name: Annotated[str | None, typer.Option("--name", help="another name")] = None,
+    setting: SettingsOf = None,
+    unset: Annotated[
+        list[str] | None, typer.Option(help="a setting that is to have its default again; repeat it")
+    ] = None,
+    secret: Secrets = "",
+    host: Annotated[str | None, typer.Option(help="smtp: the server")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="smtp: its port")] = None,
+    tls: Annotated[str | None, typer.Option(help="smtp: starttls, tls or none")] = None,
+    username: Annotated[str | None, typer.Option(help="smtp: the login there")] = None,
+    password: Password = "",
+    connections: Connections = None,
+    messages_per_connection: PerConnection = None,
+    rate: Rate = None,
+    per_minute: PerMinute = None,
+    per_hour: PerHour = None,
+    per_day: PerDay = None,
+    limit: Limit = None,
+    default: Annotated[bool, typer.Option("--default", help="use it for campaigns that name no provider")] = False,
+    workspace: Workspace = "",
+) -> None:
+    """Change what is given of a provider, and leave the rest. What is being sent goes on with it within a second.
+
+    Credentials are replaced as a whole.
+    """
+    from tidings.cli.providing import change_provider
+
+    changes = _named(
+        host=host, port=port, tls=tls, username=username, connections=connections,
+        messages_per_connection=messages_per_connection,
+    )  # fmt: skip
+    changes |= _rates(rate, per_minute, per_hour, per_day, limit) | _pairs(setting or [])
+    changing = change_provider(
+        _settings(),
+        workspace=workspace,
+        name=name,
+        new_name=new_name,
+        changes=changes,
+        unset=unset or [],
+        # Whether a password in the environment is meant depends on the kind.
+        secret=lambda kind: _secrets(secret, password, smtp=kind == "smtp"),
+        is_default=default,
+    )
+    typer.echo(_run(changing))
+
+
+@providers.command("delete")
+def provider_delete(
+    name: Annotated[str, typer.Argument(help="its name or id")],
+    workspace: Workspace = "",
+) -> None:
+    """Remove a provider that nothing was ever sent through, and that no route has."""
+    from tidings.cli.providing import delete_provider
+
+    typer.echo(_run(delete_provider(_settings(), workspace=workspace, name=name)))
+
+
+def _named(**given: object) -> dict[str, object]:
+    """Those that were given. What a kind does not have is refused where the kinds are known."""
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _rates(
+    second: float | None, minute: int | None, hour: int | None, day: int | None, limit: list[str] | None
+) -> dict[str, object]:
+    rates = _named(rate_per_second=second, rate_per_minute=minute, rate_per_hour=hour, rate_per_day=day)
+    return rates | ({"limits": _limits(limit)} if limit else {})
+
+
+def _secrets(secret: str, password: str, *, smtp: bool) -> dict[str, str]:
+    """A password in the environment is of the SMTP server, and nobody else's."""
+    found = _json_object(secret, "--secret") if secret else {}
+    return found | ({"password": password} if password and smtp else {})
 
 
 def _limits(texts: list[str]) -> object:
@@ -103,7 +217,7 @@ def provider_limits(
     workspace: Annotated[str, typer.Option(help="the workspace's name or id")] = "",
 ) -> None:
     """Show what may go through a provider, what of that is used, and what is slowed down."""
-    from tidings.cli.manage import show_limits
+    from tidings.cli.providing import show_limits
 
     for line in _run(show_limits(_settings(), workspace=workspace, name=name)):
         typer.echo(line)

@@ -1,19 +1,20 @@
 """`tidings provider capabilities`: which kind of provider has what."""
 
 import dataclasses
+from typing import Any
 
 import orjson
 from rich.console import Console
 from rich.table import Table
 
-from tidings.delivery import Capabilities, capabilities
+from tidings.delivery import EVERY_KIND, Capabilities, capabilities
 
 
 def show(*, json: bool) -> None:
     """Print it."""
-    kinds = capabilities()
+    kinds, every_kind = capabilities(), EVERY_KIND
     if json:
-        print(orjson.dumps({kind: dataclasses.asdict(one) for kind, one in kinds.items()}).decode())
+        print(orjson.dumps({kind: _asdict(one) for kind, one in kinds.items()}).decode())
         return
     table = Table("", *kinds, box=None, header_style="bold")
     table.add_row("largest message", *(_size(one) for one in kinds.values()))
@@ -23,7 +24,14 @@ def show(*, json: bool) -> None:
         names = dict.fromkeys(name for one in kinds.values() for name in names_of(one))
         for name in names:
             table.add_row(f"{title} {name}", *("yes" if name in names_of(one) else "–" for one in kinds.values()))
+    table.add_section()
+    for name in every_kind:
+        table.add_row(f"config {name}", *("yes" for _ in kinds))
     Console().print(table)
+
+
+def _asdict(one: Capabilities) -> dict[str, Any]:
+    return dataclasses.asdict(one) | {"settings": (*one.settings, *EVERY_KIND)}
 
 
 def _size(one: Capabilities) -> str:

@@ -2,7 +2,6 @@
 
 import orjson
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from tidings import delivery
@@ -34,11 +33,11 @@ async def run(
         found = [{"name": c.name, "state": c.state, "found": c.found, "advice": c.advice} for c in checks]
         print(orjson.dumps({"domain": cleaned, "ok": well, "checks": found}).decode())
         return well
-    table = Table(title=cleaned)
-    for name in ("check", "state", "found", "advice"):
-        table.add_column(name)
+    console = Console(soft_wrap=True)  # records are there to be copied: nothing of them is cut off or broken
+    console.print(Text(cleaned, style="bold"))
     for one in checks:
         # Text: what the DNS says is no markup.
-        table.add_row(one.name, Text(one.state, style=_COLOURS[one.state]), Text(one.found), Text(one.advice))
-    Console().print(table)
+        console.print(Text.assemble((f"{one.state:4}", _COLOURS[one.state]), f"  {one.name}: {one.found}"))
+        if one.advice:
+            console.print(Text(f"      {one.advice}"))
     return well

@@ -90,7 +90,7 @@ from tidings.delivery.notifications import (
     store_notifications,
     take_notifications,
 )
-from tidings.delivery.providers import Capabilities, capabilities
+from tidings.delivery.providers import EVERY_KIND, Capabilities, capabilities
 from tidings.delivery.quotas import GROWTH as WARMUP_GROWTH
 from tidings.delivery.quotas import START as WARMUP_START
 from tidings.delivery.quotas import TARGET as WARMUP_TARGET
@@ -195,6 +195,7 @@ from tidings.delivery.withdrawals import Withdrawals
 from tidings.delivery.worker import LEASE_SECONDS, SendWorker
 
 __all__ = [
+    "EVERY_KIND",
     "LARGEST_KEPT",
     "LEASE_SECONDS",
     "NOTIFYING_KINDS",

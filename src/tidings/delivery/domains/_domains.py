@@ -16,7 +16,15 @@ from tidings.core.db import Tx
 from tidings.core.errors import Conflict, Invalid, NotFound
 from tidings.core.ids import DomainId, WorkspaceId, public_id
 from tidings.delivery.bounces import ReturnPathInvalid, check_base
-from tidings.delivery.signing import PURPOSE, DkimAlgorithm, PrivateKey, generate, public_record, write_key
+from tidings.delivery.signing import (
+    PURPOSE,
+    DkimAlgorithm,
+    PrivateKey,
+    generate,
+    public_record,
+    quoted_strings,
+    write_key,
+)
 
 _LOCAL = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+)*", re.ASCII)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
@@ -53,6 +61,11 @@ class DkimKey:
     name: str
     record: str
     created_at: datetime
+
+    @property
+    def zone_line(self) -> str:
+        """The record as a line of a zone file."""
+        return f"{self.name}. IN TXT ( {quoted_strings(self.record)} )"
 
 
 @dataclass(frozen=True, slots=True)

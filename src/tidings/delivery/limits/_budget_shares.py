@@ -12,7 +12,7 @@ SHARE_OF_PACE = 0.05
 _SHARE_OF_PERIOD = 50
 _FIRST_SHARE = 10
 _LONGEST_SECONDS = 6 * 3600.0  # then it is looked at again: limits may have been raised
-_PERIODS = {MINUTE: "minute", HOUR: "hour", DAY: "day"}
+_PERIODS = {MINUTE: "a minute", HOUR: "an hour", DAY: "a day"}
 
 
 class Share:
@@ -112,7 +112,7 @@ class Share:
         """What is used up, in words."""
         note = f" ({self.note})" if self.note else ""
         if self.full_for is not None:
-            return f"{self._most:,} a {_PERIODS[self.full_for]}{note}"
+            return f"{self._most:,} {_PERIODS[self.full_for]}{note}"
         if self.rate is not None:
             return f"{self.rate:.3g} a second, as it asked for less"
         return f"{self.limit.per_second:g} a second{note}" if self.limit.per_second else "slowed down"

@@ -105,7 +105,7 @@ def _limit(told: Mapping[str, object], prefix: str, problems: list[FieldProblem]
         elif most is None:
             continue
         elif isinstance(most, bool) or not isinstance(most, int | float) or not 0 < most <= _MOST:
-            problems.append(FieldProblem(prefix + name, f"give a number above 0, at most {_MOST:g}"))
+            problems.append(FieldProblem(prefix + name, f"give a number above 0, at most {_MOST:,.0f}"))
         elif name in PERIODS and most != int(most):
             problems.append(FieldProblem(prefix + name, "give a whole number"))
         else:

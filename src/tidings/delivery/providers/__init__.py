@@ -5,7 +5,7 @@ an `Outcome`.
 """
 
 from tidings.delivery.providers._capabilities import Capabilities, capabilities
-from tidings.delivery.providers._interface import HealthState, Outgoing, Provider, ProviderHealth, Source
+from tidings.delivery.providers._interface import EVERY_KIND, HealthState, Outgoing, Provider, ProviderHealth, Source
 from tidings.delivery.providers._kinds import KINDS, check_config, connections_of, open_provider
 from tidings.delivery.providers._mailgun import read_mailgun, verify_mailgun
 from tidings.delivery.providers._notifications import BadSignature, Happening, Notification, NotSetUp, refusal_class
@@ -25,6 +25,7 @@ from tidings.delivery.providers._ses import SesAccount, SesProvider, read_ses, r
 from tidings.delivery.providers._sns import SnsMessage, parse_sns, verify_sns
 
 __all__ = [
+    "EVERY_KIND",
     "KINDS",
     "Accepted",
     "BadSignature",

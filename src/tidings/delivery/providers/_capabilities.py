@@ -1,17 +1,18 @@
-"""What each kind of provider can do: read off its settings, so that a table of it cannot say anything else."""
+"""What each kind of provider can do, besides the settings that every kind has: read off its settings, so that a table of it
+cannot say anything else.
+"""
 
 import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from tidings.delivery.providers._interface import EVERY_KIND
 from tidings.delivery.providers._mailgun import MailgunConfig, MailgunProvider
 from tidings.delivery.providers._sendgrid import SendgridConfig, SendgridProvider
 from tidings.delivery.providers._ses import SesConfig, SesProvider
 from tidings.delivery.providers._smtp_config import SmtpConfig
 
-_SECRETS = frozenset(
-    {"username", "password", "access_key_id", "secret_access_key", "session_token", "api_key", "signing_key"}
-)
+_SECRETS = frozenset({"password", "access_key_id", "secret_access_key", "session_token", "api_key", "signing_key"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def capabilities() -> dict[str, Capabilities]:
 def _read(config: Any, largest: int | None, *, notifies: bool) -> Capabilities:
     names = [item.name for item in dataclasses.fields(config)]
     return Capabilities(
-        tuple(name for name in names if name not in _SECRETS),
+        tuple(name for name in names if name not in _SECRETS and name not in EVERY_KIND),
         tuple(name for name in names if name in _SECRETS),
         largest,
         notifies,

@@ -9,8 +9,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any, cast
 
 import aiohttp
+import orjson
 from aiohttp.abc import AbstractStreamWriter
 
 from tidings.delivery.providers._interface import HealthState, Outgoing, ProviderHealth, Source
@@ -55,6 +57,17 @@ class Answer:
     def text(self) -> str:
         """For people: the body on one line, of bounded length."""
         return " ".join(self.body[:400].decode("utf-8", "replace").split())
+
+    @property
+    def words(self) -> str:
+        """For people: what the body says in its JSON (`message`, or those of `errors`), else all of it; of bounded length."""
+        try:
+            told: Any = orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return self.text
+        errors = cast("dict[str, Any]", told).get("errors") if isinstance(told, dict) else None
+        found = [_message(one) for one in (cast("list[object]", errors) if isinstance(errors, list) else [told])]
+        return " ".join("; ".join(filter(None, found))[:400].split()) or self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +248,8 @@ class HttpProvider(ABC):
     def _settle(self, source: Source, job: Outgoing, answer: Answer) -> None:
         outcome = self._meaning(answer)
         if isinstance(outcome, Locked):
-            self._pause(HealthState.UNREACHABLE, outcome.reply, _AUTHENTICATION_WAIT)
+            detail = f"they do not let us in, look at the credentials and settings: {outcome.reply}"
+            self._pause(HealthState.UNREACHABLE, detail, _AUTHENTICATION_WAIT)
             outcome = Throttled(outcome.reply, outcome.code, "", _AUTHENTICATION_WAIT)
         elif isinstance(outcome, Throttled):
             wait = self._pause(HealthState.THROTTLED, outcome.reply, outcome.retry_after_seconds)
@@ -252,7 +266,7 @@ class HttpProvider(ABC):
         status = answer.status
         if 200 <= status < 300:
             return Accepted(self._reply(answer))
-        reply = f"HTTP {status} {answer.text}".strip()
+        reply = f"HTTP {status} {answer.words}".strip()
         match status:
             case 429 | 503:
                 wait = self._wait(answer)
@@ -287,6 +301,16 @@ class HttpProvider(ABC):
             HealthState.OK if self._health.state is HealthState.THROTTLED else HealthState.CONNECTING
         )
         self.wake()
+
+
+def _message(told: object) -> str:
+    """What it says, with the field that it is about."""
+    if not isinstance(told, dict):
+        return ""
+    found = cast("dict[str, object]", told)
+    message = found.get("message") or found.get("Message")
+    field = found.get("field")
+    return "" if not isinstance(message, str) else f"{field}: {message}" if isinstance(field, str) else message
 
 
 def unstuffed(message: bytes) -> bytes:

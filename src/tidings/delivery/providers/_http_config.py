@@ -6,6 +6,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from tidings.core.errors import Invalid
+from tidings.delivery.providers._interface import EVERY_KIND
 
 
 def gather(
@@ -18,7 +19,7 @@ def gather(
         if name in secrets:
             raise Invalid.at(name, "belongs to the secret, which is stored encrypted, not to the configuration")
         if name not in known:
-            raise Invalid.at(name, f"{what} has no such setting; there are: {', '.join(shown)}")
+            raise Invalid.at(name, f"{what} has no such setting; there are: {', '.join((*shown, *EVERY_KIND))}")
     for name, value in sorted((secret or {}).items()):
         if name not in secrets:
             raise Invalid.at(name, f"the secret of {what} holds: {', '.join(secrets)}")

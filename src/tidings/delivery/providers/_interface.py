@@ -10,6 +10,11 @@ from typing import Protocol
 
 from tidings.delivery.providers._outcomes import Outcome
 
+EVERY_KIND = (
+    "rate_per_second", "rate_per_minute", "rate_per_hour", "rate_per_day", "limits", "retry_first_seconds", "give_up_seconds",
+)  # fmt: skip
+"""Settings that providers of every kind have beside their own; they are enforced by whoever hands messages out."""
+
 
 @dataclass(slots=True, eq=False)
 class Outgoing:

@@ -114,7 +114,7 @@ class MailgunProvider(HttpProvider):
         return Request(self._url, headers, body)
 
     def _answer(self, answer: Answer) -> Outcome | Locked:
-        reply = f"HTTP {answer.status} {answer.text}".strip()
+        reply = f"HTTP {answer.status} {answer.words}".strip()
         match answer.status:
             # https://documentation.mailgun.com/docs/mailgun/quickstart-guide/responses
             case 401 | 403 | 404:  # 404: no such domain in this account and region

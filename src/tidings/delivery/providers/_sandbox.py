@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Any, Self
 
 from tidings.core.errors import Invalid
-from tidings.delivery.providers._interface import HealthState, Outgoing, ProviderHealth, Source
+from tidings.delivery.providers._interface import EVERY_KIND, HealthState, Outgoing, ProviderHealth, Source
 from tidings.delivery.providers._outcomes import Accepted, Deferred, Fault, Rejected, Withdrawn
 
 _BATCH = 200
@@ -42,7 +42,9 @@ class SandboxConfig:
         known = [item.name for item in dataclasses.fields(cls)]
         for name in sorted(config):
             if name not in known:
-                raise Invalid.at(name, f"unknown setting; a sandbox has: {', '.join(known)}")
+                raise Invalid.at(
+                    name, f"unknown setting; a sandbox has: {', '.join(dict.fromkeys((*known, *EVERY_KIND)))}"
+                )
         for name in sorted(secret or {}):
             raise Invalid.at(name, "a sandbox has no secret")
         return cls(**config)

@@ -124,7 +124,7 @@ class SendgridProvider(HttpProvider):
         return Request(self._url, self._headers, orjson.dumps({**asked, **self._common}))
 
     def _answer(self, answer: Answer) -> Outcome | Locked:
-        reply = f"HTTP {answer.status} {answer.text}".strip()
+        reply = f"HTTP {answer.status} {answer.words}".strip()
         # 401 is also "Maximum credits exceeded", 403 "too many bad requests", 451 a region that the account may not use: all of
         # them of the account. https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/errors
         if answer.status in {401, 402, 403, 404, 405, 406, 415, 451}:

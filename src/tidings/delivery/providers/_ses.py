@@ -193,7 +193,7 @@ class SesProvider(HttpProvider):
 
     def _answer(self, answer: Answer) -> Outcome | Locked:
         kind = _error(answer)
-        reply = f"HTTP {answer.status} {kind} {answer.text}".strip()
+        reply = " ".join(f"HTTP {answer.status} {kind} {answer.words}".split())
         if kind in {"TooManyRequestsException", "ThrottlingException", "Throttling"}:
             return Throttled(reply, answer.status, "")
         if kind == "LimitExceededException":

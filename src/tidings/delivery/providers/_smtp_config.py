@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Self, TypeVar, cast
 
 from tidings.core.errors import FieldProblem, Invalid
+from tidings.delivery.providers._interface import EVERY_KIND
 
 _E = TypeVar("_E", bound=StrEnum)
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?)*\.?\Z")
@@ -158,7 +159,7 @@ class SmtpConfig:
             values[name] = value
         known = {item.name for item in dataclasses.fields(cls)}
         for name in sorted(values.keys() - known):
-            raise Invalid.at(name, f"unknown setting; an SMTP server has: {', '.join(sorted(known))}")
+            raise Invalid.at(name, f"unknown setting; an SMTP server has: {', '.join(sorted(known.union(EVERY_KIND)))}")
         if "host" not in values:
             raise Invalid.at("host", "give the server's host name")
         values["tls"] = _choice("tls", values.get("tls", Tls.STARTTLS), Tls)

@@ -1,6 +1,6 @@
 """DKIM: keys and signatures."""
 
-from tidings.delivery.signing._keys import DkimAlgorithm, PrivateKey, generate, public_record, write_key
+from tidings.delivery.signing._keys import DkimAlgorithm, PrivateKey, generate, public_record, quoted_strings, write_key
 from tidings.delivery.signing._signing import PURPOSE, Signing
 
 __all__ = [
@@ -10,5 +10,6 @@ __all__ = [
     "Signing",
     "generate",
     "public_record",
+    "quoted_strings",
     "write_key",
 ]

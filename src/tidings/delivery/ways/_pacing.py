@@ -23,7 +23,7 @@ class Pacing:
 
     def __post_init__(self) -> None:
         problems = [
-            FieldProblem(name, f"give a number above 0, at most {most:g}")
+            FieldProblem(name, f"give a number above 0, at most {most:,.0f}")
             for name, most in (
                 ("retry_first_seconds", 14_400.0),
                 ("give_up_seconds", 30 * 86400.0),
