@@ -11,9 +11,12 @@ _KINDS = {
     "not-spam": (Kind.NOT_SPAM, "not-spam"),
     "opt-out": (Kind.COMPLAINT, "opt-out"),
     "opt-out-list": (Kind.COMPLAINT, "opt-out"),
-    "auth-failure": (Kind.OTHER, ""),
-    "dmarc": (Kind.OTHER, ""),
+    "miscategorized": (Kind.NOT_SPAM, "not-spam"),
+    **dict.fromkeys(
+        ("abuse", "fraud", "virus", "other", "spam", "phishing", "complaint"), (Kind.COMPLAINT, "complaint")
+    ),
 }
+"""By Feedback-Type; what is not here, such as auth-failure and dkim, is about the sender's own records."""
 _SUBJECTS = (
     "complaint about message from", "abuse report", "email feedback report", "feedback loop", "spam complaint",
     "spam report", "complaint from ", "[spam report]", "client tos notification", "email abuse report",
@@ -31,7 +34,7 @@ def read(root: Part, leaves: list[Part]) -> Report | None:
         return _left(root) or _older(root, leaves)
     fields = headers_of(report.text().lstrip("\n "))
     told = get(fields, "feedback-type").lower() or "abuse"
-    kind, action = _KINDS.get(told, (Kind.COMPLAINT, "complaint"))
+    kind, action = _KINDS.get(told, (Kind.OTHER, ""))
     if kind is Kind.OTHER:
         return Report(Kind.OTHER)
     words = f"{told}: {get(fields, 'user-agent')}".strip(": ") if kind is Kind.COMPLAINT else told

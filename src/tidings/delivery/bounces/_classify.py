@@ -54,6 +54,7 @@ def _read(root: Part, leaves: list[Part]) -> Report:
             report = _autoreply.read(root)
         report = (
             report
+            or (None if _notice.from_system(root.headers) else _receipts.read(root, leaves))
             or _prose(root, leaves)
             or _inner(root, leaves)
             or _receipts.read(root, leaves)
@@ -102,9 +103,9 @@ def _prose(root: Part, leaves: list[Part]) -> Report | None:
     """A notice for people."""
     text = _text(root, leaves)
     notice, rest = _original.split(text)
-    if not _notice.is_notice(root.headers, notice or text):
-        return None
     original = _original.enclosed(root) or _original.quoted(rest)
+    if not _notice.is_notice(root.headers, notice or text, gives_back=bool(original)):
+        return None
     # X-Original-To is left out: some mail systems write there whom the message was for that they give back.
     ours = [
         *_original.senders(original),

@@ -38,7 +38,7 @@ _DAEMON_NAMES = (
     "mailer-daemon", "mail delivery", "postmaster", "delivery subsystem", "system administrator", "mailer daemon",
     "mail administrator", "mail delivery system", "mail system", "microsoft exchange", "mdaemon", "mail_daemon",
     "delivery service", "delivery notification", "smtp_mail_service", "jetmail system", "mailerdaemon",
-    "mail-daemon", "maildaemon", "bounce", "ndr@", "mail.delivery", "undeliver",
+    "mail-daemon", "maildaemon", "ndr@", "mail.delivery", "undeliver",
 )  # fmt: skip
 
 _ANSWERS = ("re:", "aw:", "fwd:", "fw:", "sv:", "antw:", "wg:", "tr:", "rv:", "rif:", "ответ:", "回复:")
@@ -69,23 +69,31 @@ class Notice(NamedTuple):
     delivered: bool = False
 
 
-def is_notice(headers: Headers, text: str) -> bool:
-    """Whether this is a mail system's notice about a message that it could not deliver, or not yet."""
+def is_notice(headers: Headers, text: str, *, gives_back: bool = False) -> bool:
+    """Whether this is a mail system's notice about a message that it could not deliver, or not yet.
+
+    `gives_back` tells that the message, or its headers, came with it.
+    """
     if get(headers, "x-failed-recipients"):
         return True
     subject = get(headers, "subject").lower()
+    path = headers.get("return-path", [""])[0].strip().lower()
+    returned = "mailer-daemon" in path or path in {"<>", '<"">'}
+    named = _is_daemon(headers) or "mailer-daemon" in path
+    system = from_system(headers) or returned
+    if not system:
+        text = _unquoted(text)
     if subject.startswith(_ANSWERS) and not from_system(headers):
         # People answer and forward notices. A program that names its notice so neither threads nor rambles.
         low = text[:300].lower()
         if "in-reply-to" in headers or "references" in headers or not any(p in low for p in _phrases.FAILED):
             return False
-    path = headers.get("return-path", [""])[0].strip().lower()
-    named = from_system(headers) or "mailer-daemon" in path
-    system = named or path in {"<>", '<"">'}
+    if subject.startswith(_REPORTS) and not returned:
+        return False
     low = text[:6000].lower()
     by_subject = any(s in subject for s in _phrases.SUBJECTS)
     by_program = any(p in low for p in _phrases.PROGRAMS)
-    if not system and "list-unsubscribe" in headers and not (by_subject and by_program):
+    if "list-unsubscribe" in headers and not (by_subject and by_program) and not (named or returned):
         return False
     if by_program:
         return True
@@ -93,18 +101,48 @@ def is_notice(headers: Headers, text: str) -> bool:
         return False
     in_words = any(p in low for p in _phrases.FAILED) or any(p in low for p in _phrases.DELAYED)
     if by_subject:
-        return system or in_words
+        # Shops and carriers speak of deliveries, too, and people of mail that failed: they name no recipient on a line.
+        return system or (in_words and (gives_back or _names_somebody(text)))
     # Vacation notices have no return path either, and may speak of what was not delivered.
     return in_words and (named or quotes_a_server(text))
 
 
+_REPORTS = ("logwatch", "cron ", "[alert]", "alert:", "problem:", "anacron", "daily mail report", "mail report")
+"""Begin subjects of what is written about mail, to its administrators."""
+
+
+def _unquoted(text: str) -> str:
+    """Without what somebody quotes from another message; `>>>` is a transcript's."""
+    if ">" not in text:
+        return text
+    return "\n".join(line for line in text.split("\n") if not line.startswith(">") or line.startswith((">>>", ">From")))
+
+
+_AT_THE_END = re.compile(
+    r"(?:deliver(?:ed)?|sen[dt]) to[ \t]{0,4}:?[ \t]{0,4}<?[^\s<>@]{1,128}@[^\s<>@]{1,190}$", re.MULTILINE
+)
+
+
+def _names_somebody(text: str) -> bool:
+    """Whether a line is given to a recipient, or ends with one."""
+    lines = [line[:_MAX_LINE] for line in text.split("\n", _MAX_LINES)[:_MAX_LINES]]
+    return "@" in text and (
+        bool(own_lines(lines, set())) or any(_AT_THE_END.search(line.rstrip(" \t>.")) for line in lines)
+    )
+
+
 def from_system(headers: Headers) -> bool:
     """Whether the sender's name or address is a mail system's."""
+    return "bounce" in get(headers, "from").lower() or _is_daemon(headers)
+
+
+def _is_daemon(headers: Headers) -> bool:
+    """The same, but for an address that notices only go to: shops and lists write from `bounces@`."""
     sender = get(headers, "from").lower()
     return (
         any(name in sender for name in _DAEMON_NAMES)
         or any(is_daemon(a) for a in addresses(sender)[:1])
-        or sender.strip() == "<>"
+        or sender.endswith("<>")
         or ("@" not in sender and is_daemon(sender.strip() + "@"))
     )
 
