@@ -1,7 +1,4 @@
-""(
-        "What speaks of failures and is none: people, lists, shops, programs; and reports that say "
-        "something else than a failure."
-        )""
+"""What speaks of failures and is none: people, lists, shops, programs; and reports that say something else than a failure."""
 
 import pytest
 
@@ -12,9 +9,9 @@ BOUNCE = dsn(GROUP)
 CASES: dict[str, tuple[str, str]] = {}
 
 
-def mail(*headers: str, body: str = "", frm: str =(
-        "Ada <ada@reader.example>"
-        ), to: str = "news@sender.example") -> str:
+def mail(
+    *headers: str, body: str = "", frm: str = ("Ada <ada@reader.example>"), to: str = "news@sender.example"
+) -> str:
     return "\n".join((f"From: {frm}", f"To: {to}", *headers, "", body))
 
 
@@ -22,10 +19,10 @@ def case(kind: str, name: str, message: str) -> None:
     CASES[name] = (kind, message)
 
 
-QUOTED =(
-        "> This is the mail system at host mx.sender.example.\n>\n> <bob@other.example>: host "
-        "mx.other.example said: 550 5.1.1 User unknown (in reply to RCPT TO command)\n"
-        )
+QUOTED = (
+    "> This is the mail system at host mx.sender.example.\n>\n> <bob@other.example>: host "
+    "mx.other.example said: 550 5.1.1 User unknown (in reply to RCPT TO command)\n"
+)
 case(
     "other",
     "reply quoting a bounce",
@@ -78,8 +75,7 @@ case(
         "Content-Type: multipart/mixed; boundary=zz",
         "User-Agent: Mozilla Thunderbird",
         body=(
-        "--zz\nContent-Type: text/plain\n\nSince yesterday I get these.\n\n--zz\nContent-Type: "
-        "message/rfc822\n\n"
+            "--zz\nContent-Type: text/plain\n\nSince yesterday I get these.\n\n--zz\nContent-Type: message/rfc822\n\n"
         )
         + BOUNCE
         + "\n--zz--\n",
@@ -97,9 +93,9 @@ case(
         "Content-Type: multipart/mixed; boundary=zz",
         frm="readers-request@lists.example",
         body=(
-        "--zz\nContent-Type: text/plain\n\nSend Readers mailing list submissions to "
-        "readers@lists.example\n\nToday: 1. Delivery failures\n\n--zz\nContent-Type: multipart/digest; "
-        "boundary=yy\n\n--yy\n\n"
+            "--zz\nContent-Type: text/plain\n\nSend Readers mailing list submissions to "
+            "readers@lists.example\n\nToday: 1. Delivery failures\n\n--zz\nContent-Type: multipart/digest; "
+            "boundary=yy\n\n--yy\n\n"
         )
         + BOUNCE
         + "\n--yy--\n--zz--\n",
@@ -126,8 +122,8 @@ case(
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
         frm="Blog <blog@shop.example>",
         body=(
-        "550 5.1.1 user unknown means that ada@reader.example does not exist. Undelivered Mail Returned "
-        "to Sender is the subject."
+            "550 5.1.1 user unknown means that ada@reader.example does not exist. Undelivered Mail Returned "
+            "to Sender is the subject."
         ),
     ),
 )
@@ -184,8 +180,8 @@ case(
         "Subject: mx.example daily mail report for Nov 25",
         frm="root <root@mx.example>",
         body=(
-        "Grand Totals\n------------\nmessages\n\n   1211   received\n\nmessage reject detail\n  RCPT\n  "
-        " 550 5.1.1 <bob@other.example>: Recipient address rejected: User unknown\n"
+            "Grand Totals\n------------\nmessages\n\n   1211   received\n\nmessage reject detail\n  RCPT\n  "
+            " 550 5.1.1 <bob@other.example>: Recipient address rejected: User unknown\n"
         ),
     ),
 )
@@ -205,8 +201,8 @@ case(
         "Subject: New mail server",
         frm="Postmaster <postmaster@reader.example>",
         body=(
-        "Dear users, from tomorrow mail over 20 MB will be rejected. Questions: "
-        "postmaster@reader.example, or ada@reader.example"
+            "Dear users, from tomorrow mail over 20 MB will be rejected. Questions: "
+            "postmaster@reader.example, or ada@reader.example"
         ),
     ),
 )
@@ -217,8 +213,8 @@ case(
         "Subject: Automatic reply: November",
         "Auto-Submitted: auto-replied",
         body=(
-        "I am away. For urgent matters write to bob@other.example. My mailbox is full, your message was "
-        "not delivered."
+            "I am away. For urgent matters write to bob@other.example. My mailbox is full, your message was "
+            "not delivered."
         ),
     ),
 )
@@ -307,53 +303,53 @@ case(
         "Auto-Submitted: auto-replied",
         "X-Delivery-Agent: TMDA/1.0",
         body=(
-        "This message was created automatically by mail delivery software (TMDA). Your message attached "
-        "below is being held because the address <news@sender.example> has not been verified. Release "
-        "by replying."
+            "This message was created automatically by mail delivery software (TMDA). Your message attached "
+            "below is being held because the address <news@sender.example> has not been verified. Release "
+            "by replying."
         ),
     ),
 )
 case(
     "receipt",
     "mdn displayed",
-(
+    (
         "From: Ada <ada@reader.example>\nTo: news@sender.example\nSubject: Read: November\n"
         "Content-Type: multipart/report; report-type=disposition-notification; boundary=b\n\n--b\n"
         "Content-Type: text/plain\n\nYour message To: ada Subject: Delivery failed was read.\n\n--b\n"
         "Content-Type: message/disposition-notification\n\nFinal-Recipient: rfc822;ada@reader.example\n"
         "Disposition: manual-action/MDN-sent-manually; displayed\n\n--b--\n"
-        ),
+    ),
 )
 case(
     "receipt",
     "mdn not read",
-(
+    (
         "From: Ada <ada@reader.example>\nTo: news@sender.example\nSubject: Not read: November\n"
         "Content-Type: multipart/report; report-type=disposition-notification; boundary=b\n\n--b\n"
         "Content-Type: text/plain\n\nYour message was deleted without being read.\n\n--b\nContent-Type: "
         "message/disposition-notification\n\nFinal-Recipient: rfc822;ada@reader.example\nDisposition: "
         "automatic-action/MDN-sent-automatically; deleted\n\n--b--\n"
-        ),
+    ),
 )
 case(
     "receipt",
     "mdn not read ndr subject",
-(
+    (
         "From: Ada <ada@reader.example>\nTo: news@sender.example\nSubject: Nicht gelesen: Delivery "
         "failed\nContent-Type: multipart/report; report-type=disposition-notification; boundary=b\n"
         "\n--b\nContent-Type: text/plain\n\nIhre Nachricht an ada@reader.example wurde ungelesen "
         "gelöscht. could not be delivered\n\n--b\nContent-Type: message/disposition-notification\n"
         "\nFinal-Recipient: rfc822;ada@reader.example\nDisposition: "
         "automatic-action/MDN-sent-automatically; deleted\n\n--b--\n"
-        ),
+    ),
 )
 case(
     "delivered",
     "dsn success",
     dsn(
-(
-        "Final-Recipient: rfc822; ada@reader.example\nAction: delivered\nStatus: 2.0.0\n"
-        "Diagnostic-Code: smtp; 250 2.0.0 Ok"
+        (
+            "Final-Recipient: rfc822; ada@reader.example\nAction: delivered\nStatus: 2.0.0\n"
+            "Diagnostic-Code: smtp; 250 2.0.0 Ok"
         ),
         text="Your message was successfully delivered",
     ),
@@ -366,16 +362,14 @@ case(
         text="The mail system will not send further reports",
     ),
 )
-case("delivered", "dsn success without status", dsn((
-        "Final-Recipient: rfc822; ada@reader.example\nAction: delivered\n"
-        )))
+case("delivered", "dsn success without status", dsn("Final-Recipient: rfc822; ada@reader.example\nAction: delivered\n"))
 case(
     "delayed",
     "dsn delayed",
     dsn(
-(
-        "Final-Recipient: rfc822; ada@reader.example\nAction: delayed\nStatus: 4.4.1\nDiagnostic-Code: "
-        "smtp; connect timed out\nWill-Retry-Until: Fri, 27 Nov 2026 10:00:00 +0000"
+        (
+            "Final-Recipient: rfc822; ada@reader.example\nAction: delayed\nStatus: 4.4.1\nDiagnostic-Code: "
+            "smtp; connect timed out\nWill-Retry-Until: Fri, 27 Nov 2026 10:00:00 +0000"
         ),
         text="WARNING MESSAGE ONLY",
     ),
@@ -384,10 +378,8 @@ case(
     "delayed",
     "dsn delayed with 5.1.1",
     dsn(
-(
         "Final-Recipient: rfc822; ada@reader.example\nAction: delayed\nStatus: 5.1.1\nDiagnostic-Code: "
         "smtp; 550 user unknown"
-        )
     ),
 )
 case(
@@ -424,16 +416,12 @@ case(
     "other",
     "arf auth-failure",
     arf(
-(
         "Feedback-Type: auth-failure\nUser-Agent: X/1\nVersion: 1\nAuth-Failure: dmarc\n"
         "Original-Rcpt-To: <ada@reader.example>"
-        )
     ),
 )
 case(
-    "other", "arf dkim", arf((
-        "Feedback-Type: dkim\nUser-Agent: X/1\nVersion: 1\nOriginal-Rcpt-To: <ada@reader.example>"
-        ))
+    "other", "arf dkim", arf("Feedback-Type: dkim\nUser-Agent: X/1\nVersion: 1\nOriginal-Rcpt-To: <ada@reader.example>")
 )
 case("other", "arf miscategorized auth", arf("Feedback-Type: Auth-Failure\nUser-Agent: X/1\nVersion: 1"))
 case(
@@ -458,8 +446,8 @@ case(
         "Content-Type: multipart/report; report-type=tlsrpt; boundary=b",
         frm="noreply-smtp-tls-reporting@google.example",
         body=(
-        "--b\nContent-Type: text/plain\n\nThis is an aggregate TLS report from google.com. failed "
-        "sessions\n\n--b\nContent-Type: application/tlsrpt+gzip\n\nH4s\n--b--\n"
+            "--b\nContent-Type: text/plain\n\nThis is an aggregate TLS report from google.com. failed "
+            "sessions\n\n--b\nContent-Type: application/tlsrpt+gzip\n\nH4s\n--b--\n"
         ),
     ),
 )
@@ -484,8 +472,7 @@ case(
         "Subject: 3 Readers moderator request(s) waiting",
         frm="readers-bounces@lists.example",
         body=(
-        "Pending posts:\nFrom: bob@other.example on Wed Nov 25\nSubject: Delivery failed\nCause: Post "
-        "by non-member"
+            "Pending posts:\nFrom: bob@other.example on Wed Nov 25\nSubject: Delivery failed\nCause: Post by non-member"
         ),
     ),
 )
@@ -497,9 +484,9 @@ case(
         frm="mailman@lists.example",
         to="readers-owner@lists.example",
         body=(
-        "This is a Mailman mailing list bounce action notice:\n\n    List:       Readers\n    Member:   "
-        "  bob@other.example\n    Action:     Subscription disabled.\n    Reason:     Excessive or "
-        "fatal bounces.\n"
+            "This is a Mailman mailing list bounce action notice:\n\n    List:       Readers\n    Member:   "
+            "  bob@other.example\n    Action:     Subscription disabled.\n    Reason:     Excessive or "
+            "fatal bounces.\n"
         ),
     ),
 )
@@ -510,8 +497,7 @@ case(
         "Subject: confirm 3fd8a0c9",
         frm="readers-request@lists.example",
         body=(
-        "Mailing list subscription confirmation notice. We have received a request from ... reply to "
-        "this message"
+            "Mailing list subscription confirmation notice. We have received a request from ... reply to this message"
         ),
     ),
 )
@@ -534,8 +520,8 @@ case(
         "Content-Type: text/html",
         frm="Mail Admin <support@phish.example>",
         body=(
-        "<p>Dear ada@reader.example, 5 messages could not be delivered to your mailbox because it is "
-        "over quota. <a href=http://x>Release</a></p>"
+            "<p>Dear ada@reader.example, 5 messages could not be delivered to your mailbox because it is "
+            "over quota. <a href=http://x>Release</a></p>"
         ),
     ),
 )
