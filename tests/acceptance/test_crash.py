@@ -1,17 +1,14 @@
 """`kill -9` of the send worker, the supervisor and PostgreSQL at random moments of a send: nobody lost, nobody twice unseen."""
 
-import asyncio
 import random
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-import aiohttp
 import pytest
 
-from running_system import RunningSystem, running_system
+from crash_world import counting_sink, end, hurt, post
+from running_system import running_system
 from tidings import accounts, delivery
 from tidings.accounts import SYSTEM
 from tidings.bench._campaign import prepare
@@ -25,15 +22,8 @@ CONNECTIONS = 10
 @pytest.fixture
 def sink(tmp_path: Path) -> Iterator[tuple[int, Path]]:
     """The port of a counting sink and the file of what it accepted."""
-    accepted = tmp_path / "accepted"
-    script = Path(__file__).parents[1] / "counting_sink.py"
-    process = subprocess.Popen([sys.executable, str(script), "0", str(accepted)], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    port = int(process.stdout.readline())
-    yield port, accepted
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    with counting_sink(tmp_path) as found:
+        yield found
 
 
 async def test_killed_at_random_moments_loses_nobody(tmp_path: Path, sink: tuple[int, Path]) -> None:
@@ -82,9 +72,9 @@ async def _survives(
                 if providers > 1:
                     await _behind_a_route(tx, workspace, providers)
                 key = await accounts.create_api_key(tx, workspace=workspace, name="test", scopes=["*"], now=utc_now())
-        await _post(system, key, f"/campaigns/{public_id('campaign', campaign)}/send")
-        await _hurt(system, kills, accepted, recipients, random.Random(seed))
-        counts, rows = await _end(system, workspace)
+        await post(system, key, f"/campaigns/{public_id('campaign', campaign)}/send")
+        await hurt(system, kills, accepted, recipients, random.Random(seed))
+        counts, rows = await end(system, workspace)
 
     by_recipient: defaultdict[str, list[str]] = defaultdict(list)
     for line in accepted.read_text().splitlines():
@@ -133,67 +123,3 @@ async def _behind_a_route(tx: Tx, workspace: WorkspaceId, providers: int) -> Non
         now=utc_now(),
     )
     await tx.execute("UPDATE campaigns SET provider_id = NULL")
-
-
-async def _hurt(system: RunningSystem, kills: int, accepted: Path, recipients: int, dice: random.Random) -> None:
-    """Kill something, whenever another part of the messages has arrived."""
-    victims = ["send", "postgres", "supervisor"] * kills
-    for number in range(kills):
-        goal = recipients * (number + dice.random()) / (kills + 1)
-        async with asyncio.timeout(120):
-            while _lines(accepted) < goal:
-                await asyncio.sleep(0.005)
-        victim = victims[number]
-        async with asyncio.timeout(30):
-            while not system.kill(victim):
-                await asyncio.sleep(0.01)
-        if victim == "supervisor":
-            await asyncio.sleep(dice.random())
-            system.start()
-
-
-def _lines(file: Path) -> int:
-    with file.open("rb") as opened:
-        return sum(block.count(b"\n") for block in iter(lambda: opened.read(1 << 20), b""))
-
-
-async def _end(system: RunningSystem, workspace: int) -> tuple[Counter[str], list[dict[str, object]]]:
-    """Wait until nothing is left to do, retries of the unknown included; the counters, and every delivery."""
-    async with asyncio.timeout(240):
-        while True:
-            try:
-                async with system.database() as db, db.connection() as connection:
-                    busy = await connection.fetchval(
-                        """
-                        SELECT (SELECT count(*) FROM retries) + (SELECT count(*) FROM chunks WHERE state <> 'done')
-                            + (SELECT count(*) FROM campaigns WHERE status <> 'sent')
-                        """
-                    )
-                    if busy == 0:
-                        break
-            except OSError:
-                pass
-            await asyncio.sleep(0.5)
-    async with system.database() as db, db.connection() as connection:
-        rows = await connection.fetch(
-            """
-            SELECT c.email, d.state::text AS state, d.possible_duplicate, d.unknowns, d.provider_id FROM deliveries AS d
-            JOIN contacts AS c ON c.workspace_id = d.workspace_id AND c.id = d.contact_id WHERE d.workspace_id = $1
-            """,
-            workspace,
-        )
-        names = ("pending", "sent", "delivered", "deferred", "bounced", "failed", "skipped", "unknown", "cancelled")
-        sums = await connection.fetchrow(
-            f"SELECT {', '.join(f'sum({name})::int AS {name}' for name in names)} FROM send_counters WHERE workspace_id = $1",  # noqa: S608
-            workspace,
-        )
-        assert sums is not None
-        return +Counter({name: sums[name] for name in names}), [dict(row) for row in rows]
-
-
-async def _post(system: RunningSystem, key: str, path: str) -> None:
-    async with (
-        aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as session,
-        session.post(system.api + path) as response,
-    ):
-        assert response.status == 200, await response.text()

@@ -37,6 +37,7 @@ def field(type_: FieldType) -> ContactField:
 @example(
     ["2024-02-29", "1900-02-29", "2000-2-9", "2024/01/02", "2024-01/02", "2024-13-01", "2024-01-02T10:00:00Z", "İ"]
 )
+@example(["0.0", "-0.0", "5.0", "+5.00", "12.50", "-0.10", "999999999999999.999999999999999", "000.5"])
 async def test_python_and_the_database_make_the_same_of_a_value(db: Database, values: list[Any]) -> None:
     async with db.connection() as connection:
         for type_ in FieldType:

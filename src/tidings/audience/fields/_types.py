@@ -74,7 +74,8 @@ def _text(value: Any, _field: ContactField) -> str:
 
 def _number(value: Any, _field: ContactField) -> int | float:
     if isinstance(value, str) and _NUMBER.fullmatch(value):
-        return float(value) if "." in value else int(value)
+        whole, _, fraction = value.partition(".")
+        return float(value) if fraction.strip("0") else int(whole)  # 5.0 is written 5 wherever it came from
     if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         return value
     raise Misfit("must be a number, such as 7 or -1234.5 (a point, no thousands separators)")
