@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,8 @@ from api_world import operations
 from tidings.api._reference import render
 from tidings.api._schema_words import json_text
 from tidings.api.app import create_app
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 class Page(HTMLParser):
@@ -119,3 +122,28 @@ def test_json_is_laid_out_to_be_read() -> None:
     assert json_text({"a": [1, "ü"]}) == '{"a": [1, "ü"]}'
     long = {"a": ["x" * 60, "y" * 60], "b": {}}
     assert json_text(long) == f'{{\n  "a": [\n    "{"x" * 60}",\n    "{"y" * 60}"\n  ],\n  "b": {{}}\n}}'
+
+
+async def test_what_the_documentation_asks_for_is_there(api: Client) -> None:
+    paths = (await api("GET", "/openapi.json")).json["paths"]
+    there = [
+        (method.upper(), re.compile(re.sub(r"\{\w+\}", "[^/]+", path.removeprefix("/api/v1")) + "$"))
+        for path, methods in paths.items()
+        for method in methods
+    ]
+    asked = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (?:/api/v1)?(/[a-z][\w/{}.-]*)|\$API(/[a-z][\w/{}.-]*)")
+    wrong: list[str] = []
+    count = 0
+    for page in sorted(DOCS.rglob("*.md")):
+        for method, path, called in asked.findall(page.read_text(encoding="utf-8")):
+            if path.startswith(
+                ("/n/", "/u/", "/c/", "/o/", "/v3/", "/v2/", "/api/")
+            ):  # of the edge, the catcher, or others
+                continue
+            count += 1
+            if not any(
+                (not method or method == one) and form.match((path or called).rstrip(".")) for one, form in there
+            ):
+                wrong.append(f"{page.relative_to(DOCS)}: {method} {path or called}")
+    assert wrong == []
+    assert count > 100

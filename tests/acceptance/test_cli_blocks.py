@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from cli_shell import Shell
 
+from cli_shell import Shell
 from tidings.core.db import Database
 from tidings.core.ids import WorkspaceId
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import orjson
 import pytest
-from cli_shell import Shell
 
+from cli_shell import Shell
 from small_images import small_png
 from tidings import accounts, delivery
 from tidings.accounts import SYSTEM

@@ -16,6 +16,7 @@ from tidings.campaigns import Campaign, CampaignStatus
 from tidings.core.clock import utc_now
 from tidings.core.crypto import Keyring
 from tidings.core.db import Database
+from tidings.core.errors import Invalid
 from tidings.core.ids import ProviderId, RouteId
 from tidings.delivery import RouteMember, Strategy
 
@@ -130,7 +131,18 @@ async def test_shares_are_what_was_asked_for_however_fast_the_servers_are(
         slow = await s.add("slow", connections=1)
         slow.delay_seconds = 0.002
         names = ("server", "quick", "slow")
-        route = await s.route(strategy, *((name, weight, 1) for name, weight in zip(names, weights, strict=True)))
+        route = await s.route(
+            Strategy.WEIGHTED, *((name, weight, 1) for name, weight in zip(names, weights, strict=True))
+        )
+        # What another strategy has no eyes for is kept when it is chosen later; and refused when it is given.
+        async with db.transaction() as tx:
+            told: dict[str, Any] = {"workspace": s.w.workspace, "by": SYSTEM(s.w.workspace), "now": utc_now()}
+            await delivery.update_route(tx, route=route, strategy=strategy, **told)
+            members = s.members([("server", 5, 2)])
+            with pytest.raises(Invalid) as refused:
+                await delivery.update_route(tx, route=route, strategy=strategy, members=members, **told)
+        ignored = ["weight", "priority"] if strategy is Strategy.ROUND_ROBIN else ["priority"]
+        assert [one.field for one in refused.value.fields] == [f"providers[0].{name}" for name in ignored]
         campaign = await s.send(600, route_id=route)
         await s.w.until(campaign, CampaignStatus.SENT, 40)
         await s.nobody_lost(600)
@@ -169,7 +181,7 @@ async def test_one_dies_in_mid_campaign_and_the_rest_goes_through_the_other(
         s.w.server.delay_seconds = 0.01
         other = await s.add("other")
         other.delay_seconds = 0.01
-        route = await s.route(strategy, ("server", 1, 1), ("other", 1, 2))
+        route = await s.route(strategy, ("server", 1, 1), ("other", 1, 2 if strategy is Strategy.PRIORITY else 1))
         campaign = await s.send(500, route_id=route)
         await eventually(lambda: asyncio.sleep(0, s.got()["server"]), lambda n: n > 50)
         await s.w.server.die()

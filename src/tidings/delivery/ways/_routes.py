@@ -46,6 +46,10 @@ class RouteInUse(Conflict):
     code = "route_in_use"
 
 
+_HEED_WEIGHT = {Strategy.WEIGHTED, Strategy.PRIORITY}
+_HEED_PRIORITY = {Strategy.PRIORITY}
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """What a campaign or a message goes through: a provider, or a route."""
@@ -93,7 +97,7 @@ async def add_route(
     now: datetime,
 ) -> Route:
     """Add a route. Raises Invalid naming the field, RouteInUse for a name taken."""
-    strategy = await _checked(tx, workspace, name, strategy, members)
+    strategy = await _checked(tx, workspace, name, strategy, members, given=True)
     if is_default:
         await _no_default(tx, workspace)
     try:
@@ -202,7 +206,8 @@ async def update_route(
     before = await get_route(tx, workspace=workspace, route=route)
     name = before.name if name is None else name
     strategy = before.strategy if strategy is None else strategy
-    strategy = await _checked(tx, workspace, name, strategy, before.members if members is None else members)
+    after = before.members if members is None else members
+    strategy = await _checked(tx, workspace, name, strategy, after, given=members is not None)
     if is_default and not before.is_default:
         await _no_default(tx, workspace)
     try:
@@ -322,9 +327,12 @@ async def _with_members(tx: Tx, workspace: WorkspaceId, rows: Sequence[Any]) -> 
 
 
 async def _checked(
-    tx: Tx, workspace: WorkspaceId, name: str, strategy: Strategy | str, members: Sequence[RouteMember]
+    tx: Tx, workspace: WorkspaceId, name: str, strategy: Strategy | str, members: Sequence[RouteMember], *, given: bool
 ) -> Strategy:
-    """The strategy, once everything has been looked at. Raises Invalid with all that is wrong."""
+    """The strategy, once everything has been looked at. Raises Invalid with all that is wrong.
+
+    `given`: the members are new; those that a route had keep what another strategy made of them.
+    """
     problems: list[FieldProblem] = []
     if not name.strip() or len(name) > 100:
         problems.append(FieldProblem("name", "must have between 1 and 100 characters"))
@@ -352,6 +360,16 @@ async def _checked(
             FieldProblem(f"providers[{place}].{field}", f"give a whole number from 1 to {_MOST_WEIGHT}")
             for field, value in (("weight", one.weight), ("priority", one.priority))
             if not 1 <= value <= _MOST_WEIGHT
+        ]
+        problems += [
+            FieldProblem(
+                f"providers[{place}].{field}", f"{strategy} does not look at it: leave it out, or choose {others}"
+            )
+            for field, value, heeding, others in (
+                ("weight", one.weight, _HEED_WEIGHT, "weighted"),
+                ("priority", one.priority, _HEED_PRIORITY, "priority"),
+            )
+            if given and value != 1 and strategy in list(Strategy) and strategy not in heeding
         ]
     if problems:
         raise Invalid("; ".join(f"{p.field}: {p.message}" for p in problems), fields=tuple(problems))
