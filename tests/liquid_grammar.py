@@ -13,14 +13,14 @@ from random import Random
 from typing import Any
 
 from liquid import Environment
-from liquid.extra import JSON, index, sort_numeric
-from liquid.extra.tags.snippet_tag import SnippetTag
+from liquid.extra import SnippetTag
 
-KNOWN = Environment()
+KNOWN = Environment(extra=True)
 KNOWN.add_tag(SnippetTag)
-EXTRA = {"json": JSON(), "index": index, "sort_numeric": sort_numeric}
-KNOWN.filters |= EXTRA
+del KNOWN.filters["money"]  # of this name we have our own
 NAMES = ("a", "b", "c", "d", "x", "y", "k-b", "q_1", "items", "size", "first", "forloop", "tablerowloop", "p", "now_")
+SLOTS = ("s", "s", "t")
+"""Names of what `block` makes."""
 BLOCKS = ("p", "row", "deep")
 """Names of blocks, which `render` and `include` find."""
 TEXTS = (
@@ -246,6 +246,44 @@ class Grammar:
         inside = self.one("{{ i }}", "{{ tablerowloop.col }}{{ tablerowloop.last }}", "{{ tablerowloop.row }}")
         return f"{{% tablerow i in {self.one(*LOOPED)}{options} %}}{inside}{self.template(depth, 1)}{{% endtablerow %}}"
 
+    def given(self, *names: str) -> str:
+        """Arguments by name."""
+        return ", ".join(f"{name}: {self.operand()}" for name in names if self.random.random() < 0.6)
+
+    def macro(self, depth: int) -> str:
+        """`macro`, mostly with its call."""
+        name = self.one("m", "m", "m2")
+        text = f"{{% macro {name} {self.one('', 'x', 'x, a: 1', 'x: y, q_1: 2')} %}}{{{{ x }}}}{self.one('', '{{ args }}{{ kwargs }}')}"
+        return f"{text}{self.template(depth, 2)}{{% endmacro %}}{self.call() if self.random.random() < 0.8 else ''}"
+
+    def call(self) -> str:
+        """`call`."""
+        told = ", ".join(self.operand() for _ in range(self.random.choice((0, 1, 1, 2, 3))))
+        return f"{{% call {self.one('m', 'm', 'm2')} {', '.join(filter(None, (told, self.given('a', 'other'))))} %}}"
+
+    def slot(self, depth: int) -> str:
+        """`block`."""
+        name = self.one(*SLOTS)
+        inside = self.template(depth, 2) + self.one(
+            "",
+            "",
+            "{{ block.super }}",
+            "{% assign a = block.super %}{{ a | upcase }}",
+            "{% if block.super %}y{% endif %}",
+        )
+        return (
+            f"{{% block {name}{self.one('', '', '', '', ' required')} %}}{inside}{{% endblock {self.one('', name)} %}}"
+        )
+
+    def message(self) -> str:
+        """`translate`."""
+        text = "".join(
+            self.one(" Hello ", "{{ x }}", "{{ a }}", "\n  you ", "<b> 5% & ", "%(x)s", "%%")
+            for _ in range(self.random.randrange(5))
+        )
+        plural = self.one("", "{% plural %} many {{ count }} {{ x }}")
+        return f"{{% translate {self.given('x', 'count', 'context')} %}}{text}{plural}{{% endtranslate %}}"
+
     def lines(self) -> str:
         """What is in a `liquid` tag."""
         return "\n".join(
@@ -295,6 +333,16 @@ FORMS: Mapping[str, Callable[[Grammar, int], str]] = {
         if make.random.random() < 0.3
         else ""
     ),
+    "with": lambda make, depth: (
+        f"{{% with {make.given('a', 'x', 'forloop')} %}}{make.template(depth, 2)}{{% endwith %}}"
+    ),
+    "macro": lambda make, depth: make.macro(depth),
+    "call": lambda make, _: make.call(),
+    "block": lambda make, depth: make.slot(depth),
+    "extends": lambda make, depth: (
+        f"{{% extends {_named(make.one(*BLOCKS))} %}}{make.slot(depth)}" if make.random.random() < 0.3 else ""
+    ),
+    "translate": lambda make, _: make.message(),
     "break": lambda make, _: f"{{% if {make.condition()} %}}{{% break %}}{{% endif %}}" if make.slip() else "",
     "continue": lambda make, _: (
         f"{{% for i in items %}}{{% if {make.condition()} %}}{{% continue %}}{{% endif %}}{{{{ i }}}}{{% endfor %}}"

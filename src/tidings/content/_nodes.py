@@ -31,9 +31,9 @@ from liquid.expression import Expression
 from liquid.template import BoundTemplate
 
 from tidings.content._emitter import Emitter
-from tidings.content._environment import LinkNode, TickNode, UrlNode
 from tidings.content._expressions import Code, Expressions, Names, Unsupported
 from tidings.content._missing import Watched
+from tidings.content._own_tags import LinkNode, TickNode, UrlNode
 from tidings.content._parts import MAX_DEPTH
 from tidings.content._runtime import RUNTIME
 from tidings.content._survey import Survey, survey

@@ -1,6 +1,7 @@
 """Reading a template: syntax errors with field, line and column; which variables it wants."""
 
 from collections.abc import Iterator
+from copy import copy
 from functools import cache
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from liquid.exceptions import BlockNestingError, ContextDepthError, LiquidError,
 from liquid.template import BoundTemplate
 
 from tidings.content._environment import ContentEnvironment, InlineNode
+from tidings.content._inheritance import WHOLE, ExtendsNode
 from tidings.content._parts import Parts, unpack
 from tidings.content._scan import trouble
 from tidings.core.errors import FieldProblem, Invalid
@@ -101,7 +103,9 @@ def rendered_blocks(template: BoundTemplate, field: str) -> dict[str, int]:
     nodes = list(walk(template))
     inline = {str(node.name) for node in nodes if isinstance(node, InlineNode)}
     for node in nodes:
-        if isinstance(node, RenderNode | IncludeNode):
+        if isinstance(node, ExtendsNode):
+            found.setdefault(str(node.name), node.token.start_index)
+        elif isinstance(node, RenderNode | IncludeNode):
             token = node.token
             if isinstance(node.name, Identifier) and str(node.name) in inline:
                 continue
@@ -117,10 +121,20 @@ def wanted_variables(template: BoundTemplate) -> list[str]:
     within = bool(cast("Any", template.env.loader).names) or any(
         isinstance(node, InlineNode) for node in walk(template)
     )
-    analysis = template.analyze(include_partials=within)
+    analysis = _until_extends(template).analyze(include_partials=within)
     found = [variable for variables in analysis.globals.values() for variable in variables]
     found.sort(key=lambda variable: (variable.span.template_name, variable.span.index))
     return list(dict.fromkeys(str(variable) for variable in found))
+
+
+def _until_extends(template: BoundTemplate) -> BoundTemplate:
+    """The template without what stands after an `extends`, of which only what is in slots of the base is written."""
+    for number, node in enumerate(template.nodes, 1):
+        if isinstance(node, ExtendsNode):
+            cut = copy(template)
+            cut.nodes, cut.__dict__[WHOLE] = template.nodes[:number], template
+            return cut
+    return template
 
 
 def uses_variable(source: str | Parts, path: str, *, html: bool, field: str = "template") -> bool:

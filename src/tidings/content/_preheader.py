@@ -8,7 +8,9 @@ import html
 import re
 
 from tidings.content._markup import TOKENS, Masked, mask
+from tidings.content._outermost import edit_document, extended
 from tidings.content._parse import TemplateInvalid, parse
+from tidings.content._parts import Parts
 
 MAX_PREHEADER = 500
 """Characters of Liquid."""
@@ -33,10 +35,20 @@ _ASSIGNING = re.compile(r"\{%-?\s*(?:assign|comment|#)")
 
 
 def with_preheader(source: str, preheader: str) -> str:
-    """The HTML with the preheader after `<body>`, in place of what its author hid there, if anything. Both are Liquid."""
-    if not preheader.strip():
+    """The HTML with the preheader after `<body>`, in place of what its author hid there, if anything. Both are Liquid.
+
+    HTML that extends a block is as it was: see `with_preheader_within`.
+    """
+    if not preheader.strip() or extended(source):
         return source
     return _put(source, _element(_escaped(preheader)))
+
+
+def with_preheader_within(parts: Parts, preheader: str) -> Parts:
+    """The same of HTML that extends a block: the preheader stands in that. Other HTML is as it was."""
+    if not preheader.strip() or not extended(parts.main):
+        return parts
+    return edit_document(parts, lambda text: _put(text, _element(_escaped(preheader))))
 
 
 def hide_well(source: str) -> str:

@@ -12,10 +12,10 @@ from tidings.content._aside import apart
 from tidings.content._compile import compile_liquid
 from tidings.content._context import Occasion
 from tidings.content._emitter import PLAIN
-from tidings.content._environment import RecipientUrls
 from tidings.content._footer import with_footer
 from tidings.content._missing import Watched, marks_in_html, marks_in_text, watch
 from tidings.content._origins import Origins, Written
+from tidings.content._own_tags import RecipientUrls
 from tidings.content._parse import RenderError, in_words
 from tidings.content._parts import unpack
 from tidings.content._plaintext import one_line, plain_text, single_spaced

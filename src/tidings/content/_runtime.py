@@ -10,9 +10,9 @@ from liquid.exceptions import LiquidError, LiquidInterrupt, LiquidTypeError, Loo
 from liquid.limits import to_int
 from markupsafe import Markup
 
-from tidings.content._environment import BoundedContext, signed_link
 from tidings.content._limits import CLOCK, MAX_TURNS, check_range, check_value
 from tidings.content._missing import marked, note_blank
+from tidings.content._own_tags import BoundedContext, signed_link
 
 
 def _fallback(node: Node, context: BoundedContext) -> str:

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from tidings.content._outermost import check_extends
 from tidings.content._parse import TemplateInvalid, invalid_at, parse, rendered_blocks
 from tidings.content._parts import Parts
 from tidings.content._plaintext import plain_text
 from tidings.core.db import Tx, sql
 from tidings.core.ids import WorkspaceId
 
-_TAGS = ("render", "include")
+_TAGS = ("render", "include", "extends")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +58,25 @@ def names_in(*sources: str) -> list[str]:
     return list(found)
 
 
-def with_shared(source: str, shared: Mapping[str, Shared], *, html: bool, strict: bool, field: str) -> Parts:
-    """A source with the blocks it reaches. Raises TemplateInvalid for one that is not there."""
+def with_shared(
+    source: str, shared: Mapping[str, Shared], *, html: bool, strict: bool, field: str, also: str = ""
+) -> Parts:
+    """A source with the blocks it reaches, and those that `also` does, which will stand in one of them.
+
+    Raises TemplateInvalid for one that is not there, and for what cannot be extended.
+    """
     template = parse(Parts(source), html=html, field=field)
     reached: dict[str, str] = {}
     waiting = rendered_blocks(template, field)
     for name, index in waiting.items():
         if name not in shared:
             raise invalid_at(field, source, index, f"there is no block named '{name}'")
-    names = list(waiting)
+    names = [*waiting, *(name for name in names_in(also) if name in shared)]
     for name in names:
         block = shared.get(name)
         if block and name not in reached:
             reached[name] = block.html if html else block.text
             names += block.uses
-    return Parts(source, dict(sorted(reached.items())), strict)
+    parts = Parts(source, dict(sorted(reached.items())), strict)
+    check_extends(parts, html=html, field=field)
+    return parts

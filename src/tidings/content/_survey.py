@@ -14,6 +14,7 @@ from liquid.exceptions import LiquidError
 from liquid.template import BoundTemplate
 
 from tidings.content._environment import InlineNode
+from tidings.content._inheritance import ExtendsNode
 from tidings.content._parse import walk
 
 
@@ -67,7 +68,7 @@ def _look(template: BoundTemplate, found: Survey, seen: set[str]) -> None:
         found.counts |= isinstance(node, IncrementNode | DecrementNode)
         found.loops |= isinstance(node, ForNode)
         found.continues |= _continues(node)
-        found.unknown |= isinstance(node, InlineNode)
+        found.unknown |= isinstance(node, InlineNode | ExtendsNode)
         if isinstance(node, RenderNode):
             found.loops |= node.loop
             if isinstance(node.name, StringLiteral):

@@ -11,7 +11,7 @@ from tidings.content._attachments import Attached, AttachmentInvalid, attachment
 from tidings.content._media_library import MediaLibrary
 from tidings.content._origins import Written
 from tidings.content._plaintext import plain_text
-from tidings.content._preheader import with_preheader
+from tidings.content._preheader import with_preheader, with_preheader_within
 from tidings.content._shared import Shared, load_shared, names_in, with_shared
 from tidings.content._sources import SourceType
 from tidings.content._template_content import check_content, compiled
@@ -342,7 +342,7 @@ async def freeze(
     subject, preheader = subject or now.subject, preheader.strip() or now.preheader
     html = await aside(with_preheader, now.html_content, preheader)
     text = now.text_content or await aside(plain_text, html)
-    shared = await load_shared(tx, workspace=workspace, names=await aside(names_in, subject, html, text))
+    shared = await load_shared(tx, workspace=workspace, names=await aside(names_in, subject, html, text, preheader))
     packed = await aside(_packed, subject, html, text, preheader, shared, now.strict)
     attached = await attachments_of(tx, workspace=workspace, ids=now.attachment_ids, field="attachment_ids")
     written = _written(now, preheader)
@@ -354,14 +354,12 @@ async def freeze(
 def _packed(
     subject: str, html: str, text: str, preheader: str, shared: Mapping[str, Shared], strict: bool
 ) -> list[str]:
+    around = with_shared(html, shared, html=True, strict=strict, field="html_content", also=preheader)
     return [
-        with_shared(source, shared, html=is_html, strict=strict, field=field).pack()
-        for source, is_html, field in (
-            (subject, False, "subject"),
-            (html, True, "html_content"),
-            (text, False, "text_content"),
-            (preheader, False, "preheader"),
-        )
+        with_shared(subject, shared, html=False, strict=strict, field="subject").pack(),
+        with_preheader_within(around, preheader).pack(),
+        with_shared(text, shared, html=False, strict=strict, field="text_content").pack(),
+        with_shared(preheader, shared, html=False, strict=strict, field="preheader").pack(),
     ]
 
 

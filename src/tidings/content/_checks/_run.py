@@ -23,8 +23,9 @@ from tidings.content._checks._structure import check_structure
 from tidings.content._checks._subject import check_preheader, check_subject
 from tidings.content._checks._weight import check_text
 from tidings.content._context import Occasion, Row
-from tidings.content._environment import RecipientUrls
 from tidings.content._origins import Written
+from tidings.content._outermost import document_of
+from tidings.content._own_tags import RecipientUrls
 from tidings.content._parse import TemplateInvalid
 from tidings.content._parts import unpack
 from tidings.content._sources import SourceType
@@ -147,12 +148,13 @@ def _mandatory(content: Checkable, rows: Sequence[Row], told: _Told) -> list[Fin
 def _check(content: Checkable, rows: Sequence[Row], real: bool, told: _Told) -> ContentReport:
     occasion = _occasion(*told)
     pages = list(_pages(content))
+    document = "" if content.source else _document(content)
     findings: list[Finding] = []
     not_run: list[tuple[str, str]] = []
     for page in pages:
         for found in (check_links(page), check_images(page), check_clients(page)):
             findings += islice(found, _MOST_FINDINGS)
-        findings += check_structure(page, whole=not page.block)
+        findings += check_structure(page, whole=page.block == document)
         if page.cut:
             not_run.append((f"the HTML after its first {MOST_ELEMENTS:,} elements", "there are too many"))
         if _too_much(page):
@@ -191,6 +193,13 @@ def _pages(content: Checkable) -> Iterator[Page]:
     yield read_page(main)
     for name, html in parts.blocks.items():
         yield read_page(html, block=name)
+
+
+def _document(content: Checkable) -> str:
+    try:
+        return document_of(unpack(content.html))
+    except TemplateInvalid:
+        return ""
 
 
 def _too_much(page: Page) -> bool:
