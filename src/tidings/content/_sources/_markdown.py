@@ -6,6 +6,7 @@ from html import escape
 from markdown_it import MarkdownIt
 
 from tidings.content._sources._held import hold
+from tidings.content._sources._lists import join_lists
 from tidings.content._sources._theme import page
 
 _READER = MarkdownIt("commonmark", {"html": True, "maxNesting": 20}).enable(["table", "strikethrough"])
@@ -42,7 +43,8 @@ def _rendered(source: str, reader: MarkdownIt) -> str:
         lines += ["", words.strip(), ""] if alone else [words]
         at += count
     text, kept = _without_attributes("\n".join(lines), held.stem)
-    html = _with_attributes(str(reader.render(text)), held.stem, kept)
+    tokens = join_lists(reader.parse(text), held.stem, held.masked.liquid)
+    html = _with_attributes(str(reader.renderer.render(tokens, reader.options, {})), held.stem, kept)
     return held.restore(_between_paragraphs(html, held.stem, held.masked.liquid))
 
 
