@@ -76,8 +76,12 @@ def arguments_of(function: Callable[..., Any]) -> tuple[int, int, list[str]]:
         inner = type(inner).__call__
     parameters = [one for one in inspect.signature(inner).parameters.values() if one.name != "self"][1:]
     parameters = [one for one in parameters if one.name not in {"environment", "context"}]
-    needed = [one for one in parameters if one.default is one.empty and one.kind is not one.VAR_POSITIONAL]
-    return len(needed), len(parameters), [one.name for one in parameters]
+    needed = [
+        one for one in parameters if one.default is one.empty and one.kind not in {one.VAR_POSITIONAL, one.VAR_KEYWORD}
+    ]
+    parameters = [one for one in parameters if one.kind is not one.VAR_KEYWORD]
+    placed = [one for one in parameters if one.kind is not one.KEYWORD_ONLY]
+    return len(needed), len(placed), [one.name for one in parameters]
 
 
 @dataclass
