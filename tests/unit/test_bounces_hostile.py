@@ -115,6 +115,37 @@ def test_a_thousand_messages_a_second_on_a_core() -> None:
     assert len(REAL) * rounds / spent > 1000
 
 
+@pytest.mark.parametrize("at", ["Subject:", "To: ", "Content-Type:", "To: bounces@sen"])
+def test_a_blank_line_within_the_header_hides_nothing(at: str) -> None:
+    """Nor does the notice's own address fail then, which would be the first one in the text."""
+    report = dsn(GROUP)
+    for message in (report, NOTICES["exim"][0]):
+        broken = message.replace(at, f"\n{at}" if at.endswith((":", " ")) else f"{at}\n\n", 1)
+        assert [r.address for r in classify(broken.encode()).recipients] == [
+            r.address for r in classify(message.encode()).recipients
+        ]
+
+
+def test_a_notice_cut_short_names_nobody_else() -> None:
+    """Whom it names may be cut short, too; but it is neither whom it went to, nor the sender, nor a postmaster."""
+    for message, _ in NOTICES.values():
+        raw = message.encode()
+        whole = {r.address.lower() for r in classify(raw).recipients}
+        for end in range(97, len(raw), 97):
+            report = classify(raw[:end])
+            assert not {a.lower() for a in report.addressed_to} & {r.address.lower() for r in report.recipients} - whole
+            assert not any(r.address.startswith(("postmaster@", "MAILER-DAEMON@")) for r in report.recipients) or whole
+
+
+@pytest.mark.parametrize("levels", [1, 20, 200])
+def test_messages_within_messages(levels: int) -> None:
+    inner = dsn(GROUP)
+    for level in range(levels):
+        mixed = f"Content-Type: multipart/mixed; boundary=n{level}\n\n--n{level}\nContent-Type: message/rfc822\n\n"
+        inner = f"{HEAD.decode()}{mixed}{inner}\n--n{level}--\n"
+    assert cost(lambda: check(classify(inner.encode()))) < 0.2
+
+
 def test_what_lies_beyond_the_limit_is_cut_off_not_refused() -> None:
     report = classify(dsn(GROUP, original=ORIGINAL + "x" * (6 << 20)).encode())
     assert [r.address for r in report.recipients] == ["ada@reader.example"]

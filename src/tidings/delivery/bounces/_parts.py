@@ -84,7 +84,43 @@ def read(message: bytes) -> Part:
     text = text.removeprefix("\xef\xbb\xbf")
     if text.startswith(("From ", ">From ")):
         text = text.partition("\n")[2]
-    return _part(text, "text/plain", _MAX_DEPTH, [_MAX_PARTS])
+    return _part(_closed_up(text), "text/plain", _MAX_DEPTH, [_MAX_PARTS])
+
+
+def _closed_up(text: str) -> str:
+    """Without a blank line within the header, which some gateways put there, even within a field.
+
+    What follows it is header, too, if it is nothing but fields, with one that a message must have and that is missing above.
+    """
+    for _ in range(_MAX_GAPS):
+        end = text.find("\n\n", 0, _MAX_HEAD)
+        head = f"\n{text[: max(end, 0)].lower()}"
+        missing = {name for name in _NEEDED if f"\n{name}:" not in head}
+        if end < 0 or not missing:
+            return text
+        rest = text[end:].lstrip("\n")
+        lines = rest[:_MAX_HEAD].partition("\n\n")[0].split("\n")[:_MAX_FIELDS]
+        whole = bool(_NAME.match(lines[0]))
+        below = _field_names(lines if whole else lines[1:])
+        if not missing & below or len(below & _USUAL) < 2 or "" in below:
+            return text
+        joint = "\n" if whole else " "
+        text = f"{text[:end]}{joint}{rest}"
+    return text
+
+
+_MAX_GAPS = 4
+_MAX_FIELDS = 1000
+_NEEDED = ("from", "to")
+_USUAL = frozenset(
+    {"from", "to", "subject", "date", "message-id", "mime-version", "content-type", "received", "return-path"}
+)
+
+
+def _field_names(lines: list[str]) -> set[str]:
+    """The names of the fields in lower case; "" among them if there are other lines."""
+    own = (line for line in lines if line[:1] not in {" ", "\t", ""})
+    return {line.partition(":")[0].strip().lower() if _NAME.match(line) else "" for line in own}
 
 
 def headers_of(text: str) -> Headers:
