@@ -1,6 +1,7 @@
 """`tidings classify`: one JSON object a message, whatever the files are."""
 
 import json
+import os
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -55,3 +56,16 @@ def test_a_file_that_is_not_there_is_named_and_the_others_are_read(tmp_path: Pat
     assert done.exit_code == 1
     assert done.stderr == "/nowhere/at/all.eml: cannot be read: No such file or directory\n"
     assert [json.loads(line)["file"] for line in done.stdout.splitlines()] == [str(tmp_path / "there.eml")]
+
+
+def test_a_folder_is_read_whatever_lies_in_it(tmp_path: Path) -> None:
+    (tmp_path / "empty.eml").touch()
+    (tmp_path / "within").mkdir()
+    (tmp_path / "within" / "deep.eml").write_text(dsn(GROUP))
+    (tmp_path / "gone.eml").symlink_to("/nowhere")
+    os.mkfifo(tmp_path / "pipe")  # reading it would wait forever
+    done = CliRunner().invoke(app, ["classify", str(tmp_path)])
+    assert done.exit_code == 1
+    assert done.stderr == f"{tmp_path}/gone.eml: cannot be read: No such file or directory\n"
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(Path(t["file"]).name, t["kind"]) for t in told] == [("empty.eml", "other"), ("deep.eml", "bounce")]

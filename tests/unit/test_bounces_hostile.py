@@ -115,15 +115,26 @@ def test_a_thousand_messages_a_second_on_a_core() -> None:
     assert len(REAL) * rounds / spent > 1000
 
 
-@pytest.mark.parametrize("at", ["Subject:", "To: ", "Content-Type:", "To: bounces@sen"])
-def test_a_blank_line_within_the_header_hides_nothing(at: str) -> None:
-    """Nor does the notice's own address fail then, which would be the first one in the text."""
+@pytest.mark.parametrize(
+    ("field", "gap"),
+    [
+        ("To: ", "\n\nTo: "),
+        ("Subject: Mail", "\n\nSubject: Mail"),
+        ("Mail Error", "Mail\n\nError"),
+        ("MAILER", "MAI\n\nLER"),
+    ],
+)
+def test_a_blank_line_within_the_header_hides_nothing(field: str, gap: str) -> None:
+    """Nor does the notice's own address fail then, which would be the only one in the text."""
+    message = (
+        "From: Mail System <MAILER-DAEMON@host.example>\nTo: bounces@sender.example\nSubject: Mail Error: user unknown\n"
+        "Date: Thu, 26 Nov 2026 10:00:00 +0000\n\nYour mail could not be delivered: the user is unknown here.\n"
+    )
+    broken = message.replace(f"\n{field}", gap) if gap.startswith("\n") else message.replace(field, gap)
+    assert broken != message
+    assert classify(broken.encode()).recipients == ()
     report = dsn(GROUP)
-    for message in (report, NOTICES["exim"][0]):
-        broken = message.replace(at, f"\n{at}" if at.endswith((":", " ")) else f"{at}\n\n", 1)
-        assert [r.address for r in classify(broken.encode()).recipients] == [
-            r.address for r in classify(message.encode()).recipients
-        ]
+    assert classify(report.replace("\nSubject:", "\n\nSubject:", 1).encode()) == classify(report.encode())
 
 
 def test_a_notice_cut_short_names_nobody_else() -> None:

@@ -240,11 +240,14 @@ def classify_command(
 
     from tidings.delivery.bounces import classify, split_mbox
 
-    names = [str(p) for f in files for p in (sorted(Path(f).rglob("*")) if Path(f).is_dir() else [f])]
+    # Within a folder, pipes and sockets are left out: nobody may ever write to them.
+    names = [
+        str(p)
+        for f in files
+        for p in (sorted(p for p in Path(f).rglob("*") if p.is_file() or not p.exists()) if Path(f).is_dir() else [f])
+    ]
     unread = False
     for name in names:
-        if Path(name).is_dir():
-            continue
         try:
             raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         except OSError as error:  # the others are read all the same

@@ -111,7 +111,7 @@ def _closed_up(text: str) -> str:
 
 _MAX_GAPS = 4
 _MAX_FIELDS = 1000
-_NEEDED = ("from", "to")
+_NEEDED = ("from", "to", "subject")
 _USUAL = frozenset(
     {"from", "to", "subject", "date", "message-id", "mime-version", "content-type", "received", "return-path"}
 )
