@@ -1,6 +1,7 @@
 """Notices of failure in prose, in the forms that mail systems give them, and whom each names."""
 
 import bounce_notices_field
+import bounce_notices_late
 import bounce_notices_more
 import bounce_notices_systems
 import bounce_notices_systems_more
@@ -11,6 +12,7 @@ from bounce_notice_table import NOTICES, delayed, failed, notice
 __all__ = [
     "NOTICES",
     "bounce_notices_field",
+    "bounce_notices_late",
     "bounce_notices_more",
     "bounce_notices_systems",
     "bounce_notices_systems_more",

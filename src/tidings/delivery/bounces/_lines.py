@@ -22,7 +22,7 @@ _LABEL = re.compile(
     r"[ \t>*\-]{0,12}(?:final[- ]?recipient|original[- ]?recipient|failed[- ]recipients?|"
     r"intended[- ]recipients?|recipients?(?:\(s\))?|"
     r"recipient address|rcpt|undeliverable address|(?:bad |invalid |failed )?e?-?mail[- ]address|"
-    r"failed address|address|mailbox|"
+    r"failed address|address|mailbox|target (?:mail )?address|"
     r"user's mailbox is full|delivery failed|user mailbox exceeds allowed size|user mailbox is full|unknown user|"
     r"invalid final delivery userid|unknown host|error-for|delivery failed to|not delivered to|"
     r"invalid receiver address|no such user|could not deliver to|"

@@ -22,7 +22,7 @@ SUBJECTS = (
     "message notification", "unzustellbar", "mailstatus", "smtp error", "mail delivery problem", "error in mail",
     "mail undelivered", "message frozen", "error sending your mail", "notification d'état", "delivery attempt",
     "can't be delivered", "cannot be delivered",
-    "non delivery", "delivery expired",
+    "non delivery", "delivery expired", "bounce notification", "bounce notice", "email bounce", "mail bounce",
     # German
     "nicht zugestellt", "nicht zustellbar", "zustellung fehlgeschlagen", "zustellungsbenachrichtigung",
     "fehlgeschlagen", "zurückgesandt", "übermittlung", "zustellfehler", "fehler bei der zustellung",
@@ -59,7 +59,7 @@ SUBJECTS = (
 """In the subject of a notice of failure or delay."""
 
 FAILED = (
-    "failure reasons", "error message below", "had delivery errors", "had delivery problems", "could not be sent",
+    "you sent was rejected", "rejected and discarded", "reject reason", "failure reasons", "error message below", "had delivery errors", "had delivery problems", "could not be sent",
     "rejects mail", "failed to send", "permanent delivery errors", "non-delivered information",
     # sendmail, Postfix, Exim, qmail, Courier and their kin
     "following addresses had", "transcript of session follows", "could not be delivered", "couldn't be delivered",
