@@ -4,14 +4,13 @@ What is measured is what this process computed between two beats of its loop, in
 this machine caused is no fault of ours.
 """
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from api_client import Answer, Client
+from api_client import Client
+from loop_heart import watched
 from tidings.bootstrap import App
 
 SIZE = 190_000
@@ -44,30 +43,6 @@ SOURCES: dict[str, dict[str, Any]] = {
         ),
     },
 }
-
-
-class Heart:
-    """Beats on the loop, and remembers what was computed between two beats, at most."""
-
-    def __init__(self) -> None:
-        self.worst = 0.0
-        self.waited = 0.0
-
-    async def beat(self) -> None:
-        while True:
-            began, wall = time.process_time(), time.perf_counter()
-            await asyncio.sleep(0.001)
-            self.worst = max(self.worst, time.process_time() - began)
-            self.waited = max(self.waited, time.perf_counter() - wall)
-
-
-async def watched(work: Callable[[], Awaitable[Answer]]) -> tuple[Answer, Heart]:
-    heart = Heart()
-    beating = asyncio.ensure_future(heart.beat())
-    try:
-        return await work(), heart
-    finally:
-        beating.cancel()
 
 
 @pytest.mark.parametrize("kind", SOURCES)

@@ -54,6 +54,11 @@ async def apart(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> 
     return await _CHILDREN.ask(work, arguments, named)
 
 
+def aside_from_thread(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """As `aside`, for a thread that waits; nothing is small. Raises what it raises."""
+    return _CHILDREN.ask_and_wait(work, arguments, named)
+
+
 def _size(told: Any) -> int:
     if isinstance(told, str):
         return len(told)
@@ -139,6 +144,10 @@ class _Children:
             return await asyncio.shield(asyncio.wrap_future(done))
         finally:
             self._waiting -= 1
+
+    def ask_and_wait(self, work: Callable[..., T], arguments: tuple[Any, ...], named: dict[str, Any]) -> T:
+        """What `work` says, there; not to be called on a loop."""
+        return self._threads.submit(self._ask, work, arguments, named, time.monotonic() + _SECONDS).result()
 
     def _ask(self, work: Callable[..., T], arguments: tuple[Any, ...], named: dict[str, Any], until: float) -> T:
         request = pickle.dumps((work, arguments, named))

@@ -8,13 +8,13 @@ with it; a template that keeps counters in the same namespace as its variables i
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import CodeType
 from typing import Any, cast
 
 from liquid import RenderContext, Undefined
 from liquid.exceptions import LiquidError, ResourceLimitError
 from liquid.template import BoundTemplate
 
+from tidings.content._bytecode import python_code
 from tidings.content._context import NOWHERE, Occasion, Row, full_context
 from tidings.content._emitter import PLAIN, Emitter, Encoding
 from tidings.content._environment import ContentEnvironment
@@ -166,8 +166,7 @@ class _Compiler:
             "full_context": lambda row, token, attributes, subject: full_context(row, token, attributes, subject, occasion),
             "new_context": lambda full, token: _shared_context(template, full, token, occasion),
         }  # fmt: skip
-        code: CodeType = compile(source, "<template>", "exec")
-        exec(code, scope)  # noqa: S102 - our own text: whatever comes from the template is in constants, or passed through repr
+        exec(python_code(source), scope)  # noqa: S102 - our own text: whatever comes from the template is in constants, or passed through repr
         return scope["render"]
 
 
