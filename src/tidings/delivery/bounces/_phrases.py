@@ -59,7 +59,8 @@ SUBJECTS = (
 """In the subject of a notice of failure or delay."""
 
 FAILED = (
-    "you sent was rejected", "rejected and discarded", "reject reason", "failure reasons", "error message below", "had delivery errors", "had delivery problems", "could not be sent",
+    "you sent was rejected", "rejected and discarded", "reject reason",
+    "failure reasons", "error message below", "had delivery errors", "had delivery problems", "could not be sent",
     "rejects mail", "failed to send", "permanent delivery errors", "non-delivered information",
     # sendmail, Postfix, Exim, qmail, Courier and their kin
     "following addresses had", "transcript of session follows", "could not be delivered", "couldn't be delivered",
