@@ -75,7 +75,7 @@ def _notification(root: Part, leaves: list[Part]) -> Report | None:
     """A report with fields for machines (RFC 3464), in a part of their own or, broken, in the text."""
     found: list[Recipient] = []
     for leaf in leaves:
-        if leaf.type in _dsn.TYPES:
+        if leaf.type in _dsn.TYPES or _dsn.is_attached(leaf):
             found = _dsn.recipients(_dsn.groups(leaf))
             if found:
                 break

@@ -13,6 +13,7 @@ TYPES = frozenset(
     {"message/delivery-status", "message/global-delivery-status", "text/delivery-status", "message/deliverystatus"}
 )
 _MAX_GROUPS = 1000
+_BEGIN = 200
 _MAX_TEXT = 1 << 20
 _REASON = 500
 _SPACE = re.compile(r"\s+")
@@ -24,6 +25,11 @@ _ACTIONS = {
     "deferred": "delayed", "warning": "delayed", "delivered": "delivered", "delivery": "delivered", "success": "delivered",
     "deliverable": "delivered", "relayed": "relayed", "expanded": "expanded",
 }  # fmt: skip
+
+
+def is_attached(part: Part) -> bool:
+    """Whether a gateway made a file of the part: it has another type, and still begins with the field that it must have."""
+    return part.type.startswith("application/") and part.text(_BEGIN).lstrip().lower().startswith("reporting-mta:")
 
 
 def groups(part: Part) -> list[Headers]:
