@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from liquid import DictLoader, Environment
 
-from tidings.content import RenderError, TemplateInvalid, render_liquid, with_footer
+from tidings.content import RenderError, TemplateInvalid, compile_liquid, render_liquid, with_footer
+from tidings.content._context import ANYWHERE
 from tidings.content._outermost import document_of, edit_document
 from tidings.content._parse import parse, rendered_blocks, wanted_variables
 from tidings.content._parts import Parts, unpack
@@ -72,6 +73,43 @@ def theirs(source: str, blocks: dict[str, str], *, html: bool) -> str:
 @pytest.mark.parametrize(("source", "blocks"), CASES)
 def test_extras_as_python_liquid_renders_them(source: str, blocks: dict[str, str], html: bool) -> None:
     assert ours(source, blocks, html=html) == theirs(source, blocks, html=html)
+
+
+COMPILED = (
+    ("{% with a: n, b: items[0].t %}{{ a }}{{ b }}{% assign c = a %}{% endwith %}{{ a }}{{ c }}", {}),
+    ("{% extends 'l' %}{% block title %}{{ n }}{{ block.super }}{{ z }}{% endblock %}", {"l": LAYOUT}),
+    ("{% extends 'm' %}{% block row %}{{ z }}<{{ block.super }}>{% assign z = 3 %}{{ z }}{% for j in items %}{{ forloop.parentloop.index }}{{ i.t }}{% endfor %}{% endblock %}", {"l": LAYOUT, "m": "{% assign q = n %}{% extends 'l' %}{% block row %}({{ block.super }}{{ i.p }}{% assign z = 8 %}{{ q }}){% endblock %}"}),
+    ("{% extends 'l' %}{% block b %}{{ n }}{% endblock %}{% block a %}{% block b2 %}{{ x }}{{ block.super }}{% endblock %}{{ block.super }}{% endblock %}", {"l": "{% assign x = 1 %}{% block a %}{% assign x = 2 %}{% block b %}y{{ x }}{% endblock %}{% endblock %}{{ x }}"}),
+    ("{% block a %}{% assign x = 1 %}{{ block.super }}{{ n }}{% endblock %}{{ x }}", {}),
+    ("{% extends 'l' %}{% block a %}{% if i == 2 %}{% break %}{% endif %}{{ i }}{% endblock %}", {"l": "{% for i in (1..3) %}{% block a %}{% endblock %}{% endfor %}"}),
+    ("{% extends 'l' %}{% block a %}{% render 'p', x: i %}{% endblock %}", {"l": "{% for i in (1..3) %}{% block a %}{% endblock %}{% endfor %}", "p": "{% block a %}{{ x }}{{ i }}{% endblock %}"}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("html", [True, False])
+@pytest.mark.parametrize(("source", "blocks"), COMPILED)
+def test_layouts_are_compiled_without_fallback(source: str, blocks: dict[str, str], html: bool) -> None:
+    python = compile_liquid(Parts(source, blocks), html=html, occasion=ANYWHERE).python
+    assert python
+    assert "fallback" not in python
+    expected = theirs(source, blocks, html=html)
+    assert expected != FAILED
+    assert ours(source, blocks, html=html) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "blocks"),
+    [
+        ("{% extends 'l' %}{% block a %}{{ x[q] }}{% assign q = 1 %}{{ items[q].t }}{% endblock %}", {"l": "{% block a %}{% endblock %}"}),
+        ("{% extends 'l' %}{% block a %}{{ block.super | upcase }}{% cycle 1, 2 %}{% endblock %}", {"l": "{% block a %}x{% endblock %}{% cycle 1, 2 %}"}),
+        ("{% extends 'l' %}{% block a %}x{% endblock %}", {"l": "{% include 'p' %}", "p": "{% block a %}p{% endblock %}"}),
+        ("{% extends 'l' %}{% block a %}x{% endblock %}", {"l": "{% tablerow i in items %}{% block a %}p{% endblock %}{% endtablerow %}"}),
+        ("{% extends 'l' %}{% block a %}{% increment k %}{% endblock %}", {"l": "{% block a %}{% endblock %}{% increment k %}"}),
+    ],
+)  # fmt: skip
+def test_other_layouts_are_left_to_python_liquid(source: str, blocks: dict[str, str]) -> None:
+    assert compile_liquid(Parts(source, blocks), html=True, occasion=ANYWHERE).python == ""
+    assert ours(source, blocks, html=True) == theirs(source, blocks, html=True) != FAILED
 
 
 def test_there_is_everything_that_python_liquid_has() -> None:

@@ -57,6 +57,18 @@ def check_seed(seed: int) -> str:
     return check(make.template(), make.data(), make.blocks(), html=random.random() < 0.5, strict=random.random() < 0.2)
 
 
+def check_layouts(seed: int) -> str:
+    """A template that extends one or two others, with slots in slots, loops and conditions."""
+    random = Random(seed)
+    make = Grammar(random, careless=0.01)
+    base = "".join(random.choice((make.slot(1), make.template(1, 2), make.loop(1))) for _ in range(3))
+    wrap = random.choice(("{}", "{{% for x in items %}}{}{{% endfor %}}", "{{% with a: x %}}{}{{% endwith %}}"))
+    blocks = make.blocks() | {"p": wrap.format(base)}
+    blocks["row"] = f"{make.template(1, 1)}{{% extends 'p' %}}{make.slot(1)}"
+    source = f"{make.template(1, 2)}{{% extends '{random.choice(('p', 'row'))}' %}}{make.slot(1)}{make.template(1, 1)}"
+    return check(source, make.data(), blocks, html=random.random() < 0.5, strict=random.random() < 0.2)
+
+
 def check_filters(seed: int) -> str:
     """Few filters in a row, in an output, a condition's body or an assignment: nothing else that could fail first."""
     random = Random(seed)
@@ -112,6 +124,12 @@ def test_everything_at_random(seed: int) -> None:
     check_seed(seed)
 
 
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(SEEDS)
+def test_layouts_at_random(seed: int) -> None:
+    check_layouts(seed)
+
+
 @settings(max_examples=1200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(SEEDS)
 def test_filters_at_random(seed: int) -> None:
@@ -129,4 +147,5 @@ def test_everything_at_random_at_length() -> None:
     for seed in range(300_000):
         check_seed(seed)
         check_filters(seed)
+        check_layouts(seed)
         check_scraps(seed)

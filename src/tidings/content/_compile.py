@@ -19,12 +19,13 @@ from tidings.content._context import NOWHERE, Occasion, Row, full_context
 from tidings.content._emitter import PLAIN, Emitter, Encoding
 from tidings.content._environment import ContentEnvironment
 from tidings.content._expressions import Names, Unsupported
+from tidings.content._inheritance import Chain, ExtendsNode
 from tidings.content._limits import CLOCK, Budget, overflow
 from tidings.content._nodes import Nodes
 from tidings.content._own_tags import BoundedContext
 from tidings.content._parse import parse
 from tidings.content._parts import Parts
-from tidings.content._survey import surveys
+from tidings.content._survey import survey_chain, surveys
 
 _FREE = frozenset(
     {
@@ -114,10 +115,22 @@ def _context(template: BoundTemplate, full: dict[str, object], token: str, occas
     return context
 
 
+def _chain(template: BoundTemplate) -> Chain | None:
+    """What a template extends, if it does. Raises Unsupported for what cannot be."""
+    node = next((one for one in template.nodes if isinstance(one, ExtendsNode)), None)
+    if node is None:
+        return None
+    try:
+        return node.chain(template)
+    except (LiquidError, RecursionError):
+        raise Unsupported("blocks that cannot be extended") from None
+
+
 class _Compiler:
     def __init__(self, template: BoundTemplate, *, html: bool, encoding: Encoding, occasion: Occasion) -> None:
         environment = cast("ContentEnvironment", template.env)
-        surveyed, *others = surveys(template)
+        chain = _chain(template)
+        surveyed, *others = surveys(template, survey_chain(chain.templates) if chain else None)
         if surveyed.counts or surveyed.unknown:
             raise Unsupported("counters, or blocks that nobody knows yet")
         self._template = template
@@ -128,7 +141,7 @@ class _Compiler:
             one.loops or one.assigned or not _FREE.issuperset(one.filters) for one in (surveyed, *others)
         )
         self._emitter = Emitter(self._names, encoding, html=html, metered=self._metered)
-        self._nodes = Nodes(template, surveyed, self._names, self._emitter, html=html)
+        self._nodes = Nodes(template, surveyed, self._names, self._emitter, html=html, chain=chain)
 
     def compile(self) -> Compiled:
         self._nodes.all()

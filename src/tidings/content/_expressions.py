@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from liquid import Environment, RenderContext, Undefined
 from liquid.builtin.expressions import FilteredExpression
@@ -80,6 +80,10 @@ class Code:
     value: object = None
 
 
+Scope: TypeAlias = "tuple[list[dict[str, str]], frozenset[str], str, dict[str, Code]]"
+"""loops, assigned, local, arguments of Names."""
+
+
 @dataclass(slots=True)
 class Names:
     """What names mean at one place of a template, and the constants that the generated function refers to."""
@@ -96,6 +100,8 @@ class Names:
     """Where the generated function keeps what is assigned."""
     block: bool = False
     """In a block that `render` has called."""
+    outer: "list[Scope]" = field(default_factory=list)
+    """What is round a slot: it has variables of its own, and sees all others."""
     arguments: dict[str, "Code"] = field(default_factory=dict)
     """What `render` handed over."""
     globals: dict[str, object] = field(default_factory=dict)
@@ -113,6 +119,15 @@ class Names:
     def fresh(self, letter: str) -> str:
         """A name that is not taken."""
         return f"{letter}{next(self._numbers)}"
+
+    @property
+    def scope(self) -> Scope:
+        """Variables of this place."""
+        return self.loops, self.assigned, self.local, self.arguments
+
+    @scope.setter
+    def scope(self, scope: Scope) -> None:
+        self.loops, self.assigned, self.local, self.arguments = scope
 
     def undefined(self, path: Path) -> str:
         """What stands for a path that leads nowhere."""
@@ -249,6 +264,8 @@ class Expressions:
             raise Unsupported("a path that begins with a path")
         for frame in reversed(self.names.loops):
             if root in frame:
+                if not frame[root]:
+                    raise Unsupported("what is in a slot as a value")
                 return self._rest(Code(frame[root]), path)
         if root == "partial":  # python-liquid's own, before all others
             return self._rest(self._constant(self.names.block), path)
@@ -266,7 +283,21 @@ class Expressions:
                 whole = f"({given.source} if {given.source} is not ABSENT else {self.names.undefined(path)})"
                 given = Code(given.source if len(path.path) > 1 else whole)
             return self._rest(given, path)
+        if self.names.outer:
+            return self._outside(path)
         return self._global(root, path)
+
+    def _outside(self, path: Path) -> Code:
+        """What a path leads to round the slot it stands in."""
+        if any(isinstance(one, Path) for one in path.path):
+            raise Unsupported("a path by variables, which the slot may have set")
+        names, inner = self.names, self.names.scope
+        names.scope = names.outer.pop()
+        try:
+            return self._path(path)
+        finally:
+            names.outer.append(names.scope)
+            names.scope = inner
 
     def _global(self, root: str, path: Path) -> Code:
         rest = path.path[1:]

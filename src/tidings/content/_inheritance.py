@@ -1,6 +1,7 @@
 """`extends` and `block`, `macro`: python-liquid's own, looking at the clock, and telling what is wrong with its place."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TextIO
 
 from liquid import RenderContext
@@ -12,15 +13,26 @@ from liquid.extra import ExtendsTag as PlainExtendsTag
 from liquid.extra import MacroTag as PlainMacroTag
 from liquid.extra.tags.extends_tag import BlockNode as PlainSlotNode
 from liquid.extra.tags.extends_tag import ExtendsNode as PlainExtendsNode
-from liquid.extra.tags.extends_tag import _build_block_stacks
+from liquid.extra.tags.extends_tag import _BlockStackItem, _build_block_stacks
 from liquid.extra.tags.macro_tag import MacroNode as PlainMacroNode
 from liquid.template import BoundTemplate
 from liquid.token import Token
 
 from tidings.content._own_tags import TickNode
+from tidings.content._parts import MAX_DEPTH
 
 WHOLE = "whole"
 """What a template that was cut for analysis tells of itself as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A template that extends others, and what stands in their slots."""
+
+    templates: list[BoundTemplate]
+    """The template itself, what it extends, and so on."""
+    slots: dict[str, list[_BlockStackItem]]
+    """By name, what is written first; each knows what it took the place of."""
 
 
 class ExtendsNode(PlainExtendsNode):
@@ -40,6 +52,18 @@ class ExtendsNode(PlainExtendsNode):
         except AssertionError:
             message = "a template that is included within a tag cannot extend"
             raise TemplateInheritanceError(message, token=self.token) from None
+
+    def chain(self, template: BoundTemplate) -> "Chain":
+        """All of which a template that has this node is made. Raises TemplateInheritanceError, TemplateNotFoundError."""
+        templates, node = [template], self
+        while node is not None:
+            if len(templates) > MAX_DEPTH:
+                raise TemplateInheritanceError("too many templates that extend each other", token=self.token)
+            templates.append(template.env.get_template(str(node.name)))
+            node = next((one for one in templates[-1].nodes if isinstance(one, ExtendsNode)), None)
+        context = template.context_class(template)
+        self.base(context)
+        return Chain(templates, dict(context.tag_namespace["extends"]))
 
     def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[Node]:
         """The nodes of the base; its slots tell what stands in them."""

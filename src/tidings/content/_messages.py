@@ -44,6 +44,10 @@ def interpolated(message: str, value_of: Callable[[str], str], *, html: bool) ->
     return Markup(text) if html else text  # noqa: S704 - the values are escaped, the message is to be written as it is
 
 
+class CountError(LiquidTypeError, TypeError):
+    """A count that is no number. A TypeError, too: python-liquid takes one within `block.super` for nothing."""
+
+
 class _Own:
     """No catalogues, and messages filled in by our own hand."""
 
@@ -85,7 +89,7 @@ class MessageNode(TranslateNode):
     """`{% translate %}…{% plural %}…{% endtranslate %}`: what is in it, with the white space round line breaks run together."""
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        """Write the message, or its plural, with its variables. Raises LiquidTypeError for a count that is no number."""
+        """Write the message, or its plural, with its variables. Raises CountError for a count that is no number."""
         given = {name: one.value.evaluate(context) for name, one in self.args.items()}
         plural = is_plural(given.get(self.message_count_var, 1), self.token)
         chosen = (self.plural_block if plural else None) or self.singular_block
@@ -110,13 +114,13 @@ def node_named(message: MessageBlock, name: str) -> UrlNode | LinkNode:
 
 
 def is_plural(count: object, token: Any) -> bool:
-    """Does a count take the plural? Of nothing python-liquid writes the singular. Raises LiquidTypeError if it is no number."""
+    """Does a count take the plural? Of nothing python-liquid writes the singular. Raises CountError if it is no number."""
     try:
         number = to_int(count)
     except ValueError:
         return False
     except (TypeError, OverflowError):
-        raise LiquidTypeError(f"count: expected a number, found {type(count).__name__}", token=token) from None
+        raise CountError(f"count: expected a number, found {type(count).__name__}", token=token) from None
     return number not in {0, 1}
 
 

@@ -6,6 +6,7 @@ cannot see our variables, though: within a loop, or a block that `render` has ca
 
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any, cast
 
 from liquid.ast import BlockNode, Node
@@ -28,10 +29,13 @@ from liquid.builtin.tags.render_tag import RenderNode
 from liquid.builtin.tags.unless_tag import UnlessNode
 from liquid.exceptions import LiquidError
 from liquid.expression import Expression
+from liquid.extra.tags._with import WithNode
+from liquid.extra.tags.extends_tag import _BlockStackItem
 from liquid.template import BoundTemplate
 
 from tidings.content._emitter import Emitter
 from tidings.content._expressions import Code, Expressions, Names, Unsupported
+from tidings.content._inheritance import Chain, ExtendsNode, SlotNode
 from tidings.content._missing import Watched
 from tidings.content._own_tags import LinkNode, TickNode, UrlNode
 from tidings.content._parts import MAX_DEPTH
@@ -40,6 +44,18 @@ from tidings.content._survey import Survey, survey
 
 _MOST_NODES = 20_000
 """Of blocks, compiled where they are rendered: blocks within blocks multiply."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A slot whose inside is being compiled."""
+
+    above: _BlockStackItem | None
+    """What it took the place of."""
+    apart: bool
+    """It has variables of its own."""
+
+
 _SIMPLE = frozenset({"constant", "field", "text", "own_url"})
 """Kinds of code that can be handed to a block as they are."""
 
@@ -48,7 +64,14 @@ class Nodes:
     """Translates the nodes of one template."""
 
     def __init__(
-        self, template: BoundTemplate, surveyed: Survey, names: Names, emitter: Emitter, *, html: bool
+        self,
+        template: BoundTemplate,
+        surveyed: Survey,
+        names: Names,
+        emitter: Emitter,
+        *,
+        html: bool,
+        chain: Chain | None = None,
     ) -> None:
         self._template = template
         self._html = html
@@ -61,12 +84,18 @@ class Nodes:
         self._spent = 0
         self._parents: list[str] = []
         self._breakable: list[bool] = []
+        self._chain = chain
+        self._slots: list[_Slot] = []
         self.needs_context = False
         names.globals |= {**RUNTIME, "urls": names.occasion.urls}
 
     def all(self) -> None:
         """The whole template."""
         for node in self._template.nodes:
+            if isinstance(node, ExtendsNode) and self._chain:
+                for inherited in self._chain.templates[-1].nodes:
+                    self._node(inherited)
+                break
             self._node(node)
         self._emitter.flush()
 
@@ -77,8 +106,8 @@ class Nodes:
             self._known(node)
         except Unsupported:
             del self._names.loops[loops:], self._parents[parents:], self._breakable[breakable:]
-            if loops or self._names.block:
-                raise  # python-liquid cannot see our variables: the loop or block as a whole is its affair
+            if loops or self._names.block or self._chain:
+                raise  # python-liquid cannot see our variables, nor slots: the loop or block as a whole is its affair
             self._emitter.restore(saved)
             self.needs_context = True
             constant = self._names.constant(node)
@@ -113,6 +142,10 @@ class Nodes:
             self._link(cast("LinkNode", node))
         elif kind is RenderNode:
             self._render(cast("RenderNode", node))
+        elif kind is WithNode:
+            self._with(cast("WithNode", node))
+        elif isinstance(node, SlotNode):
+            self._slot(node)
         elif kind not in {CommentNode, InlineCommentNode, DocNode, TickNode}:
             raise Unsupported(kind.__name__)
 
@@ -219,7 +252,71 @@ class Nodes:
         value = f"Markup({name})" if self._html else name
         self._emitter.line(f"{self._names.local}[{str(node.name)!r}] = keep({value})")
 
+    def _with(self, node: WithNode) -> None:
+        frame: dict[str, str] = {}
+        for one in node.args:
+            frame[str(one.name)] = name = self._names.fresh("w")
+            self._emitter.line(f"{name} = {self._expressions.value(one.value)}")
+        self._names.loops.append(frame)
+        self._block(node.block)
+        self._names.loops.pop()
+
+    # slots ------------------------------------------------------------------------------------------------------
+
+    def _slot(self, node: SlotNode) -> None:
+        """What stands in a slot, with variables of its own; of what nobody extends, what is there, with all others'."""
+        stack = self._chain.slots.get(node.name) if self._chain and not self._rendering else None
+        if stack[0].required if stack else node.required:
+            raise Unsupported("a slot that must be filled")
+        names, parents = self._names, self._parents
+        if not stack:
+            with self._within(_Slot(None, apart=False)):
+                self._inner(node.block)
+            return
+        outer = names.scope
+        names.outer.append(outer)
+        names.scope = [], frozenset(self._survey.assigned), names.fresh("l"), {}
+        self._parents = []
+        if names.assigned:
+            self._emitter.line(f"{names.local} = {{}}")
+        with self._within(_Slot(stack[0].parent, apart=True)):
+            self._inner(stack[0].block.block)
+        self._parents, names.scope = parents, outer
+        names.outer.pop()
+
+    def _super(self) -> None:
+        """What the slot had, with the variables of what is round it."""
+        slot, names = self._slots[-1], self._names
+        if slot.above is None:
+            self._output(Code(names.constant(names.environment.undefined("super", token=None))))
+            return
+        inner, parents = names.scope, self._parents
+        if slot.apart:
+            names.scope = names.outer.pop()
+        with self._within(_Slot(slot.above.parent, apart=False)):
+            self._inner(slot.above.block.block)
+        if slot.apart:
+            names.outer.append(names.scope)
+        names.scope, self._parents = inner, parents
+
+    @contextmanager
+    def _within(self, slot: "_Slot") -> Generator[None]:
+        self._slots.append(slot)
+        self._names.loops.append({"block": ""})
+        yield
+        self._names.loops.pop()
+        self._slots.pop()
+
+    def _inner(self, block: BlockNode) -> None:
+        self._spent += len(block.nodes)
+        if self._spent > _MOST_NODES:
+            raise Unsupported("too much in slots")
+        self._block(block)
+
     def _write(self, expression: Expression) -> None:
+        if self._slots and str(expression) == "block.super" and "block" in self._names.loops[-1]:
+            self._super()
+            return
         path = self._watched(expression)
         if path is None:
             self._output(self._expressions.code(expression))

@@ -1,5 +1,6 @@
 """What must be known of a template before it is compiled: what it sets, counts and loops over, blocks it includes too."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from liquid.ast import Node
@@ -45,9 +46,17 @@ def survey(template: BoundTemplate) -> Survey:
     return found
 
 
-def surveys(template: BoundTemplate) -> list[Survey]:
-    """Of a template and every block that it renders, at whatever depth."""
-    found = [survey(template)]
+def survey_chain(chain: Sequence[BoundTemplate]) -> Survey:
+    """Of a template that extends others, which share its variables."""
+    found = Survey()
+    for template in chain:
+        _look(template, found, set(), inherits=template is not chain[-1])
+    return found
+
+
+def surveys(template: BoundTemplate, first: Survey | None = None) -> list[Survey]:
+    """Of a template and every block that it renders, at whatever depth. `first`: of itself, if it is known."""
+    found = [first or survey(template)]
     seen: set[str] = set()
     for one in found:
         for name in one.renders - seen:
@@ -59,7 +68,7 @@ def surveys(template: BoundTemplate) -> list[Survey]:
     return found
 
 
-def _look(template: BoundTemplate, found: Survey, seen: set[str]) -> None:
+def _look(template: BoundTemplate, found: Survey, seen: set[str], *, inherits: bool = False) -> None:
     analysis = template.analyze(include_partials=False)
     found.assigned |= set(analysis.locals)
     found.filters |= set(analysis.filters)
@@ -68,7 +77,7 @@ def _look(template: BoundTemplate, found: Survey, seen: set[str]) -> None:
         found.counts |= isinstance(node, IncrementNode | DecrementNode)
         found.loops |= isinstance(node, ForNode)
         found.continues |= _continues(node)
-        found.unknown |= isinstance(node, InlineNode | ExtendsNode)
+        found.unknown |= isinstance(node, InlineNode) or (isinstance(node, ExtendsNode) and not inherits)
         if isinstance(node, RenderNode):
             found.loops |= node.loop
             if isinstance(node.name, StringLiteral):
