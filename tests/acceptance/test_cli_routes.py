@@ -141,3 +141,12 @@ async def test_a_mailbox_of_reports_and_its_changes(
     assert (status, "implicit, starttls or none" in said) == (1, True)
     status, said = await run("mailbox", "set", "mailbox_9", "--every", "600")
     assert (status, "tidings mailbox list" in said) == (1, True)
+    # The password is not sent in clear but to this machine, and a host is one.
+    status, said = await run("mailbox", "set", "mailbox_1", "--tls", "none")
+    assert (status, "tls: the password would travel unencrypted: use implicit or starttls" in said) == (1, True)
+    status, said = await run("mailbox", "set", "mailbox_1", "--host", "https://imap.example.com")
+    assert (status, "host: give a host name or an IP address" in said) == (1, True)
+    assert (await run("mailbox", "set", "mailbox_1", "--host", "127.0.0.1", "--tls", "none"))[0] == 0
+    assert await run("mailbox", "delete", "mailbox_1") == (0, "mailbox_1 bounces@example.com at 127.0.0.1: deleted")
+    assert (await run("mailbox", "delete", "mailbox_1"))[0] == 1
+    assert (await run("mailbox", "list"))[1] == ""

@@ -352,6 +352,17 @@ def mailbox_set(
     typer.echo(_run(change_mailbox(_settings(), workspace=workspace, mailbox=mailbox, changes=changes)))
 
 
+@mailboxes.command("delete")
+def mailbox_delete(
+    mailbox: Annotated[str, typer.Argument(help="its id, such as mailbox_1")],
+    workspace: Workspace = "",
+) -> None:
+    """Read a mailbox no more, and forget its password."""
+    from tidings.cli.manage import delete_mailbox
+
+    typer.echo(_run(delete_mailbox(_settings(), workspace=workspace, mailbox=mailbox)))
+
+
 def _pairs(given: list[str]) -> dict[str, object]:
     """NAME=VALUE; a value that is JSON is read as such."""
     found: dict[str, object] = {}

@@ -141,6 +141,17 @@ async def change_mailbox(settings: Settings, *, workspace: str, mailbox: str, ch
     raise Invalid.at("mailbox", f"there is no mailbox {mailbox!r}; `tidings mailbox list` shows them")
 
 
+async def delete_mailbox(settings: Settings, *, workspace: str, mailbox: str) -> str:
+    """Read one no more; returns what to tell the person."""
+    async with at_desk(settings, workspace) as desk:
+        for one in await delivery.list_mailboxes(desk.tx, workspace=desk.workspace):
+            if mailbox == public_id("mailbox", one.id):
+                by = SYSTEM(desk.workspace)
+                await delivery.delete_mailbox(desk.tx, workspace=desk.workspace, mailbox=one.id, by=by, now=utc_now())
+                return f"{mailbox} {one.username} at {one.host}: deleted"
+    raise Invalid.at("mailbox", f"there is no mailbox {mailbox!r}; `tidings mailbox list` shows them")
+
+
 def _mailbox_line(one: delivery.BounceMailbox) -> str:
     read = "not read yet" if one.checked_at is None else f"read at {one.checked_at:%Y-%m-%d %H:%M} UTC"
     health = f": {one.health}" if one.health else ""

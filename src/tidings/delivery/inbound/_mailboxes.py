@@ -22,6 +22,7 @@ from tidings.delivery.bounces import Kind, ReturnPaths, classify
 from tidings.delivery.feedback import storable
 from tidings.delivery.inbound._imap import ImapBox, MailboxFault
 from tidings.delivery.inbound._inbound import LARGEST_KEPT, UNSUBSCRIBE, InboundMail, store_inbound
+from tidings.delivery.providers import is_host, is_loopback
 from tidings.delivery.wire import MessageIds
 
 _PURPOSE = "bounce mailboxes"
@@ -160,12 +161,16 @@ def _check(fields: Mapping[str, str]) -> None:
             raise Invalid.at(name, f"must be printable ASCII{mend}")
         if not text.strip() and name != "move_to":
             raise Invalid.at(name, "must not be empty")
+    if not is_host(fields["host"]):
+        raise Invalid.at("host", "give a host name or an IP address, without a scheme or a port")
     if fields["move_to"] == fields["folder"]:
         raise Invalid.at("move_to", "must be another folder than the one that is read")
     if fields["auth"] not in {"password", "xoauth2"}:
         raise Invalid.at("auth", "must be password or xoauth2")
     if fields["tls"] not in {"implicit", "starttls", "none"}:
         raise Invalid.at("tls", "must be implicit, starttls or none")
+    if fields["tls"] == "none" and not is_loopback(fields["host"]):
+        raise Invalid.at("tls", "the password would travel unencrypted: use implicit or starttls")
 
 
 async def list_mailboxes(tx: Tx, *, workspace: WorkspaceId) -> list[BounceMailbox]:

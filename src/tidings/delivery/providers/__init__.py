@@ -22,6 +22,7 @@ from tidings.delivery.providers._outcomes import (
 from tidings.delivery.providers._refusals import FailureClass
 from tidings.delivery.providers._sendgrid import read_sendgrid, verify_sendgrid
 from tidings.delivery.providers._ses import SesAccount, SesProvider, read_ses, read_ses_account
+from tidings.delivery.providers._smtp_config import is_host, is_loopback
 from tidings.delivery.providers._sns import SnsMessage, parse_sns, verify_sns
 
 __all__ = [
@@ -52,6 +53,8 @@ __all__ = [
     "capabilities",
     "check_config",
     "connections_of",
+    "is_host",
+    "is_loopback",
     "open_provider",
     "parse_sns",
     "read_mailgun",

@@ -94,7 +94,7 @@ class SmtpConfig:
 
     def _problems(self) -> list[tuple[str, str]]:
         found: list[tuple[str, str]] = []
-        if not _is_host(self.host):
+        if not is_host(self.host):
             found.append(("host", "give a host name or an IP address, without a scheme or a port"))
         for name, most in (("port", 65_535), ("connections", 1000), ("messages_per_connection", 1_000_000)):
             value = getattr(self, name)
@@ -137,7 +137,7 @@ class SmtpConfig:
     @property
     def may_login_in_clear(self) -> bool:
         """A password may go over an unencrypted connection: on request, or if it never leaves this machine."""
-        return self.allow_plaintext_auth or _is_loopback(self.host)
+        return self.allow_plaintext_auth or is_loopback(self.host)
 
     def ssl_context(self) -> ssl.SSLContext:
         """The TLS client settings. Reads the system's certificates: make it once, not on the hot path."""
@@ -196,7 +196,8 @@ def _choice(name: str, value: object, choices: type[_E]) -> _E:
         raise Invalid.at(name, f"must be one of: {', '.join(choices)}") from None
 
 
-def _is_host(host: object) -> bool:
+def is_host(host: object) -> bool:
+    """It can be the name or the address of a server."""
     if not isinstance(host, str):
         return False
     try:
@@ -207,7 +208,8 @@ def _is_host(host: object) -> bool:
     return True
 
 
-def _is_loopback(host: object) -> bool:
+def is_loopback(host: object) -> bool:
+    """It is this machine."""
     if not isinstance(host, str):
         return False
     try:
