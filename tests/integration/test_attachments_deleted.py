@@ -11,6 +11,7 @@ from delivery_world import World, eventually, world
 from tidings import campaigns, content, delivery
 from tidings.accounts import SYSTEM
 from tidings.campaigns import CampaignStatus
+from tidings.compliance import NotReady
 from tidings.content import AttachmentDeleted, AttachmentInUse, AttachmentInvalid, AttachmentNotFound, MediaInUse
 from tidings.core.clock import utc_now
 from tidings.core.db import LOST, Database
@@ -271,6 +272,97 @@ async def test_an_image_is_erased_when_nothing_is_to_go_out_that_shows_it(db: Da
         await delete(erase=True)
         async with db.connection() as connection:
             assert await connection.fetchval("SELECT count(*) FROM media") == 0
+
+
+async def _image(w: World) -> tuple[MediaId, str]:
+    """An image's row, and its address."""
+    path = f"{w.workspace}/{'x' * 33}.png"
+    async with w.app.db.transaction() as tx:
+        number = await tx.fetchval(
+            """INSERT INTO media (workspace_id, hash, path, name, alt_text, content_type, size, width, height, frames,
+                   created_by, created_at, updated_at)
+               VALUES ($1, 'x', $2, 'x.png', '', 'image/png', 1, 1, 1, 1, '', now(), now()) RETURNING id""",
+            w.workspace,
+            path,
+        )
+    return MediaId(number), f"{w.app.public_url}/m/{path}"
+
+
+async def _say(w: World, html: str) -> None:
+    async with w.app.db.transaction() as tx:
+        await content.update_template(tx, template=TemplateId(w.template), changes={"html_content": html}, **_by(w))
+
+
+async def _erase(w: World, media: MediaId) -> None:
+    async with w.app.db.transaction() as tx:
+        await campaigns.delete_media(tx, media=media, erase=True, **_by(w))
+
+
+async def test_a_launch_under_way_keeps_its_images(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w:
+        await w.contacts("a@example.com")
+        media, url = await _image(w)
+        await _say(w, f'<img src="{url}" alt="x">')
+        campaign = await w.campaign()
+        async with db.transaction() as tx:
+            await campaigns.launch(tx, campaign=campaign.id, public_url=w.app.public_url, **_by(w))
+            await _say(w, "<p>No image</p>")
+            erasing = asyncio.ensure_future(_erase(w, media))
+            assert await _waits(db, erasing)
+        with pytest.raises(MediaInUse, match=f"campaign_{campaign.id}"):
+            await erasing
+        async with db.connection() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM media") == 1
+
+
+async def test_a_launch_that_comes_second_is_refused(db: Database, tmp_path: Path) -> None:
+    """Also where images have addresses of their own, so that only the file in doubt tells it."""
+    async with world(db, tmp_path, working=False) as w:
+        await w.contacts("a@example.com")
+        media, url = await _image(w)
+        html = f'<img src="{url.replace(w.app.public_url, "https://cdn.example")}" alt="x">'
+        await _say(w, html)
+        await _say(w, "<p>No image</p>")
+        campaign = await w.campaign()
+
+        async def launch() -> None:
+            async with db.transaction() as tx:
+                await campaigns.launch(tx, campaign=campaign.id, public_url=w.app.public_url, **_by(w))
+
+        async with db.transaction() as tx:
+            await campaigns.delete_media(tx, media=media, erase=True, **_by(w))
+            saving = asyncio.ensure_future(_say(w, html))
+            assert await _waits(db, saving)
+        await saving
+        with pytest.raises(NotReady, match="shows an image that was erased"):
+            await launch()
+        async with db.connection() as connection:
+            await connection.execute("DELETE FROM media_doubts")  # swept: an address elsewhere may be anybody's
+        await _say(w, f'<img src="{url}" alt="x">')
+        with pytest.raises(NotReady, match="shows an image that was erased"):
+            await launch()
+        await _say(w, html)
+        await launch()
+
+
+async def test_a_save_under_way_keeps_its_images(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w:
+        media, url = await _image(w)
+        async with db.transaction() as tx:
+            changes = {"html_content": f'<img src="{url}" alt="x">'}
+            await content.update_template(tx, template=TemplateId(w.template), changes=changes, **_by(w))
+            erasing = asyncio.ensure_future(_erase(w, media))
+            assert await _waits(db, erasing)
+        with pytest.raises(MediaInUse, match=f"template_{w.template}"):
+            await erasing
+        await _say(w, "<p>No image</p>")
+        async with db.transaction() as tx:
+            html = f'<img src="{url}" alt="x">'
+            block = await content.create_block(tx, name="logo", html_content=html, **_by(w))
+            erasing = asyncio.ensure_future(_erase(w, media))
+            assert await _waits(db, erasing)
+        with pytest.raises(MediaInUse, match=f"block_{block.id}"):
+            await erasing
 
 
 async def test_only_what_is_on_its_way_is_read(db: Database, tmp_path: Path) -> None:

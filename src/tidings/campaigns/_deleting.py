@@ -46,6 +46,7 @@ async def delete_media(
     """
     used_by: list[str] = []
     if erase:
-        found = await content.get_media(tx, workspace=workspace, media=media)
+        # Locked before it is asked who shows it: launches and saves that do are over then, or see it gone.
+        found = await content.lock_media(tx, workspace=workspace, media=media, erase=True, now=now)
         used_by = await delivery.unsent_with(tx, workspace=workspace, image=found.path)
     await content.delete_media(tx, workspace=workspace, media=media, erase=erase, used_by=used_by, by=by, now=now)

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tidings import delivery
+from tidings import content, delivery
 from tidings.accounts import SYSTEM, Principal, audit_all
 from tidings.campaigns._campaign import COLUMNS, Campaign, CampaignStatus, get_campaign, of_row, require
 from tidings.campaigns._content import Basis, basis_of
-from tidings.compliance import preflight
+from tidings.compliance import NotReady, preflight
 from tidings.core.clock import steady
 from tidings.core.db import Tx
-from tidings.core.errors import TidingsError
+from tidings.core.errors import FieldProblem, TidingsError
 from tidings.core.ids import CampaignId, WorkspaceId, public_id
 from tidings.core.loops import RETRYABLE
 from tidings.delivery import NewSend, Way
@@ -76,7 +76,7 @@ async def launch(
     """
     before = await get_campaign(tx, workspace=workspace, campaign=campaign, lock=True)
     require(before, "be sent", CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
-    basis, way = await _looked_at(tx, workspace, before, now)
+    basis, way = await _looked_at(tx, workspace, before, public_url, now)
     (after,) = await _begin(tx, [_Ready(before, basis, way, by)], public_url, now)
     return after
 
@@ -99,7 +99,7 @@ async def launch_due(tx: Tx, *, public_url: str, now: datetime) -> int:
         workspace, first = some[0]
         try:
             async with tx.transaction():
-                basis, way = await _looked_at(tx, workspace, first, now)
+                basis, way = await _looked_at(tx, workspace, first, public_url, now)
         except RETRYABLE:
             raise
         except Exception as error:  # noqa: BLE001 - one campaign must not keep the others from starting
@@ -131,8 +131,10 @@ def _alike(workspace: WorkspaceId, campaign: Campaign) -> object:
     )
 
 
-async def _looked_at(tx: Tx, workspace: WorkspaceId, campaign: Campaign, now: datetime) -> tuple[Basis, Way]:
-    """What it says, and what it goes through. Raises NotReady."""
+async def _looked_at(
+    tx: Tx, workspace: WorkspaceId, campaign: Campaign, public_url: str, now: datetime
+) -> tuple[Basis, Way]:
+    """What it says, whose images stay from now on, and what it goes through. Raises NotReady."""
     await preflight(
         tx,
         workspace=workspace,
@@ -146,7 +148,14 @@ async def _looked_at(tx: Tx, workspace: WorkspaceId, campaign: Campaign, now: da
     )
     way = await delivery.find_way(tx, workspace=workspace, provider=campaign.provider_id, route=campaign.route_id)
     assert way is not None, "preflight looked"
-    return await basis_of(tx, workspace=workspace, campaign=campaign), way
+    basis = await basis_of(tx, workspace=workspace, campaign=campaign)
+    shown = basis.frozen.html, basis.frozen.text
+    if gone := await content.hold_media(tx, workspace=workspace, texts=shown, public_url=public_url):
+        told = (
+            f"it shows an image that was erased, {', '.join(gone[:3])}: take it out of the template, or upload it again"
+        )
+        raise NotReady(f"template_id: {told}", fields=(FieldProblem("template_id", told),))
+    return basis, way
 
 
 async def _begin(tx: Tx, ready: Sequence[_Ready], public_url: str, now: datetime) -> list[Campaign]:

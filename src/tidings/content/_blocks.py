@@ -8,6 +8,7 @@ from typing import Any
 from tidings.accounts import Principal, audit
 from tidings.content._aside import aside
 from tidings.content._block_graph import too_deep
+from tidings.content._media import hold_media
 from tidings.content._parse import TemplateInvalid, parse
 from tidings.content._parts import NAME
 from tidings.content._shared import Shared, load_shared, names_in, with_shared
@@ -86,6 +87,7 @@ async def create_block(
         raise BlockExists(f"there is a block named '{name}' already")
     block = BlockId(number)
     await _keep(tx, workspace, block)
+    await hold_media(tx, workspace=workspace, texts=(html_content, text_content))
     await audit(tx, by=by, action="block.created", subject=public_id("block", block), now=now)
     return await get_block(tx, workspace=workspace, block=block)
 
@@ -189,6 +191,7 @@ async def update_block(
     )
     if changed:
         await _keep(tx, workspace, block)
+        await hold_media(tx, workspace=workspace, texts=(html, text))
     await audit(tx, by=by, action="block.updated", subject=public_id("block", block), now=now)
     return await get_block(tx, workspace=workspace, block=block)
 

@@ -4,6 +4,7 @@ The file comes first, the row after it. Meanwhile a row in `media_doubts` says t
 is still in doubt after a day was left by a process that died, and is swept. Nothing else in the store is ever touched.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,8 @@ _COLUMNS = "id, path, name, alt_text, content_type, size, width, height, frames,
 _DOUBTED_FOR = timedelta(days=1)
 _SWEPT_WITHIN = timedelta(minutes=10)
 _SWEPT_AT_ONCE = 100
+_SHOWN = r"(?<=/){}/[A-Za-z0-9_-]{{33}}\.(?:png|jpg|gif|webp)\b"
+"""Paths of a workspace's images within addresses."""
 _ERASED_NOW = "this very image is being erased at this moment; try again in ten minutes"
 
 
@@ -160,6 +163,44 @@ async def count_media(tx: Tx, *, workspace: WorkspaceId, search: str = "", delet
     )
 
 
+async def hold_media(tx: Tx, *, workspace: WorkspaceId, texts: Sequence[str], public_url: str = "") -> list[str]:
+    """Images that these texts show are not erased before the transaction ends; the addresses of those that were already.
+
+    Those of another installation are nobody's business: known are the addresses below `public_url`, and all that are just
+    being erased.
+    """
+    shown: set[str] = set()
+    for text in texts:
+        shown.update(re.findall(_SHOWN.format(workspace), text))
+    if not shown:
+        return []
+    rows = await tx.fetch(
+        "SELECT path FROM media WHERE workspace_id = $1 AND path = ANY ($2::text[]) ORDER BY id FOR KEY SHARE",
+        workspace,
+        sorted(shown),
+    )
+    unknown = sorted(shown - {row["path"] for row in rows})
+    # A statement of its own: it sees who erased one while this was waiting for the row.
+    erased = await tx.fetch(
+        "SELECT path FROM media_doubts WHERE workspace_id = $1 AND path = ANY ($2::text[])", workspace, unknown
+    )
+    known = {row["path"] for row in erased}
+    ours = f"{public_url}/m/"
+    return [one for one in unknown if one in known or (public_url and any(ours + one in text for text in texts))]
+
+
+async def lock_media(tx: Tx, *, workspace: WorkspaceId, media: MediaId, erase: bool, now: datetime) -> Media:
+    """One image, before it is asked who shows it: nobody begins to before the transaction ends.
+
+    Raises MediaNotFound, MediaBusy.
+    """
+    if erase:
+        # Before the row is locked, in the order of add_media, lest each waits for the other.
+        seen = await get_media(tx, workspace=workspace, media=media)
+        await _doubt(tx, workspace, seen.path, since=now - _DOUBTED_FOR, now=now)
+    return await get_media(tx, workspace=workspace, media=media, lock=True)
+
+
 async def update_media(
     tx: Tx, *, workspace: WorkspaceId, media: MediaId, changes: Mapping[str, str], by: Principal, now: datetime
 ) -> Media:
@@ -193,14 +234,11 @@ async def delete_media(
 ) -> None:
     """Take an image out of the library. Mails that were sent show it for ever; but with `erase` its file goes, too.
 
-    The file of one that is erased is swept by `sweep_media`, after the commit. Raises MediaNotFound, MediaBusy; MediaInUse
+    The file of one that is erased is swept by `sweep_media`, after the commit. Who finds out what it is used by has it locked
+    before (`lock_media`). Raises MediaNotFound, MediaBusy; MediaInUse
     while a template, at its current version, or a block shows it, or what `used_by` names, such as campaigns on their way.
     """
-    if erase:
-        # Before the row is locked, in the order of add_media, lest each waits for the other.
-        seen = await get_media(tx, workspace=workspace, media=media)
-        await _doubt(tx, workspace, seen.path, since=now - _DOUBTED_FOR, now=now)
-    found = await get_media(tx, workspace=workspace, media=media, lock=True)
+    found = await lock_media(tx, workspace=workspace, media=media, erase=erase, now=now)
     if found.deleted_at is not None and not erase:
         return
     rows = await tx.fetch(sql(__package__, "_using_media"), workspace, found.path)

@@ -8,6 +8,7 @@ from typing import Any
 from tidings.accounts import Principal, audit
 from tidings.content._aside import aside
 from tidings.content._attachments import Attached, AttachmentInvalid, attachments_of, missing_attachments
+from tidings.content._media import hold_media
 from tidings.content._media_library import MediaLibrary
 from tidings.content._origins import Written
 from tidings.content._plaintext import plain_text
@@ -366,6 +367,8 @@ def _packed(
 async def _add_version(
     tx: Tx, workspace: WorkspaceId, template: TemplateId, content: Mapping[str, Any], by: Principal, now: datetime
 ) -> None:
+    shown = content["html_content"], content["text_content"]
+    await hold_media(tx, workspace=workspace, texts=shown)
     await tx.execute(
         sql(__package__, "_add_version"),
         workspace,

@@ -12,8 +12,8 @@ async def unsent_with(
 ) -> list[str]:
     """The ids of campaigns and messages that are not over yet and bring this file along, or show the image with this path.
 
-    Ten at most. Over is what cannot be tried again by itself: sent and given up, or cancelled. Whoever asks of a
-    file has locked it before, so that no launch is under way that would not be seen; of an image a launch may be.
+    Ten at most. Over is what cannot be tried again by itself: sent and given up, or cancelled. Whoever asks has
+    locked the file or the image before, so that no launch is under way that would not be seen.
     """
     file = None if attached is None else [asdict(attached)]
     rows = await tx.fetch(sql(__package__, "_unsent_with"), workspace, file, image)
