@@ -45,6 +45,7 @@ async def test_a_template_from_the_first_save_to_the_last(shell: Shell, tmp_path
     listed = (await shell.json("template", "list"))["items"]
     assert [(one["id"], one["name"], one["version"]) for one in listed] == [("template_1", "Summer", 3)]
     assert (await shell.json("template", "list", "--search", "winter"))["items"] == []
+    assert len((await shell.json("template", "list", "--search", "hi {{"))["items"]) == 1  # of the subject
     _, table, _ = await shell("template", "list", "--search", "SUMM")
     assert "Summer" in table
     assert "Hi {{ first_name }} [now]" in table  # brackets are text
@@ -69,6 +70,19 @@ async def test_a_template_from_the_first_save_to_the_last(shell: Shell, tmp_path
     assert (await shell("template", "delete", "Summer"))[1] == "template_1 Summer: deleted\n"
     assert "there is no template_1" in await shell.refused("template", "show", "template_1")
     assert "there is no template 'Summer'; `tidings template list`" in await shell.refused("template", "show", "Summer")
+
+
+async def test_a_text_of_its_own_and_inlined_styles(shell: Shell, tmp_path: Path) -> None:
+    file, text = tmp_path / "a.html", tmp_path / "a.txt"
+    file.write_text("<style>p{color:red}</style><p>Hi</p>", encoding="utf-8")
+    text.write_text("Written", encoding="utf-8")
+    saved = await shell.json("template", "save", str(file), "--subject", "S", "--inline-css", "--text", str(text))
+    assert (saved["inline_css"], saved["text_content"]) == (True, "Written")
+    assert '<p style="color: red' in saved["html_content"].replace("color:red", "color: red")
+    assert (await shell.json("template", "save", str(file), "--no-inline-css"))["inline_css"] is False
+    assert (await shell("template", "show", "a", "--part", "text"))[1] == "Written\n"
+    words = ("template", "preview", "a", "--version", "1", "--part", "html")
+    assert "style=" in (await shell(*words))[1]
 
 
 async def test_what_is_broken_changes_nothing(shell: Shell, tmp_path: Path) -> None:
