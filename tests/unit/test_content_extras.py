@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from liquid import DictLoader, Environment
+from liquid.extra import SnippetTag
 
 from tidings.content import RenderError, TemplateInvalid, compile_liquid, render_liquid, with_footer
 from tidings.content._context import ANYWHERE
@@ -36,6 +37,7 @@ CASES = (
     ("{% extends 'l' %}{% block a %}x{% endblock %}", {"l": "{% block a required %}{% endblock %}{% include 'p' %}{% render 'p' %}", "p": "{% block a %}p{% endblock %}"}),
     ("{% block a %}x{{ block.super }}{% endblock %}{% block b required %}{% endblock %}", {}),
     ("{% render 'card' %}{% include 'card' %}{{ n }}", {"card": "{% extends 'l' %}{% block title %}card{% endblock %}", "l": LAYOUT}),
+    ("{% extends 'l' %}{% block title %}{% snippet s %}{% block title %}s{% endblock %}{% endsnippet %}x{% endblock %}", {"l": LAYOUT}),
     ("{% if one %}{% extends 'l' %}{% endif %}{{ n }}", {"l": "{{ n }}"}),
     ("{% translate %} Hello\n   {{ n }}, 5% {% plural %}never{% endtranslate %}", {}),
     ("{% translate count: one, who: n %}{{ count }} for {{ who }}{% plural %}{{ count }}s for {{ who }}{% endtranslate %}", {}),
@@ -64,6 +66,7 @@ def theirs(source: str, blocks: dict[str, str], *, html: bool) -> str:
     """By python-liquid."""
     try:
         environment = Environment(loader=DictLoader(blocks), autoescape=html, extra=True)
+        environment.add_tag(SnippetTag)
         return environment.from_string(source).render(**DATA)
     except Exception:
         return FAILED
@@ -208,6 +211,7 @@ def test_what_is_extended_is_kept_with_all_that_it_extends() -> None:
         ("{% extends 'mid' %}{% block main %}{{ own }}{{ block.super }}{% endblock %}", ["head", "mid", "own", "unsubscribe_url"]),
         ("{% extends 'mid' %}{% block main %}{{ own }}{% endblock %}{{ never }}", ["head", "own", "unsubscribe_url"]),
         ("{% extends 'page' %}{% block foot %}{% endblock %}{% block nowhere %}{{ unsubscribe_url }}{% endblock %}", ["head", "said"]),
+        ("{% extends 'page' %}{% block foot %}{% snippet s %}{% block foot %}{{ own }}{% endblock %}{% endsnippet %}{% endblock %}", ["head", "said"]),
         ("{% macro m a %}{{ a }}{{ b }}{% endmacro %}{% call m c %}{% with d: e %}{{ d }}{% endwith %}", ["b", "c", "e"]),
         ("{% translate x: y, count: k %}{{ x }}{{ z }}{% plural %}{{ w }}{% endtranslate %}", ["y", "k", "z", "w"]),
     ],

@@ -86,7 +86,8 @@ class InlineNode(SnippetNode):
     def children(self, static_context: RenderContext, *, include_partials: bool = True) -> list[Node]:
         """What is inside, unless it is looked at where it is rendered."""
         super().children(static_context, include_partials=include_partials)
-        return [] if include_partials else [self.block]
+        # What renders, or looks for slots to fill, looks no further than python-liquid does.
+        return [] if include_partials or isinstance(static_context, BoundedContext) else [self.block]
 
 
 class _InlineTag(SnippetTag):

@@ -68,7 +68,11 @@ class ExtendsNode(PlainExtendsNode):
     def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[Node]:
         """The nodes of the base; its slots tell what stands in them."""
         if include_partials and self in static_context.template.nodes:
-            return self.base(static_context).nodes
+            template = static_context.template
+            context = template.context_class(template)
+            base = self.base(context)
+            static_context.tag_namespace["extends"] = context.tag_namespace["extends"]
+            return base.nodes
         return super().children(static_context, include_partials=include_partials)
 
 
