@@ -64,7 +64,6 @@ async def _send(app: App, _: Settings, stop: asyncio.Event) -> None:
 
     # A thousand rows come and go with each chunk, and none of them is part of a cycle: looking for garbage among them
     # again and again costs a twentieth of the worker's time.
-    gc.freeze()
     gc.set_threshold(100_000, 50, 50)
     _say_ready()
     await workers.send(app, stop)
@@ -138,5 +137,8 @@ def _is_pipe(file: int) -> bool:
 
 
 def _say_ready() -> None:
+    # What is there by now stays. To look through it for garbage took 90 ms at a time, and nobody was answered meanwhile.
+    gc.collect()
+    gc.freeze()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
