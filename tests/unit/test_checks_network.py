@@ -247,12 +247,37 @@ async def test_spamassassin_in_its_own_words() -> None:
     assert score.symbols[1].description == "BODY: Multi Level Marketing mentioned"
 
 
+def test_what_rspamd_decides_at_first_sight_is_a_verdict() -> None:
+    gtube = b"""{"is_skipped":true,"score":15.0,"required_score":15.0,"action":"reject",
+"symbols":{"GTUBE":{"name":"GTUBE","score":0.0,"metric_score":0.0}},"messages":{"smtp_message":"Gtube pattern"}}"""
+    score = read_rspamd(gtube)
+    assert (score.score, score.is_spam, score.symbols[0].name) == (15.0, True, "GTUBE")
+    with pytest.raises(SpamFilterUnavailable, match="skipped the message, by its settings"):
+        read_rspamd(gtube.replace(b"reject", b"no action").replace(b"15.0", b"0.0"))
+
+
+async def test_who_answers_there_is_no_filter() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail ESMTP\r\n")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        for engine in ("rspamd", "spamd"):
+            with pytest.raises(SpamFilterUnavailable) as caught:
+                await filter_at(f"{engine}://127.0.0.1:{port}").judge(MESSAGE, sender="", recipient="")
+            assert caught.value.message == (
+                f"{engine} at 127.0.0.1:{port}: what answers there is no {engine}; see TIDINGS_SPAM_CHECK_URL"
+            )
+
+
 async def test_filters_that_do_not_answer() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     for url in (f"rspamd://127.0.0.1:{port}", f"spamd://127.0.0.1:{port}"):
-        with pytest.raises(SpamFilterUnavailable):
+        with pytest.raises(SpamFilterUnavailable, match=f"at 127.0.0.1:{port}: .*; see TIDINGS_SPAM_CHECK_URL"):
             await filter_at(url).judge(MESSAGE, sender="", recipient="")
 
 

@@ -73,7 +73,8 @@ class Rspamd:
 
     def __init__(self, host: str, port: int, *, password: str = "") -> None:
         bracketed = f"[{host}]" if ":" in host else host
-        self._url = f"http://{bracketed}:{port}/checkv2"
+        self._place = f"{bracketed}:{port}"
+        self._url = f"http://{self._place}/checkv2"
         self._password = password
 
     async def judge(self, message: bytes, *, sender: str, recipient: str) -> SpamScore:
@@ -94,7 +95,7 @@ class Rspamd:
                         f"rspamd answered {answer.status}: {body[:200].decode(errors='replace')}"
                     )
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise SpamFilterUnavailable(f"rspamd: {error or type(error).__name__}") from None
+            raise _unreached("rspamd", self._place, error) from None
         return read_rspamd(body)
 
 
@@ -102,14 +103,15 @@ def read_rspamd(body: bytes) -> SpamScore:
     """An answer of /checkv2. Raises SpamFilterUnavailable."""
     try:
         told = orjson.loads(body)
-        if told.get("is_skipped"):
-            raise SpamFilterUnavailable("rspamd skipped the message, by its settings")
         symbols = [
-            Symbol(str(one["name"]), float(one.get("score") or 0), str(one.get("description") or ""))
+            Symbol(str(one["name"]), float(one.get("score") or 0) + 0.0, str(one.get("description") or ""))
             for one in (told.get("symbols") or {}).values()
         ]
         action = str(told["action"])
         score, threshold = float(told["score"]), float(told["required_score"])
+        # It skips too what its first look decides, such as the pattern of GTUBE: that is a verdict.
+        if told.get("is_skipped") and action == "no action":
+            raise SpamFilterUnavailable("rspamd skipped the message, by its settings")
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
         raise SpamFilterUnavailable("rspamd's answer cannot be read") from None
     spam = action not in {"no action", "greylist"}
@@ -140,7 +142,9 @@ class Spamd:
                 finally:
                     writer.close()
         except (OSError, TimeoutError) as error:
-            raise SpamFilterUnavailable(f"spamd: {error or type(error).__name__}") from None
+            raise _unreached("spamd", f"{self._host}:{self._port}", error) from None
+        if not body.startswith(b"SPAMD/"):
+            raise _unreached("spamd", f"{self._host}:{self._port}", None)
         return read_spamd(bytes(body))
 
 
@@ -163,7 +167,7 @@ def read_spamd(answer: bytes) -> SpamScore:
     if found is None:
         raise SpamFilterUnavailable("spamd's answer has no score")
     spam = found[1].lower() in {"true", "yes"}
-    symbols = [Symbol(line[1], float(line[0]), line[2].strip()) for line in _LINE.findall(report)]
+    symbols = [Symbol(line[1], float(line[0]) + 0.0, line[2].strip()) for line in _LINE.findall(report)]
     return SpamScore(
         "spamassassin", float(found[2]), float(found[3]), "spam" if spam else "no action", spam, _worst(symbols)
     )
@@ -171,6 +175,17 @@ def read_spamd(answer: bytes) -> SpamScore:
 
 def _worst(symbols: list[Symbol]) -> tuple[Symbol, ...]:
     return tuple(sorted(symbols, key=lambda one: -one.score)[:50])
+
+
+def _unreached(engine: str, place: str, error: Exception | None) -> SpamFilterUnavailable:
+    """Why nothing was heard, and the setting that says where to ask. `error` None: somebody else answers there."""
+    if error is None or isinstance(error, aiohttp.ClientResponseError | aiohttp.ServerDisconnectedError):
+        why = f"what answers there is no {engine}"
+    elif isinstance(error, TimeoutError):
+        why = "it did not answer in time"
+    else:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return SpamFilterUnavailable(f"{engine} at {place}: {why}; see TIDINGS_SPAM_CHECK_URL")
 
 
 def _token(text: str) -> str:
