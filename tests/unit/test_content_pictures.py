@@ -5,13 +5,15 @@ import io
 import random
 import struct
 import zlib
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from tidings.content._pictures import ImageInvalid, Kind, read_picture
+from tidings.content._pictures import ImageInvalid, Kind, read_picture, without_private
 
 KINDS = {"PNG": Kind.PNG, "JPEG": Kind.JPEG, "GIF": Kind.GIF, "WEBP": Kind.WEBP}
 
@@ -144,11 +146,38 @@ def test_the_refusal_says_what_it_is(data: bytes, told: str) -> None:
     assert told in refused(data)
 
 
+SECRETS = (b"GPSHERE", b"XMPHERE", b"IPTCHERE", b"TEXTHERE")
+
+
+def photo(form: str, orientation: int) -> bytes:
+    """A photo that tells where it was taken, in every way that its format knows."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x010E] = "GPSHERE"
+    exif.get_ifd(0x8825)[1] = "N"
+    exif.get_ifd(0x8825)[2] = (53.0, 47.0, 59.0)
+    more: dict[str, Any] = {"exif": exif.tobytes(), "icc_profile": b"colours" * 40}
+    if form == "PNG":
+        texts = PngInfo()
+        for compressed in (False, True):
+            texts.add_text("Location", "TEXTHERE", zip=compressed)
+            texts.add_itxt("XML:com.adobe.xmp", "XMPHERE", zip=compressed)
+        return made(form, (40, 20), pnginfo=texts, **more)
+    data = made(form, (40, 20), xmp=b"<x>XMPHERE</x>", **more)
+    if form == "JPEG":
+        extras = ((0xED, b"Photoshop 3.0\0IPTCHERE"), (0xEB, b"JPTEXTHERE"), (0xFE, b"TEXTHERE"))
+        data = data[:2] + b"".join(struct.pack(">BBH", 255, m, len(b) + 2) + b for m, b in extras) + data[2:]
+    return data
+
+
+DAMAGED = [data for _, data in [*MADE, *MOVING]] + [photo(form, 6) for form in ("JPEG", "PNG", "WEBP")]
+
+
 @settings(max_examples=150, deadline=None)
-@given(st.integers(0, 2**32), st.integers(0, len(MADE) + len(MOVING) - 1), st.integers(1, 8))
+@given(st.integers(0, 2**32), st.integers(0, len(DAMAGED) - 1), st.integers(1, 8))
 def test_damage_is_a_sentence_never_a_crash(seed: int, which: int, times: int) -> None:
     chance = random.Random(seed)
-    data = bytearray([*MADE, *MOVING][which][1])
+    data = bytearray(DAMAGED[which])
     for _ in range(times):
         at = chance.randrange(len(data))
         match chance.randrange(3):
@@ -164,6 +193,10 @@ def test_damage_is_a_sentence_never_a_crash(seed: int, which: int, times: int) -
         return
     assert picture.width > 0
     assert picture.height > 0
+    # Whatever is taken can be cleaned; if what is left is damaged after all, that is a sentence, too.
+    clean = without_private(bytes(data[: picture.size]), picture.kind)
+    with contextlib.suppress(ImageInvalid):
+        assert read_picture(clean).kind == picture.kind
 
 
 @settings(max_examples=200, deadline=None)
@@ -174,3 +207,34 @@ def test_damage_is_a_sentence_never_a_crash(seed: int, which: int, times: int) -
 def test_anything_after_the_right_start_is_a_sentence(start: bytes, rest: bytes) -> None:
     with contextlib.suppress(ImageInvalid):
         read_picture(start + rest)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_a_photo_does_not_tell_where_it_was_taken(form: str, orientation: int) -> None:
+    data = photo(form, orientation)
+    clean = without_private(data, KINDS[form])
+    assert b"GPSHERE" in data
+    assert not any(secret in clean for secret in SECRETS)
+    before, after = read_picture(data), read_picture(clean)
+    assert (before.width, before.height, before.frames) == (after.width, after.height, after.frames)
+    with Image.open(io.BytesIO(data)) as was, Image.open(io.BytesIO(clean)) as seen:
+        assert seen.tobytes() == was.tobytes()
+        assert seen.info["icc_profile"] == was.info["icc_profile"]
+        assert not {"xmp", "XML:com.adobe.xmp", "Location", "comment", "photoshop"} & seen.info.keys()
+        assert dict(seen.getexif()) == ({0x0112: orientation} if orientation != 1 else {})
+    assert without_private(clean, KINDS[form]) == clean
+
+
+@pytest.mark.parametrize(("form", "data"), [*MADE, *MOVING])
+def test_what_an_image_shows_stays(form: str, data: bytes) -> None:
+    clean = without_private(data, KINDS[form])
+    assert len(clean) <= len(data)
+    assert read_picture(clean).frames == read_picture(data).frames
+    with Image.open(io.BytesIO(data)) as was, Image.open(io.BytesIO(clean)) as seen:
+        for frame in range(getattr(was, "n_frames", 1)):
+            was.seek(frame)
+            seen.seek(frame)
+            assert seen.tobytes() == was.tobytes()
+            assert seen.info.get("icc_profile") == was.info.get("icc_profile")
+            assert seen.info.get("duration") == was.info.get("duration")

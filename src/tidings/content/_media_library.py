@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from tidings.content._pictures import Kind, Picture, read_picture
+from tidings.content._pictures import Kind, Picture, read_picture, without_private
 from tidings.core.crypto import Keyring, keyed_hash, same
 from tidings.core.errors import Invalid
 from tidings.core.ids import WorkspaceId
@@ -61,7 +61,7 @@ class MediaLibrary:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A whole image that was checked: `picture.size` bytes from the start of the file, with their SHA-256."""
+    """A whole image, checked and without what it said of its makers: `picture.size` bytes from the file's start, and their SHA-256."""
 
     picture: Picture
     sha256: bytes
@@ -119,7 +119,14 @@ def _received(file: BinaryIO) -> Received:
     file.seek(0)
     data = file.read()
     picture = read_picture(data)
-    return Received(picture, hashlib.sha256(memoryview(data)[: picture.size]).digest(), file)
+    shown = without_private(data[: picture.size], picture.kind)
+    if shown != data:
+        picture = read_picture(shown)
+        file.seek(0)
+        file.truncate()
+        file.write(shown)
+        file.flush()
+    return Received(picture, hashlib.sha256(shown).digest(), file)
 
 
 def _letters(raw: bytes) -> str:

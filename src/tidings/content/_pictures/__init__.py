@@ -11,10 +11,11 @@ from tidings.content._pictures._gif import walk_gif
 from tidings.content._pictures._jpeg import walk_jpeg
 from tidings.content._pictures._picture import BrokenImage, Kind, Picture
 from tidings.content._pictures._png import walk_png
+from tidings.content._pictures._private import without_private
 from tidings.content._pictures._webp import walk_webp
 from tidings.core.errors import Invalid
 
-__all__ = ["ImageInvalid", "Kind", "Picture", "read_picture"]
+__all__ = ["ImageInvalid", "Kind", "Picture", "read_picture", "without_private"]
 
 MOST_PIXELS = 50_000_000
 """Of one frame: what a viewer must hold in memory at once, 200 MB."""

@@ -40,11 +40,11 @@ def walk_jpeg(data: bytes) -> Picture:
             if not width or not height or len(body) < 6 or len(body) != 6 + 3 * body[5]:
                 raise BrokenImage("its header is wrong")
         elif marker == _APP1 and body.startswith(b"Exif\0\0"):
-            turned = turned or _orientation(body[6:]) in {5, 6, 7, 8}
+            turned = turned or orientation(body[6:]) in {5, 6, 7, 8}
         elif marker == _SOS:
             if not width:
                 raise BrokenImage("its header is missing")
-            at, scanned = _after_scan(data, at), True
+            at, scanned = after_scan(data, at), True
     if not scanned:
         raise BrokenImage("it has no pixels")
     if turned:
@@ -52,7 +52,7 @@ def walk_jpeg(data: bytes) -> Picture:
     return Picture(Kind.JPEG, width, height, 1, at)
 
 
-def _after_scan(data: bytes, at: int) -> int:
+def after_scan(data: bytes, at: int) -> int:
     """Where the next marker stands: 0xFF 0x00 is a byte of pixels, 0xFF 0xD0 to 0xD7 restarts between them."""
     while True:
         at = data.find(b"\xff", at)
@@ -67,7 +67,7 @@ def _after_scan(data: bytes, at: int) -> int:
             return at
 
 
-def _orientation(tiff: bytes) -> int:
+def orientation(tiff: bytes) -> int:
     """Exif's tag 0x0112, 1 to 8: from 5 on width and height change places. 1 for anything odd: it is decoration."""
     order = {b"II*\0": "little", b"MM\0*": "big"}.get(tiff[:4])
     if order is None:
