@@ -61,7 +61,7 @@ class MediaLibrary:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A whole image, checked and without what it said of its makers: `picture.size` bytes from the file's start, and their SHA-256."""
+    """A whole image, checked and without what it said of its makers: `picture.size` bytes from the start, and their SHA-256."""
 
     picture: Picture
     sha256: bytes
