@@ -114,6 +114,23 @@ async def test_a_forged_request_does_nothing_and_the_secret_is_nowhere(caplog: p
     assert "session token" not in told
 
 
+async def test_what_is_no_bucket_keeps_nothing() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        objects = open_objects(f"s3://pictures/p?region=eu-west-1&endpoint={endpoint}", KEYS)
+        with pytest.raises(Unavailable, match=r"pictures .*\(PUT\): HTTP 404"):
+            await put(objects, "1/a.png", b"one")
+        assert await objects.get("1/a.png") is None
+    with pytest.raises(Unavailable, match=r"\(PUT\): it cannot be reached"):
+        await put(objects, "1/a.png", b"one")
+    await objects.close()
+
+
 @pytest.mark.parametrize(
     ("name", "address"),
     [

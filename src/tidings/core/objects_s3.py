@@ -103,13 +103,15 @@ class S3Objects:
                         return await _whole(answer)
                     found = _CODE.search(await answer.content.read(4096))
                     told = found[1].decode() if found else ""
-                    if answer.status == 404 and told in {"", "NoSuchKey"}:
+                    if method != "PUT" and answer.status == 404 and told in {"", "NoSuchKey"}:
                         return None
                     problem = f"HTTP {answer.status} {told}".strip()
                     if answer.status < 500 and answer.status not in {408, 429}:
                         break
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                problem = type(error).__name__  # not its text: it may quote the request
+                # Not its text: it may quote the request.
+                away = isinstance(error, aiohttp.ClientConnectorError)
+                problem = "it cannot be reached" if away else type(error).__name__
         raise Unavailable(f"the bucket {self._bucket.name} did not do what was asked ({method}): {problem}")
 
     def _signed(self, method: str, path: str, headers: dict[str, str], payload_hash: str) -> dict[str, str]:
