@@ -263,3 +263,10 @@ def test_a_mail_extends_first_of_all_and_once(source: str, error: str) -> None:
 
 def test_assignments_and_comments_may_come_before() -> None:
     assert frozen("{% assign a = 1 %}{% comment %}x{% endcomment %}\n{% extends 'page' %}").blocks
+
+
+@pytest.mark.parametrize("tag", ["for", "tablerow"])
+def test_a_negative_limit_is_named(tag: str) -> None:
+    source = f"{{% {tag} i in a limit: -1 %}}{{{{ i }}}}{{% end{tag} %}}"
+    with pytest.raises(RenderError, match=r"line 1, column \d+: a loop's limit must not be negative"):
+        render_liquid(source, data={"a": [1, 2]}, blocks={}, html=False)

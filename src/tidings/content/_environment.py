@@ -11,7 +11,7 @@ from liquid.ast import BlockNode, Node
 from liquid.builtin.expressions.loop import LoopExpression
 from liquid.builtin.tags.for_tag import ForNode, ForTag
 from liquid.builtin.tags.tablerow_tag import TablerowNode, TablerowTag
-from liquid.exceptions import LiquidSyntaxError, TemplateNotFoundError
+from liquid.exceptions import LiquidSyntaxError, LiquidTypeError, TemplateNotFoundError
 from liquid.extra import CallTag, WithTag
 from liquid.extra.tags.snippet_tag import SnippetNode, SnippetTag
 from liquid.loader import BaseLoader, TemplateSource
@@ -47,6 +47,12 @@ class _Loop(LoopExpression):
 
     def _to_iter(self, obj: object, context: RenderContext) -> tuple[Iterator[Any], int]:
         return super()._to_iter(check_range(obj), context)
+
+    def _slice(self, *given: Any, **told: Any) -> tuple[Iterator[Any], int]:
+        try:
+            return super()._slice(*given, **told)
+        except ValueError:
+            raise LiquidTypeError("a loop's limit must not be negative", token=self.token) from None
 
 
 class _ForNode(ForNode):
