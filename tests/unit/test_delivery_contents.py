@@ -1,5 +1,6 @@
 """What a worker sends is compiled beside its loop: heartbeats, leases and other messages do not wait for a large template."""
 
+import asyncio
 import gc
 import threading
 from collections.abc import AsyncGenerator
@@ -91,3 +92,10 @@ async def test_on_the_loop_are_compiled_only_the_smallest(monkeypatch: pytest.Mo
     for size in (1_000, 4_000):
         await contents(size).get(workspace=WorkspaceId(1), send=SendId(1))
     assert where == [True, False]
+
+
+async def test_chunks_that_ask_at_the_same_time_get_the_same_message() -> None:
+    kept = contents(14_000)
+    first, second = await asyncio.gather(*(kept.get(workspace=WorkspaceId(1), send=SendId(1)) for _ in range(2)))
+    assert isinstance(first, WireMessage)
+    assert second is first, "one that is being compiled was taken for a send without content of its own"

@@ -5,6 +5,8 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import asyncpg
+
 from tidings.content import Attached, load_files
 from tidings.core.db import Database
 from tidings.core.errors import TidingsError
@@ -54,31 +56,34 @@ class Contents:
                 row = await connection.fetchrow(_CAMPAIGN, workspace, send)
             if row is None or (row["campaign_id"] is not None and row["content"] is None):
                 raise SendNotFound(f"there is no content for send {send}")
-            self._kept[key] = _ROLLING
-            if row["campaign_id"] is not None:
-                content = SendContent.from_json(row["content"].encode())
-                files = await self._files(workspace, content.attached)
-
-                def compiled() -> WireMessage:
-                    return WireMessage.compile(
-                        content,
-                        links=row["links"],
-                        workspace=workspace,
-                        send=send,
-                        tokens=self._tokens,
-                        files=files,
-                        texts=self._texts,
-                    )
-
-                quick = len(row["content"]) < _QUICK and not files
-                if quick:
-                    self._kept[key] = compiled()
-                else:
-                    async with self._slow:
-                        self._kept[key] = await asyncio.to_thread(compiled)
+            # Kept when it is there: another chunk of the same send may ask meanwhile.
+            made = _ROLLING if row["campaign_id"] is None else await self._campaign(workspace, send, row)
+            self._kept[key] = made
             _trim(self._kept)
+            return made
         self._kept.move_to_end(key)
         return self._kept[key]
+
+    async def _campaign(self, workspace: WorkspaceId, send: SendId, row: asyncpg.Record) -> WireMessage:
+        content = SendContent.from_json(row["content"].encode())
+        files = await self._files(workspace, content.attached)
+
+        def compiled() -> WireMessage:
+            return WireMessage.compile(
+                content,
+                links=row["links"],
+                workspace=workspace,
+                send=send,
+                tokens=self._tokens,
+                files=files,
+                texts=self._texts,
+            )
+
+        if len(row["content"]) < _QUICK and not files:
+            return compiled()
+        async with self._slow:
+            kept = self._kept.get((workspace, send))  # by whom this waited for
+            return kept if kept is not None else await asyncio.to_thread(compiled)
 
     async def of_messages(
         self, *, workspace: WorkspaceId, send: SendId, hashes: Sequence[bytes | None]
