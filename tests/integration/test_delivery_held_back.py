@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from delivery_world import World, eventually, world
-from tidings import campaigns, delivery
+from tidings import campaigns, delivery, workers
 from tidings.accounts import SYSTEM
+from tidings.audience import contacts
 from tidings.campaigns import CampaignStatus
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
@@ -86,3 +87,22 @@ async def db_value(db: Database, query: str) -> Any:
     """One value."""
     async with db.connection() as connection:
         return await connection.fetchval(query)
+
+
+async def test_who_was_deleted_meanwhile_has_no_mailbox_provider(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False, limits={"google": {"per_minute": 500}}) as w:
+        _, gone, *_ = await w.contacts(*_people(3, 5))
+        campaign = await w.campaign()
+        await w.launch(campaign)
+        async with db.transaction() as tx:
+            await delivery.prepare_next(tx, chunk_size=100, now=utc_now())
+            await contacts.delete_contact(
+                tx, workspace=w.workspace, contact=gone, by=SYSTEM(w.workspace), now=utc_now()
+            )
+        roles = [asyncio.ensure_future(role(w.app, w.stop)) for role in (workers.send, workers.conduct)]
+        await w.until(campaign, CampaignStatus.SENT)
+        w.stop.set()
+        await asyncio.gather(*roles)
+        assert sorted(w.server.recipients) == sorted(set(_people(3, 5)) - {"g1@gmail.com"})
+        assert await db_value(db, "SELECT detail FROM deliveries WHERE state = 'skipped'") == "erased"
+        await w.check_counters()

@@ -133,7 +133,7 @@ class Lane:
 
     def recent(self) -> list[str]:
         """Domains of those handed out last."""
-        return [domain_of(row) for run in self.runs for row in run.rows[max(0, run.cursor - 200) : run.cursor]]
+        return [one for run in self.runs for one in domains_of(run.rows[max(0, run.cursor - 200) : run.cursor])]
 
     # -- what its providers ask ----------------------------------------------------------------------------------
 
@@ -305,6 +305,11 @@ class Lane:
         for run in [run for run in self.runs if run.wire == wire]:
             self.remove(run)
             self._unusable(run, reason)
+
+
+def domains_of(rows: Sequence[Any]) -> list[str]:
+    """Of those that may be mailed: whoever was deleted meanwhile has no address any more."""
+    return [domain_of(row) for row in rows if row[SKIP] is None]
 
 
 def domain_of(row: Any) -> str:

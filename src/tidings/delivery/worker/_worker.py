@@ -30,7 +30,7 @@ from tidings.delivery.signing import Signing
 from tidings.delivery.states import DeliveryState, SendStatus
 from tidings.delivery.worker._contents import Contents
 from tidings.delivery.worker._ears import Ears
-from tidings.delivery.worker._lane import domain_of
+from tidings.delivery.worker._lane import domains_of
 from tidings.delivery.worker._lanes import Lanes
 from tidings.delivery.worker._outlets import Outlets
 from tidings.delivery.worker._recorder import Recorder
@@ -276,7 +276,7 @@ class SendWorker:
             wire = await self._returning.address(wire, workspace=run.workspace, send=run.send)
             lane = await self._lanes.open(run.key)
             if lane.by_domain:
-                await self._groups.learn({domain_of(row) for row in rows})
+                await self._groups.learn(set(domains_of(rows)))
             # Last: between this and `lane.add` nothing else happens, so that it cannot be closed for being idle.
             lane = await self._lanes.open(run.key)
         except (*RETRYABLE, SendNotFound):
