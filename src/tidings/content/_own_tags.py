@@ -101,6 +101,8 @@ class UrlNode(Node):
 
 
 class UrlTag(Tag):
+    """Parses `tidings_url`."""
+
     name = "tidings_url"
     block = False
 
@@ -142,6 +144,8 @@ def signed_link(urls: RecipientUrls, token: str, rendered: str, *, html: bool) -
 
 
 class LinkTag(Tag):
+    """Parses `tidings_link`."""
+
     name = "tidings_link"
     end = "endtidings_link"
 
