@@ -3,6 +3,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command 
 BIN := .venv/bin
 ARGS ?=
 JOBS ?= 2
+# Compiled modules are kept: every process that a test starts would otherwise compile all of Tidings again, for a second.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo up test check lint types contracts soak bench lock clean fmt docs
 help: ## this list
