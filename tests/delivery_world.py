@@ -205,6 +205,18 @@ class World:
                 tx, workspace=self.workspace, campaign=campaign.id, by=SYSTEM(self.workspace), now=utc_now()
             )
 
+    async def pause_above(self, *, failed: int = 0, bounced: int = 0) -> None:
+        """The percentages above which campaigns pause themselves; 0: never."""
+        async with self.app.db.transaction() as tx:
+            await accounts.update_workspace(
+                tx,
+                workspace=self.workspace,
+                pause_failed_percent=failed,
+                pause_bounced_percent=bounced,
+                by=SYSTEM(self.workspace),
+                now=utc_now(),
+            )
+
     async def seen(self, campaign: CampaignId) -> Campaign:
         """The campaign as it is now."""
         async with self.app.db.connection() as connection:

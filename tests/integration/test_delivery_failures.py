@@ -9,7 +9,7 @@ import pytest
 
 from delivery_world import World, eventually, world
 from tidings import campaigns, delivery
-from tidings.accounts import SYSTEM, update_workspace
+from tidings.accounts import SYSTEM
 from tidings.campaigns import CampaignStatus, WrongState
 from tidings.core.clock import utc_now
 from tidings.core.db import Database, Tx
@@ -28,25 +28,13 @@ async def _retry(w: World, campaign: campaigns.Campaign, *, include_unknown: boo
     return many
 
 
-async def _limits(w: World, *, failed: int = 0, bounced: int = 0) -> None:
-    async with w.app.db.transaction() as tx:
-        await update_workspace(
-            tx,
-            workspace=w.workspace,
-            pause_failed_percent=failed,
-            pause_bounced_percent=bounced,
-            by=SYSTEM(w.workspace),
-            now=utc_now(),
-        )
-
-
 def _every_third_is_our_fault(email: str) -> str:
     return "550 5.7.1 your reputation" if int(email[1:].partition("@")[0]) % 3 == 0 else "ok"
 
 
 async def test_the_failed_are_tried_again_and_nobody_else(db: Database, tmp_path: Path) -> None:
     async with world(db, tmp_path) as w:
-        await _limits(w)
+        await w.pause_above()
         w.server.verdict = _every_third_is_our_fault
         await w.contacts(*(f"a{n}@example.com" for n in range(300)))
         campaign = await w.campaign()
@@ -111,7 +99,7 @@ async def test_the_unknown_only_when_asked_for(db: Database, tmp_path: Path) -> 
 
 async def test_a_campaign_that_fails_pauses_itself_and_goes_on_when_it_is_told(db: Database, tmp_path: Path) -> None:
     async with world(db, tmp_path, connections=1) as w:
-        await _limits(w, failed=25)
+        await w.pause_above(failed=25)
         w.server.delay_seconds = 0.005
         w.server.verdict = _every_third_is_our_fault
         await w.contacts(*(f"a{n}@example.com" for n in range(1200)))
@@ -138,7 +126,7 @@ async def test_a_campaign_that_fails_pauses_itself_and_goes_on_when_it_is_told(d
 @pytest.mark.parametrize(("limit", "pauses"), [(5, True), (20, False), (0, False)])
 async def test_bounces_count_by_their_own_limit(db: Database, tmp_path: Path, limit: int, pauses: bool) -> None:
     async with world(db, tmp_path, working=False) as w:
-        await _limits(w, failed=1, bounced=limit)
+        await w.pause_above(failed=1, bounced=limit)
         await w.contacts(*(f"a{n}@example.com" for n in range(3)))
         campaign = await w.campaign()
         await w.launch(campaign)
@@ -153,9 +141,33 @@ async def test_bounces_count_by_their_own_limit(db: Database, tmp_path: Path, li
             assert await tx.fetchval("SELECT status = 'paused' FROM sends") == pauses
 
 
+@pytest.mark.parametrize(
+    ("size", "verdict", "told"),
+    [
+        (30, "550 5.1.1 no such user", "30 of 30 attempts bounced, more than 10 %"),
+        (30, "554 5.6.0 refused", "30 of 30 attempts failed, more than 20 %"),
+        (9, "550 5.1.1 no such user", ""),
+    ],
+)
+async def test_a_campaign_over_before_it_could_pause_says_why_it_would_have(
+    db: Database, tmp_path: Path, size: int, verdict: str, told: str
+) -> None:
+    async with world(db, tmp_path) as w:
+        w.server.verdict = lambda _: verdict
+        await w.contacts(*(f"a{n}@example.com" for n in range(size)))
+        campaign = await w.campaign()
+        await w.launch(campaign)
+        assert (await w.until(campaign, CampaignStatus.SENT)).status_reason == told
+        if "failed" in told:  # once mended, and tried again, there is nothing to say
+            w.server.verdict = lambda _: "ok"
+            assert await _retry(w, campaign) == size
+            await eventually(w.states, lambda states: {state for state, _ in states.values()} == {"delivered"})
+            assert (await w.until(campaign, CampaignStatus.SENT)).status_reason == ""
+
+
 async def test_failures_count_from_where_a_person_let_it_go_on(db: Database, tmp_path: Path) -> None:
     async with world(db, tmp_path, working=False) as w:
-        await _limits(w, failed=10)
+        await w.pause_above(failed=10)
         await w.contacts("a@example.com")
         campaign = await w.campaign()
         await w.launch(campaign)

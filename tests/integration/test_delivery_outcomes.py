@@ -28,6 +28,7 @@ def _by_name(address: str) -> str:
 
 async def test_each_recipient_gets_their_own_outcome(db: Database, tmp_path: Path) -> None:
     async with world(db, tmp_path) as w:
+        await w.pause_above()  # never
         w.server.verdict = _by_name
         # Interleaved, so that a reply credited to a neighbour shows.
         emails = [f"{name}{number}@example.com" for number in range(40) for name in VERDICTS]

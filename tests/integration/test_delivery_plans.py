@@ -157,7 +157,7 @@ async def test_plans(db: Database, workspace: int) -> None:
             [False],
         )
         assert "Seq Scan on deliveries" not in other
-        finish = await _plan(tx, delivery_sql("_finish"), [workspace], [1], now)
+        finish = await _plan(tx, delivery_sql("_finish"), [workspace], [1], now, 10)
         assert "chunks_open" in finish or "chunks_pkey" in finish
         assert "Seq Scan on chunks" not in finish
         from tidings.delivery.withdrawals._withdrawals import _HOLDERS

@@ -27,6 +27,7 @@ from tidings.campaigns import Campaign, CampaignStatus, Counts, Draft, Rates
 from tidings.core.ids import AttachmentId, CampaignId, ListId, SegmentId, TemplateId, public_id
 from tidings.delivery import Way
 
+_WHY = "why it is paused, or a draft again; of one that is sent: that too much of it failed or bounced"
 router = APIRouter(prefix="/campaigns", tags=["campaigns"], route_class=Route)
 
 Reading = Annotated[Call, needs("campaigns:read")]
@@ -117,7 +118,7 @@ class CampaignOut(BaseModel):
     provider_id: str | None
     attachment_ids: list[str]
     status: CampaignStatus
-    status_reason: str
+    status_reason: str = Field(description=_WHY)
     schedule_time: datetime | None
     created_at: datetime
     updated_at: datetime
@@ -208,7 +209,7 @@ class Realtime(BaseModel):
 
     campaign_id: str
     status: CampaignStatus
-    status_reason: str
+    status_reason: str = Field(description=_WHY)
     percent: float = Field(description="of all recipients, those no longer pending")
     messages_per_second: float = Field(description="over the last ten seconds; at the first look, since the start")
     seconds_left: float | None = Field(description="null while nothing moves")

@@ -1,6 +1,11 @@
 -- Sends with no chunk left, and nobody held back, are done. Runs after the commit that finished a chunk: the last one to commit sees them all.
--- $1 workspaces, $2 sends, $3 now
-UPDATE sends AS s SET status = 'done', finished_at = $3
+-- What failed too much to go on, had there been more, says so: many a campaign is through between two looks of pause_failing.
+-- $1 workspaces, $2 sends, $3 now, $4 how many must have been attempted before their share says anything
+UPDATE sends AS s SET status = 'done', finished_at = $3, reason = coalesce((
+    SELECT why_failing(a.attempted, a.failed, a.bounced, w.pause_failed_percent, w.pause_bounced_percent)
+    FROM workspaces AS w CROSS JOIN send_attempts(s.workspace_id, s.id) AS a
+    WHERE w.id = s.workspace_id AND a.attempted >= $4
+), '')
 FROM unnest($1::bigint[], $2::bigint[]) AS f (workspace_id, send_id)
 WHERE s.workspace_id = f.workspace_id AND s.id = f.send_id AND s.status = 'running'
   AND s.campaign_id IS NOT NULL -- a rolling send is over when nothing is added to it any more: see _message_upkeep.py

@@ -21,6 +21,9 @@ GAVE_UP = "gave up after "
 UNKNOWN_WAIT_SECONDS = 30.0
 """Long enough for the receiving server to finish what it was doing, so that it can see the second is the first."""
 
+_HANDFUL = 10
+"""Of fewer attempts the share that failed says nothing at the end of a send."""
+
 
 @dataclass(slots=True)
 class Told:
@@ -202,10 +205,15 @@ async def release_chunks(tx: Tx, *, chunks: Sequence[tuple[int, int, int]], owne
     return sorted({(workspace, send) for workspace, send, state in rows if state == "done"})
 
 
-async def finish_sends(tx: Tx, *, sends: Sequence[tuple[int, int]], now: datetime) -> None:
-    """Mark those of `sends` (workspace, send) done that have no chunk left; call it after the commit of the release."""
-    if sends:
-        await tx.fetch(sql(__package__, "_finish"), *map(list, zip(*sends, strict=True)), now)
+async def finish_sends(tx: Tx, *, sends: Sequence[tuple[int, int]], now: datetime) -> int:
+    """Mark those of `sends` (workspace, send) done that have no chunk left; returns how many.
+
+    Call it after the commit of the release.
+    Those of which more failed, or bounced, than their workspace puts up with say so in their reason.
+    """
+    if not sends:
+        return 0
+    return len(await tx.fetch(sql(__package__, "_finish"), *map(list, zip(*sends, strict=True)), now, _HANDFUL))
 
 
 async def settle_late_receipts(tx: Tx, *, workspaces: Sequence[int], sends: Sequence[int], ns: Sequence[int]) -> None:

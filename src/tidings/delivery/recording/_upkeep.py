@@ -6,24 +6,17 @@ Each step is one statement in one transaction, and safe with any number of condu
 from datetime import datetime
 
 from tidings.core.db import Tx, sql
-from tidings.delivery.recording._record import UNKNOWN_RESENDS, UNKNOWN_WAIT_SECONDS
+from tidings.delivery.recording._record import UNKNOWN_RESENDS, UNKNOWN_WAIT_SECONDS, finish_sends
 from tidings.delivery.sends import CHUNKS, LARGEST_CHUNK
 
 _CHUNKS_AT_ONCE = 20
 _SURELY_SEEN_SECONDS = 3.0
 """Workers follow new settings within a second."""
 
-_ALL_DONE = """
-UPDATE sends AS s SET status = 'done', finished_at = $1
+_WITHOUT_CHUNKS = """
+SELECT s.workspace_id, s.id FROM sends AS s
 WHERE s.status = 'running' AND s.campaign_id IS NOT NULL
   AND NOT EXISTS (SELECT FROM chunks AS c WHERE c.workspace_id = s.workspace_id AND c.send_id = s.id AND c.state <> 'done')
-  AND NOT EXISTS (SELECT FROM send_retries AS q WHERE q.workspace_id = s.workspace_id AND q.send_id = s.id)
-  -- Who was only held back by a limit was not attempted yet.
-  AND NOT EXISTS (
-      SELECT FROM retries AS r JOIN deliveries AS d ON d.workspace_id = r.workspace_id AND d.send_id = r.send_id AND d.n = r.n
-      WHERE r.workspace_id = s.workspace_id AND r.send_id = s.id AND r.held AND d.state = 'deferred' AND d.attempts = 0
-  )
-RETURNING pg_notify('tidings_finished', s.workspace_id || ':' || s.id)
 """
 
 
@@ -66,5 +59,6 @@ async def close_cancelled(tx: Tx, *, now: datetime) -> None:
 
 
 async def finish_all(tx: Tx, *, now: datetime) -> int:
-    """End the running sends with nothing left to do whose worker died between its two commits."""
-    return len(await tx.fetch(_ALL_DONE, now))
+    """End the running sends with nothing left to do whose worker died between its two commits; returns how many."""
+    sends = [(row["workspace_id"], row["id"]) for row in await tx.fetch(_WITHOUT_CHUNKS)]
+    return await finish_sends(tx, sends=sends, now=now)

@@ -29,7 +29,8 @@ ON CONFLICT (workspace_id, send_id) DO UPDATE SET
 """
 
 _GO_ON = """
-UPDATE sends SET status = CASE status WHEN 'done' THEN 'running' ELSE status END, finished_at = NULL
+UPDATE sends SET status = CASE status WHEN 'done' THEN 'running' ELSE status END, finished_at = NULL,
+    reason = CASE status WHEN 'done' THEN '' ELSE reason END
 WHERE workspace_id = $1 AND id = $2 AND status IN ('running', 'paused', 'done') AND campaign_id IS NOT NULL
 RETURNING true
 """
