@@ -1,13 +1,11 @@
 """`tidings` in a shell."""
 
-import asyncio
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from cli_forked import clean_environment, tidings
 from tidings.core.settings import Settings
 
 
@@ -18,23 +16,12 @@ class Shell:
         self.settings = Settings(database_url=database_url, data_dir=folder, secret="for tests only")
         self.folder = folder
 
-    async def __call__(self, *words: str) -> tuple[int | None, str, str]:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
+    async def __call__(self, *words: str) -> tuple[int, str, str]:
         told = {"TIDINGS_DATABASE_URL": str(self.settings.database_url), "TIDINGS_DATA_DIR": str(self.folder)}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tidings.cli",
-            *words,
-            env=clean | told | {"TIDINGS_SECRET": "for tests only"},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        async with asyncio.timeout(60):
-            out, err = await process.communicate()
+        env = clean_environment() | told | {"TIDINGS_SECRET": "for tests only"}
+        status, out, err = await tidings(*words, env=env)
         assert b"Traceback" not in err, err.decode()
-        return process.returncode, out.decode(), " ".join(err.decode().split())
+        return status, out.decode(), " ".join(err.decode().split())
 
     async def json(self, *words: str) -> Any:
         status, out, err = await self(*words, "--json")
@@ -44,6 +31,6 @@ class Shell:
     async def refused(self, *words: str) -> str:
         """What it says on standard error; nothing on standard output."""
         status, out, err = await self(*words)
-        assert status not in {0, None}
+        assert status != 0
         assert out == ""
         return err

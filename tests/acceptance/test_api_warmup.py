@@ -1,11 +1,9 @@
 """Warm-ups over HTTP and on the command line."""
 
-import asyncio
-import subprocess
-import sys
 from pathlib import Path
 
 from api_client import Client
+from cli_forked import tidings
 
 SANDBOX = {"name": "new IP", "kind": "sandbox"}
 
@@ -50,29 +48,15 @@ async def test_on_the_command_line(api: Client, database_url: str, tmp_path: Pat
     await api("POST", "/providers", SANDBOX)
 
     async def told(*words: str) -> str:
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [
-                sys.executable,
-                "-m",
-                "tidings.cli",
-                "provider",
-                "warmup",
-                "new IP",
-                "--workspace",
-                f"workspace_{api.workspace}",
-                *words,
-            ],
-            env={
-                "TIDINGS_DATABASE_URL": database_url,
-                "TIDINGS_DATA_DIR": str(tmp_path),
-                "PATH": "/usr/bin:/bin",
-                "COLUMNS": "120",
-            },
-            capture_output=True,
-            text=True,
-        )
-        return done.stdout + done.stderr
+        env = {
+            "TIDINGS_DATABASE_URL": database_url,
+            "TIDINGS_DATA_DIR": str(tmp_path),
+            "PATH": "/usr/bin:/bin",
+            "COLUMNS": "120",
+        }
+        of = ("--workspace", f"workspace_{api.workspace}")
+        _, out, err = await tidings("provider", "warmup", "new IP", *of, *words, env=env)
+        return (out + err).decode()
 
     assert "has no warm-up" in await told()
     assert "1 of 3" in await told("--begin", "--start", "10", "--growth", "2", "--target", "30")

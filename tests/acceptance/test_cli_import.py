@@ -3,7 +3,6 @@
 import asyncio
 import csv
 import gzip
-import os
 import signal
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from cli_forked import clean_environment, tidings
 from tidings.accounts import SYSTEM
 from tidings.audience import lists
 from tidings.core.clock import utc_now
@@ -19,7 +19,6 @@ from tidings.core.ids import WorkspaceId
 
 
 async def start(database_url: str, folder: Path, *words: str) -> asyncio.subprocess.Process:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
     told = {"TIDINGS_DATABASE_URL": database_url, "TIDINGS_DATA_DIR": str(folder)}
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -27,21 +26,18 @@ async def start(database_url: str, folder: Path, *words: str) -> asyncio.subproc
         "tidings.cli",
         "import",
         *words,
-        env=clean | told,
+        env=clean_environment() | told,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
 
 
-async def tidings_import(
-    database_url: str, folder: Path, *words: str, given: bytes = b""
-) -> tuple[int | None, Any, str]:
+async def tidings_import(database_url: str, folder: Path, *words: str, given: bytes = b"") -> tuple[int, Any, str]:
     """Its exit status, the JSON it printed, and what it told people."""
-    process = await start(database_url, folder, *words, "--json")
-    async with asyncio.timeout(60):
-        out, err = await process.communicate(given)
-    return process.returncode, orjson.loads(out.splitlines()[-1]) if out else None, err.decode()
+    told = {"TIDINGS_DATABASE_URL": database_url, "TIDINGS_DATA_DIR": str(folder)}
+    status, out, err = await tidings("import", *words, "--json", env=clean_environment() | told, given=given)
+    return status, orjson.loads(out.splitlines()[-1]) if out else None, err.decode()
 
 
 async def test_a_file_and_standard_input(

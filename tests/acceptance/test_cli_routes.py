@@ -1,10 +1,8 @@
 """`tidings provider add` and `tidings route`, as processes against a database without any role running."""
 
-import asyncio
-import os
-import sys
 from pathlib import Path
 
+from cli_forked import clean_environment, tidings
 from tidings import delivery
 from tidings.bootstrap import secret_of
 from tidings.core.crypto import Keyring
@@ -13,25 +11,16 @@ from tidings.core.ids import ProviderId, WorkspaceId
 from tidings.delivery.ways import open_settings
 
 
-async def _tidings(database_url: str, folder: Path, *words: str, **environment: str) -> tuple[int | None, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
+async def _tidings(database_url: str, folder: Path, *words: str, **environment: str) -> tuple[int, str]:
     told = {"TIDINGS_DATABASE_URL": database_url, "TIDINGS_DATA_DIR": str(folder)}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "tidings.cli", *words),
-        env=clean | told | environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(60):
-        out, err = await process.communicate()
-    return process.returncode, " ".join((out + err).decode().split())
+    status, out, err = await tidings(*words, env=clean_environment() | told | environment)
+    return status, " ".join((out + err).decode().split())
 
 
 async def test_a_relay_and_ses_behind_a_route(
     db: Database, database_url: str, workspace: WorkspaceId, tmp_path: Path
 ) -> None:
-    async def run(*words: str, **environment: str) -> tuple[int | None, str]:
+    async def run(*words: str, **environment: str) -> tuple[int, str]:
         return await _tidings(database_url, tmp_path, *words, **environment)
 
     secret = '{"access_key_id": "AKIDEXAMPLE", "secret_access_key": "very-secret"}'
@@ -65,7 +54,7 @@ async def test_a_relay_and_ses_behind_a_route(
 async def test_a_provider_from_its_making_to_its_end(
     db: Database, database_url: str, workspace: WorkspaceId, tmp_path: Path
 ) -> None:
-    async def run(*words: str, **environment: str) -> tuple[int | None, str]:
+    async def run(*words: str, **environment: str) -> tuple[int, str]:
         return await _tidings(database_url, tmp_path, "provider", *words, **environment)
 
     status, said = await run(
@@ -120,7 +109,7 @@ async def test_a_provider_from_its_making_to_its_end(
 async def test_a_mailbox_of_reports_and_its_changes(
     db: Database, database_url: str, workspace: WorkspaceId, tmp_path: Path
 ) -> None:
-    async def run(*words: str, **environment: str) -> tuple[int | None, str]:
+    async def run(*words: str, **environment: str) -> tuple[int, str]:
         return await _tidings(database_url, tmp_path, *words, **environment)
 
     added = ("mailbox", "add", "imap.example.com", "--username", "bounces@example.com")
