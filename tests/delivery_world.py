@@ -141,6 +141,11 @@ class World:
     template: int
     provider: int
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    tasks: list[asyncio.Future[None]] = field(default_factory=list)
+
+    def go_to_work(self) -> None:
+        """Begin to send and to conduct."""
+        self.tasks += [asyncio.ensure_future(role(self.app, self.stop)) for role in (workers.send, workers.conduct)]
 
     async def contacts(self, *emails: str) -> list[ContactId]:
         """Subscribe these addresses."""
@@ -311,7 +316,8 @@ async def world(
             now=now,
         )
     here = World(app, server, workspace, newsletter.id, template.id, made.id)
-    tasks = [asyncio.ensure_future(role(app, here.stop)) for role in (workers.send, workers.conduct) if working]
+    if working:
+        here.go_to_work()
     failed: BaseException | None = None
     try:
         yield here
@@ -320,7 +326,7 @@ async def world(
         raise
     finally:
         here.stop.set()
-        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        ended = await asyncio.gather(*here.tasks, return_exceptions=True)
         await app.withdrawals.close()
         await server.stop()
         for fault in ended:

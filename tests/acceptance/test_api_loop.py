@@ -57,7 +57,9 @@ def frozen() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("frozen")
-@pytest.mark.parametrize("kind", SOURCES)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.soak] if kind == "html" else []) for kind in SOURCES]
+)  # with its styles inlined it goes the same ways, and one more
 async def test_nobody_waits_for_a_large_template(api: Client, app: App, kind: str) -> None:
     del app
     await api("POST", "/providers", {"name": "S", "kind": "sandbox", "is_default": True})
