@@ -350,7 +350,7 @@ Content-Type: text/plain; charset=utf-8
 быть отправлено одному или нескольким адресатам. Технические подробности можно найти ниже.
 
 <ada@reader.example>: host mx.reader.example[192.0.2.9] said: 550 5.7.1 No such user! (in reply to RCPT TO command)
-""".replace("5.7.1 ", ""),
+""",
 )
 
 notice(

@@ -41,7 +41,15 @@ EXAMPLES = [
     ("5.7.26", "550-5.7.26 This mail has been blocked because the sender is unauthenticated.", "block", True),
     ("5.7.23", "550 5.7.23 The message was rejected because of Sender Policy Framework violation", "policy", True),
     ("5.7.1", "550 5.7.1 Unable to relay for a@b.test", "policy", True),
-    ("5.7.1", "550 5.7.1 <a@b.test>: Recipient address rejected: User unknown", "policy", True),
+    ("5.7.1", "550 5.7.1 <a@b.test>: Recipient address rejected: User unknown", "hard", True),
+    ("5.7.1", "550 5.7.1 No such user!", "hard", True),
+    ("5.7.1", "553 sorry, badrcptto(user mail-box not found) (#5.7.1)", "hard", True),
+    ("5.7.1", "550 5.7.1 Recipient not found, or you are not authorized to write to it", "policy", True),
+    ("5.7.1", "550 5.7.1 User unknown; relaying denied", "policy", True),
+    ("5.7.1", "550 5.7.1 Rejected by policy: user unknown", "policy", True),
+    ("5.7.1", "550 5.7.1 Sender rejected: user unknown", "block", True),
+    ("5.7.1", "550 5.7.1 No such user (in reply to end of DATA command)", "policy", True),
+    ("5.7.26", "550 5.7.26 No such user", "policy", True),
     ("5.3.4", "552 5.3.4 Message size exceeds fixed limit", "policy", True),
     ("", "552 Message exceeds maximum message size", "policy", True),
     ("5.1.1", "550 RCPT TO:<a@b.test> max message size exceeded", "policy", True),
@@ -109,11 +117,11 @@ words = st.text(max_size=80) | st.sampled_from([e[1] for e in EXAMPLES])
 
 @given(st.sampled_from("45"), digits, digits, words)
 def test_what_is_about_us_is_never_the_recipients_fault(first: str, subject: int, detail: int, text: str) -> None:
-    """X.7 never suppresses (but for 5.7.17 and 5.7.18: the mailbox has a new owner), and nothing transient does."""
+    """X.7 never suppresses but for 5.7.17 and 5.7.18 (a new owner) and 5.7.1 with the plainest words; nothing transient does."""
     status = f"{first}.7.{detail}"
     if status not in {"5.7.17", "5.7.18"}:
         assert judge(status, "")[0] is not FailureClass.HARD
-        assert judge(status, f"{first}50 {status} User unknown")[0] is not FailureClass.HARD
+        assert (judge(status, f"{first}50 {status} User unknown")[0] is FailureClass.HARD) == (status == "5.7.1")
     kind, _, permanent = judge(f"4.{subject}.{detail}", "")
     assert kind is not FailureClass.HARD
     assert not permanent

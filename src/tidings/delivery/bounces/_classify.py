@@ -1,17 +1,20 @@
 """From bytes to a report: each reader is asked in turn, the most certain first."""
 
 import logging
+from collections.abc import Iterator
 
 from tidings.delivery.bounces import _arf, _autoreply, _dsn, _html, _notice, _original, _receipts, _ses
 from tidings.delivery.bounces._addresses import addresses, is_daemon, same
 from tidings.delivery.bounces._classes import judge
-from tidings.delivery.bounces._parts import MAX_TEXT, Headers, Part, get, read
+from tidings.delivery.bounces._parts import MAX_TEXT, Headers, Part, decode, get, read
 from tidings.delivery.bounces._report import OTHER, Kind, Recipient, Report
 from tidings.delivery.providers import FailureClass
 
 _log = logging.getLogger(__name__)
 _TO = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-rcpt-to", "to")
 _MAX_TEXTS = 4
+_MAX_DEEP = 4
+"""Messages within each other that are looked into."""
 
 
 def classify(message: bytes) -> Report:
@@ -33,18 +36,37 @@ def read_message(message: bytes) -> Report:
     return Report(report.kind, report.recipients, report.original_message_id, _addressed_to(root.headers))
 
 
-def _wrapped(root: Part, leaves: list[Part], *, said: bool) -> Part | None:
-    """A report that a gateway enclosed in a notice of its own: with nobody named there, or (not `said`) no word at all."""
-    enclosed = next((leaf for leaf in leaves if leaf is not root and leaf.type == "message/rfc822"), None)
-    if enclosed is None:
-        return None
-    inner = read(enclosed.body.encode("latin-1", "replace"))
-    if inner.type != "multipart/report" or "delivery-status" not in inner.parameters.get("report-type", ""):
-        return None
+def _passed_on(root: Part, leaves: list[Part], *, said: bool) -> Report | None:
+    """What a report says that a gateway enclosed in a notice of its own: it names nobody or (not `said`) has no words."""
     sender = addresses(root.get("from"))
-    if said or root.parameters.get("report-type") or (sender and is_daemon(sender[0])):
-        return inner
+    if not (said or root.parameters.get("report-type") or (sender and is_daemon(sender[0]))):
+        return None
+    for inner in _enclosed(leaves):
+        parts = inner.walk()
+        report = _notification(inner, parts)
+        if report is None and _notice.from_system(inner.headers):
+            report = _prose(inner, parts, deeper=False)
+        if report and report.recipients:
+            return report
     return None
+
+
+def _enclosed(leaves: list[Part]) -> Iterator[Part]:
+    """The message that is carried, and the one that it carries, down to a fixed depth."""
+    for _ in range(_MAX_DEEP):
+        leaf = next((leaf for leaf in leaves if _is_message(leaf)), None)
+        if leaf is None:
+            return
+        encoding = leaf.get("content-transfer-encoding").lower()
+        coded = encoding in {"base64", "quoted-printable"}
+        body = decode(leaf.body, encoding, "latin-1") if coded else leaf.body
+        inner = read(body.encode("latin-1", "replace"))
+        leaves = inner.walk()
+        yield inner
+
+
+def _is_message(leaf: Part) -> bool:
+    return leaf.type == "message/rfc822" or leaf.parameters.get("name", "").lower().endswith(".eml")
 
 
 def _read(root: Part, leaves: list[Part]) -> Report:
@@ -56,7 +78,7 @@ def _read(root: Part, leaves: list[Part]) -> Report:
             report
             or (None if _notice.from_system(root.headers) else _receipts.read(root, leaves))
             or _prose(root, leaves)
-            or _inner(root, leaves)
+            or _passed_on(root, leaves, said=False)
             or _receipts.read(root, leaves)
             or _autoreply.read(root)
             or _autoreply.generated(root)
@@ -64,11 +86,6 @@ def _read(root: Part, leaves: list[Part]) -> Report:
             or OTHER
         )
     return report
-
-
-def _inner(root: Part, leaves: list[Part]) -> Report | None:
-    inner = _wrapped(root, leaves, said=False)
-    return _notification(inner, inner.walk()) if inner else None
 
 
 def _notification(root: Part, leaves: list[Part]) -> Report | None:
@@ -99,8 +116,8 @@ def _notification(root: Part, leaves: list[Part]) -> Report | None:
     return Report(kind, tuple(found), _original.message_id(original))
 
 
-def _prose(root: Part, leaves: list[Part]) -> Report | None:
-    """A notice for people."""
+def _prose(root: Part, leaves: list[Part], *, deeper: bool = True) -> Report | None:
+    """A notice for people. Unless `deeper`, what it encloses is not read for one."""
     text = _text(root, leaves)
     notice, rest = _original.split(text)
     original = _original.enclosed(root) or _original.quoted(rest)
@@ -117,9 +134,7 @@ def _prose(root: Part, leaves: list[Part]) -> Report | None:
         return None
     reasons = told.reasons
     if not reasons:
-        inner = _wrapped(root, leaves, said=True)
-        report = _notification(inner, inner.walk()) if inner else None
-        if report:
+        if deeper and (report := _passed_on(root, leaves, said=True)):
             return report
         # Not of the domains that the notice went to: those are lists of the sender's own.
         lists = {a.rpartition("@")[2].lower() for a in _addressed_to(root.headers)}

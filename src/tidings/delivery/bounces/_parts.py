@@ -27,6 +27,7 @@ _NAME = re.compile(r"[!-9;-~]{1,80}[ \t]*:")
 _WORD = re.compile(r"=\?([A-Za-z0-9_.:+-]{1,40})(?:\*[A-Za-z-]{0,20})?\?([bBqQ])\?([^? \n]{0,2000})\?=")
 _BETWEEN = re.compile(r"(\?=)[ \t]{1,80}(=\?)")
 _PARAMETER = re.compile(r';[ \t]*([A-Za-z0-9_*-]{1,40})[ \t]*=[ \t]*("[^"\n]{0,500}"|[^;\s"]{1,500})')
+_ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9*-]{0,30}[ \t]{0,4}=")
 _ESCAPE = re.compile(rb"=([0-9A-Fa-f]{2})")
 _SOFT_BREAK = re.compile(rb"=[ \t]{0,20}\n")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
@@ -208,8 +209,11 @@ def _headers(text: str) -> tuple[Headers, str]:
 def _goes_on(lines: list[str], position: int, headers: Headers) -> bool:
     """Whether the line before goes on in this one, as where a gateway lost the blanks of folded lines.
 
-    It does if a header that no message or report has twice, and that was not there yet, comes further down.
+    It does if a header that no message or report has twice, and that was not there yet, comes further down, and if it is a
+    parameter (RFC 2045 §5.1) and the line before awaits one.
     """
+    if _ATTRIBUTE.match(lines[position]) and lines[position - 1].rstrip().endswith(";"):
+        return True
     for line in lines[position + 1 : position + _FAR]:
         name = line.partition(":")[0].strip().lower()
         if name in _ONCE:

@@ -90,6 +90,13 @@ _PLAINLY = (
     r"(recipient address rejected: access denied|unavailable or access denied|due to (extended )?inactivity|"
     r"account (is )?blocked|addressee unknown|unknown user|user unknown|no such user)"
 )
+_NOBODY_DENIED = (
+    r"(?s)^(?!.*(sender|mail from|return.path|reverse.path|from address|helo|relay|rcpthosts|spam|polic(y|ies)|block|"
+    r"black.?list|reputation|\bspf\b|dkim|dmarc|authenti|authoriz|denied|permi(t|ss)|reject(ed|ing)? (by|due|for)|unsolicited|"
+    r"\bip\b|client|list\b)).*"
+    r"(no such (user|recipient|mailbox|address|account|person)|unknown (user|recipient|mailbox)|(user|recipient|mailbox|"
+    r"mail-box|address|account) ((is|does) )?(unknown|not found|not exist)|no mailbox (found|here)|nosuchuser)"
+)
 _FULL = (
     r"mailbox (is )?full|over.?quota|quota (is )?exceeded|exceed\w* (\w+ )*quota|storage|mailbox limit|"
     r"over (its|the|their) (size|allowed|maximum)"
@@ -122,6 +129,8 @@ RULES: tuple[Rule, ...] = (
     # Policy, authentication, reputation: never the recipient
     Rule(("5",), ("5.7.17", "5.7.18"), (), "", Verdict.RECIPIENT, _K.HARD, "the mailbox or domain has a new owner (RFC 7293)"),
     Rule(("552",), ("5.7.0",), (_D, _DOT), "", Verdict.MESSAGE, _K.POLICY, "Google: content or attachment that it never takes"),
+    Rule(("5",), ("5.7.1",), (_R,), _NOBODY_DENIED, Verdict.RECIPIENT, _K.HARD,
+         "Yandex, qmail and others: no such mailbox, in words beside which a status of policy tells nothing"),
     Rule(("5",), ("5.7.",), (), "", Verdict.SENDER, _K.POLICY,
          "security or policy (RFC 3463 X.7), among them 5.7.23…5.7.32, 5.7.515, 5.7.606"),
     Rule(("5",), (), (), _NAMED, Verdict.SENDER, _K.BLOCK, "Yahoo, Microsoft and block lists, named in the text"),
