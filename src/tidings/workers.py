@@ -245,6 +245,7 @@ class Conductor:
         async with self._db.transaction() as tx:
             await accounts.forget_answers(tx, now=utc_now())
             await delivery.forget_troubles(tx, now=utc_now())
+            await delivery.forget_credentials(tx, now=utc_now())
         some = True
         while some:
             async with self._db.transaction() as tx:

@@ -64,7 +64,7 @@ _OF_OPERATION: dict[str, tuple[str, ...]] = {
     "put_block": ("block_in_use",),
     "preview_template": ("invalid_template", "render_failed"),
     "restore_version": ("invalid_template", "invalid_attachment"),
-    "retry_campaign": ("campaign_wrong_state", "attachment_deleted"),
+    "retry_campaign": ("campaign_wrong_state", "attachment_deleted", "provider_deleted"),
     "campaign_audience": ("segment_invalid",),
     "count_audience": ("segment_invalid",),
     "explain_recipient": ("segment_invalid",),

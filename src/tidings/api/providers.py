@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from tidings import delivery
+from tidings import campaigns, delivery
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, Name, ProviderRef
 from tidings.api._route import Route
@@ -231,7 +231,17 @@ async def update_provider(provider_id: ProviderRef, body: ProviderChanges, call:
 
 @router.delete("/{provider_id}", status_code=204)
 async def delete_provider(provider_id: ProviderRef, call: Writing) -> None:
-    """Remove one that nothing was ever sent through, and that no route has."""
-    await delivery.delete_provider(
-        call.tx, workspace=call.workspace, provider=ProviderId(provider_id), by=call.principal, now=call.now
+    """Let nothing go through it any more, and erase its credentials; reports go on naming it, and its name is free.
+
+    Refused while a route has it, a draft or scheduled campaign names it, something is still to go through it, or it is the default
+    beside others. Of its credentials only what verifies its notifications (Mailgun's signing key) is kept, for thirty days:
+    late bounces and complaints still suppress.
+    """
+    await campaigns.delete_provider(
+        call.tx,
+        workspace=call.workspace,
+        provider=ProviderId(provider_id),
+        keys=call.app.keys,
+        by=call.principal,
+        now=call.now,
     )

@@ -19,7 +19,7 @@ from tidings.campaigns._campaign import (
 from tidings.campaigns._checks import SAMPLE, campaign_matter, content_matter
 from tidings.campaigns._contact_timeline import TOP, Happening, Position, TimelineKind, contact_timeline
 from tidings.campaigns._control import cancel, follow_sends, pause, resume, retry_failed
-from tidings.campaigns._deleting import delete_attachment, delete_media, delete_template
+from tidings.campaigns._deleting import delete_attachment, delete_media, delete_provider, delete_template
 from tidings.campaigns._errors import CampaignNotFound, WrongState
 from tidings.campaigns._launch import launch, launch_due
 from tidings.campaigns._report import Counts, Progress, Rates, Speedometer, counts_of, of_sends, progress_of, rates_of
@@ -61,6 +61,7 @@ __all__ = [
     "delete_attachment",
     "delete_campaign",
     "delete_media",
+    "delete_provider",
     "delete_template",
     "duplicate_campaign",
     "explain",

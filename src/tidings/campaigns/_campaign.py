@@ -331,7 +331,7 @@ async def _checked(tx: Tx, workspace: WorkspaceId, draft: Draft, now: datetime |
         bad("provider_id", "name a provider or a route, not both")
     elif draft.provider_id is not None or draft.route_id is not None:
         try:
-            await find_way(tx, workspace=workspace, provider=draft.provider_id, route=draft.route_id)
+            await find_way(tx, workspace=workspace, provider=draft.provider_id, route=draft.route_id, hold=True)
         except (ProviderNotFound, RouteNotFound) as error:
             bad("provider_id", error.message)
     if draft.schedule_time is not None and now is not None:

@@ -70,7 +70,8 @@ async def retry_failed(
     """Try again everyone who has failed; returns how many. A sent campaign is sending again, a paused one stays paused.
 
     `include_unknown`: those as well whose message may have arrived. Who left or was suppressed meanwhile is skipped.
-    Raises WrongState unless it is sending, paused or sent, AttachmentDeleted if a file that it brought along is gone.
+    Raises WrongState unless it is sending, paused or sent, AttachmentDeleted if a file that it brought along is gone,
+    ProviderDeleted if what it went through is.
     """
     before = await get_campaign(tx, workspace=workspace, campaign=campaign, lock=True)
     require(before, "be tried again", CampaignStatus.SENDING, CampaignStatus.PAUSED, CampaignStatus.SENT)

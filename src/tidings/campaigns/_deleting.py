@@ -1,12 +1,13 @@
-"""Taking templates, files and images away, unless somebody still needs them: who that is only campaigns and sends know."""
+"""Taking away what campaigns and sends may still need: templates, files, images and providers. Who needs them is known here."""
 
 from datetime import datetime
 
 from tidings import content, delivery
 from tidings.accounts import Principal
-from tidings.campaigns._uses import using_attachment, using_template
+from tidings.campaigns._uses import using_attachment, using_provider, using_template
+from tidings.core.crypto import Keyring
 from tidings.core.db import Tx
-from tidings.core.ids import AttachmentId, MediaId, TemplateId, WorkspaceId
+from tidings.core.ids import AttachmentId, MediaId, ProviderId, TemplateId, WorkspaceId
 
 
 async def delete_template(
@@ -50,3 +51,19 @@ async def delete_media(
         found = await content.lock_media(tx, workspace=workspace, media=media, erase=True, now=now)
         used_by = await delivery.unsent_with(tx, workspace=workspace, image=found.path)
     await content.delete_media(tx, workspace=workspace, media=media, erase=erase, used_by=used_by, by=by, now=now)
+
+
+async def delete_provider(
+    tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, keys: Keyring, by: Principal, now: datetime
+) -> None:
+    """Take a provider away, and erase its credentials. Raises ProviderNotFound.
+
+    Raises ProviderInUse while a route has it, it is the default beside others, a draft names it, or something is still to go
+    through it.
+    """
+    # Locked before it is asked who uses it: launches, messages and drafts that name it are over then, or see it gone.
+    await delivery.lock_provider(tx, workspace=workspace, provider=provider)
+    used_by = await using_provider(tx, workspace=workspace, provider=provider)
+    await delivery.delete_provider(
+        tx, workspace=workspace, provider=provider, used_by=used_by, keys=keys, by=by, now=now
+    )

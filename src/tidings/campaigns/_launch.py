@@ -146,8 +146,7 @@ async def _looked_at(
         preheader=campaign.preheader,
         now=now,
     )
-    way = await delivery.find_way(tx, workspace=workspace, provider=campaign.provider_id, route=campaign.route_id)
-    assert way is not None, "preflight looked"
+    way = await _held(tx, workspace, campaign)
     basis = await basis_of(tx, workspace=workspace, campaign=campaign)
     shown = basis.frozen.html, basis.frozen.text
     if gone := await content.hold_media(tx, workspace=workspace, texts=shown, public_url=public_url):
@@ -156,6 +155,20 @@ async def _looked_at(
         )
         raise NotReady(f"template_id: {told}", fields=(FieldProblem("template_id", told),))
     return basis, way
+
+
+async def _held(tx: Tx, workspace: WorkspaceId, campaign: Campaign) -> Way:
+    """What it goes through, which nobody deletes from now on. Preflight saw it a moment ago. Raises NotReady."""
+    try:
+        way = await delivery.find_way(
+            tx, workspace=workspace, provider=campaign.provider_id, route=campaign.route_id, hold=True
+        )
+    except (delivery.ProviderNotFound, delivery.RouteNotFound):
+        way = None
+    if way is None:
+        told = "what this campaign goes through was just deleted: choose another"
+        raise NotReady(f"provider_id: {told}", fields=(FieldProblem("provider_id", told),))
+    return way
 
 
 async def _begin(tx: Tx, ready: Sequence[_Ready], public_url: str, now: datetime) -> list[Campaign]:

@@ -4,7 +4,7 @@ from itertools import islice
 
 from tidings import content
 from tidings.core.db import Tx
-from tidings.core.ids import AttachmentId, ListId, SegmentId, TemplateId, WorkspaceId, public_id
+from tidings.core.ids import AttachmentId, ListId, ProviderId, SegmentId, TemplateId, WorkspaceId, public_id
 
 
 async def using_template(tx: Tx, *, workspace: WorkspaceId, template: TemplateId) -> list[str]:
@@ -29,6 +29,19 @@ async def using_attachment(tx: Tx, *, workspace: WorkspaceId, attachment: Attach
         """,
         workspace,
         attachment,
+    )
+    return [public_id("campaign", row["id"]) for row in rows]
+
+
+async def using_provider(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId) -> list[str]:
+    """The ids of campaigns still to be launched that name this provider, ten at most."""
+    rows = await tx.fetch(
+        """
+        SELECT id FROM campaigns
+        WHERE workspace_id = $1 AND status IN ('draft', 'scheduled') AND provider_id = $2 ORDER BY id LIMIT 10
+        """,
+        workspace,
+        provider,
     )
     return [public_id("campaign", row["id"]) for row in rows]
 

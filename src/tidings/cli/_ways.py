@@ -169,7 +169,7 @@ def provider_delete(
     name: Annotated[str, typer.Argument(help="its name or id")],
     workspace: Workspace = "",
 ) -> None:
-    """Remove a provider that nothing was ever sent through, and that no route has."""
+    """Let nothing go through a provider any more, and erase its credentials. Refused while something needs it."""
     from tidings.cli.providing import delete_provider
 
     typer.echo(_run(delete_provider(_settings(), workspace=workspace, name=name)))

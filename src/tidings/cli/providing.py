@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from tidings import delivery
+from tidings import campaigns, delivery
 from tidings.accounts import SYSTEM
 from tidings.cli.manage import Desk, at_desk
 from tidings.core.clock import utc_now
@@ -103,11 +103,17 @@ async def change_provider(
 
 
 async def delete_provider(settings: Settings, *, workspace: str, name: str) -> str:
-    """Remove one, by name or id; returns what to tell the person."""
+    """Let nothing go through one any more, by name or id; returns what to tell the person."""
     async with at_desk(settings, workspace) as desk:
         one = await _find(desk, name)
-        by = SYSTEM(desk.workspace)
-        await delivery.delete_provider(desk.tx, workspace=desk.workspace, provider=one.id, by=by, now=utc_now())
+        await campaigns.delete_provider(
+            desk.tx,
+            workspace=desk.workspace,
+            provider=one.id,
+            keys=desk.app.keys,
+            by=SYSTEM(desk.workspace),
+            now=utc_now(),
+        )
     return f"{public_id('provider', one.id)} {one.name}: deleted"
 
 

@@ -237,7 +237,7 @@ def _replaced(message: Message, **changes: Any) -> Message:
 
 async def _way(tx: Tx, workspace: WorkspaceId, provider: ProviderId | None, route: RouteId | None) -> Way:
     try:
-        found = await find_way(tx, workspace=workspace, provider=provider, route=route)
+        found = await find_way(tx, workspace=workspace, provider=provider, route=route, hold=True)
     except (ProviderNotFound, RouteNotFound) as error:
         raise MessageInvalid.at("provider_id", error.message) from None
     if found is None:

@@ -14,11 +14,11 @@ from typing import Any
 from tidings.core.crypto import Keyring, keyed_hash, same
 from tidings.core.db import Tx, sql
 from tidings.core.errors import Invalid
-from tidings.core.ids import ProviderId, WorkspaceId
+from tidings.core.ids import ProviderId, WorkspaceId, public_id
 from tidings.core.loops import RETRYABLE
 from tidings.delivery.feedback import Feedback, apply_feedback, clean, keep
 from tidings.delivery.providers import Happening, Notification, read_mailgun, read_sendgrid, read_ses
-from tidings.delivery.ways import open_settings
+from tidings.delivery.ways import ProviderNotFound, open_settings
 from tidings.delivery.wire import MessageIds
 
 _log = logging.getLogger(__name__)
@@ -105,14 +105,20 @@ class Received:
 
 
 async def notification_receiver(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, keys: Keyring) -> Receiver:
-    """How a provider's notifications are verified, as it is set up now. Raises ProviderNotFound."""
-    opened = await open_settings(tx, workspace=workspace, provider=provider, keys=keys)
-    return Receiver(
+    """How a provider's notifications are verified, as it is set up now. Raises ProviderNotFound.
+
+    Of one that was deleted they are taken as before: who bounces, complains or leaves late must not be mailed either.
+    """
+    opened = await open_settings(tx, workspace=workspace, provider=provider, keys=keys, deleted=True)
+    receiver = Receiver(
         opened.kind,
         frozenset(opened.config.get("topic_arns", ())),
         str(opened.config.get("verification_key", "")),
         opened.secret.get("signing_key", ""),
     )
+    if opened.deleted and receiver.missing:
+        raise ProviderNotFound(f"{public_id('provider', provider)} was deleted")
+    return receiver
 
 
 async def store_notifications(tx: Tx, *, received: Sequence[Received]) -> None:

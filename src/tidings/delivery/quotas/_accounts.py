@@ -40,7 +40,9 @@ class Accounts:
     async def refresh(self, *, now: datetime) -> None:
         """Ask for those that are due, and say again what is wrong with the others. To be called every 20 seconds."""
         async with self._db.connection() as connection:
-            rows = await connection.fetch("SELECT workspace_id, id, updated_at FROM providers WHERE kind = 'ses'")
+            rows = await connection.fetch(
+                "SELECT workspace_id, id, updated_at FROM providers WHERE kind = 'ses' AND deleted_at IS NULL"
+            )
         found = {(row["workspace_id"], row["id"]): row["updated_at"] for row in rows}
         self._read = {pair: read for pair, read in self._read.items() if found.get(pair) == read[0]}
         due = [pair for pair in found if pair not in self._read or steady() - self._read[pair][1] > _EVERY_SECONDS]

@@ -1,6 +1,13 @@
 """Sends: a campaign's recipients in chunks, how they are launched, paused, resumed, counted, and their failures tried again."""
 
-from tidings.delivery.sends._failures import forgive, pause_complained, pause_failing, retry_failed, retry_some
+from tidings.delivery.sends._failures import (
+    ProviderDeleted,
+    forgive,
+    pause_complained,
+    pause_failing,
+    retry_failed,
+    retry_some,
+)
 from tidings.delivery.sends._hand_over import hand_over
 from tidings.delivery.sends._prepare import prepare_next
 from tidings.delivery.sends._recipients import Recipient, list_recipients, recipient
@@ -32,6 +39,7 @@ __all__ = [
     "PROVIDER",
     "ROUTE",
     "NewSend",
+    "ProviderDeleted",
     "ProviderShare",
     "Recipient",
     "SendCounts",

@@ -7,6 +7,7 @@ from asyncpg import Record
 
 from tidings import content, events
 from tidings.core.db import Tx, sql
+from tidings.core.errors import Conflict
 from tidings.core.ids import SendId, WorkspaceId
 from tidings.delivery.sends._sends import CHUNKS, CONTROL
 from tidings.delivery.states import DeliveryState
@@ -21,6 +22,13 @@ _LATELY = timedelta(hours=24)
 """Campaigns are looked at again for so long after a complaint; only another one can raise their share."""
 
 _AT_ONCE = 10_000
+
+
+class ProviderDeleted(Conflict):
+    """What is to be sent again went through providers that were deleted since."""
+
+    code = "provider_deleted"
+
 
 _ASK = """
 INSERT INTO send_retries AS q (workspace_id, send_id, states, asked_at) VALUES ($1, $2, $3::text[]::delivery_state[], $4)
@@ -42,6 +50,16 @@ FROM send_counters WHERE workspace_id = $1 AND send_id = $2
 
 _ATTACHED = """
 SELECT content -> 'attached' AS attached FROM send_contents WHERE workspace_id = $1 AND send_id = $2 AND variant = 0
+"""
+
+_HOLD_WAY = """
+SELECT p.id FROM sends AS s
+JOIN providers AS p ON p.workspace_id = s.workspace_id AND p.deleted_at IS NULL AND (
+    p.id = s.provider_id
+    OR p.id IN (SELECT m.provider_id FROM route_members AS m WHERE m.workspace_id = s.workspace_id AND m.route_id = s.route_id)
+)
+WHERE s.workspace_id = $1 AND s.id = $2
+ORDER BY p.id FOR KEY SHARE OF p
 """
 
 _BASELINE = """
@@ -78,11 +96,14 @@ async def retry_failed(
 
     In the background, a stretch at a time, by `retry_some`; a paused send does so when it is resumed. Whoever left
     meanwhile is skipped then. `include_unknown`: those as well whose message may have arrived, at the price of twice.
-    Raises AttachmentDeleted for one whose files are gone: it cannot be sent again as it was.
+    Raises AttachmentDeleted for one whose files are gone, ProviderDeleted for one whose providers are: it cannot be sent
+    again as it was.
     """
     many = await tx.fetchval(_HOW_MANY, workspace, send, include_unknown)
     if not many:
         return 0
+    if not await tx.fetch(_HOLD_WAY, workspace, send):
+        raise ProviderDeleted("what it went through was deleted since: copy the campaign, and choose another provider")
     if not await tx.fetchval(_GO_ON, workspace, send):
         return None
     attached = await tx.fetchval(_ATTACHED, workspace, send) or ()

@@ -1,12 +1,12 @@
 """Ways out: providers as they are set up, routes with several of them, and what is wrong with each."""
 
+from tidings.delivery.ways._deleting import delete_provider, forget_credentials, lock_provider
 from tidings.delivery.ways._pacing import Pacing, split
 from tidings.delivery.ways._providers import (
     ProviderInUse,
     ProviderNotFound,
     ProviderSettings,
     add_provider,
-    delete_provider,
     get_provider,
     list_providers,
     open_settings,
@@ -52,12 +52,14 @@ __all__ = [
     "delete_provider",
     "delete_route",
     "find_way",
+    "forget_credentials",
     "forget_troubles",
     "get_provider",
     "get_route",
     "health_of_way",
     "list_providers",
     "list_routes",
+    "lock_provider",
     "open_route",
     "open_settings",
     "provider_changes",

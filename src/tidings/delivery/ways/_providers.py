@@ -16,7 +16,8 @@ from tidings.core.ids import ProviderId, WorkspaceId, public_id
 from tidings.delivery.ways._pacing import check_settings
 from tidings.delivery.ways._troubles import Trouble, in_words, troubles_of
 
-_PURPOSE = "provider credentials"
+PURPOSE = "provider credentials"
+"""What the seal is for."""
 _COLUMNS = "id, name, kind, config, is_default, created_at, updated_at"
 
 
@@ -27,7 +28,7 @@ class ProviderNotFound(NotFound):
 
 
 class ProviderInUse(Conflict):
-    """Sends still go through it, or it was the name of another."""
+    """Something is still to go through it, or its name is another's."""
 
     code = "provider_in_use"
 
@@ -60,6 +61,7 @@ class OpenedProvider:
     config: dict[str, Any]
     secret: dict[str, str]
     updated_at: datetime
+    deleted: bool = False
 
 
 async def add_provider(
@@ -77,7 +79,9 @@ async def add_provider(
 ) -> ProviderSettings:
     """Add a way out. The first of a workspace is its default. Raises Invalid naming the setting, ProviderInUse for a name taken."""
     _check(name, kind, config, secret)
-    first = not await tx.fetchval("SELECT EXISTS (SELECT FROM providers WHERE workspace_id = $1)", workspace)
+    first = not await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM providers WHERE workspace_id = $1 AND deleted_at IS NULL)", workspace
+    )
     if is_default or first:
         await _no_default(tx, workspace)
     try:
@@ -90,7 +94,7 @@ async def add_provider(
             name,
             kind,
             config,
-            keys.seal(_PURPOSE, orjson.dumps(secret)),
+            keys.seal(PURPOSE, orjson.dumps(secret)),
             is_default or first,
             now,
         )
@@ -104,7 +108,9 @@ async def add_provider(
 async def list_providers(tx: Tx, *, workspace: WorkspaceId) -> list[ProviderSettings]:
     """All of a workspace's, the default first."""
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM providers WHERE workspace_id = $1 ORDER BY is_default DESC, id",  # noqa: S608
+        f"""
+        SELECT {_COLUMNS} FROM providers WHERE workspace_id = $1 AND deleted_at IS NULL ORDER BY is_default DESC, id
+        """,  # noqa: S608
         workspace,
     )
     seen = await troubles_of(tx, workspace=workspace)
@@ -112,9 +118,9 @@ async def list_providers(tx: Tx, *, workspace: WorkspaceId) -> list[ProviderSett
 
 
 async def get_provider(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId) -> ProviderSettings:
-    """One of them. Raises ProviderNotFound."""
+    """One of them. Raises ProviderNotFound, also when it was deleted."""
     row = await tx.fetchrow(
-        f"SELECT {_COLUMNS} FROM providers WHERE workspace_id = $1 AND id = $2",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM providers WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL",  # noqa: S608
         workspace,
         provider,
     )
@@ -160,7 +166,7 @@ async def update_provider(
             provider,
             name or before.name,
             config,
-            keys.seal(_PURPOSE, orjson.dumps(secret)),
+            keys.seal(PURPOSE, orjson.dumps(secret)),
             bool(is_default),
             now,
         )
@@ -172,42 +178,33 @@ async def update_provider(
     return ProviderSettings(**row)
 
 
-async def delete_provider(
-    tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, by: Principal, now: datetime
-) -> None:
-    """Remove one that nothing was ever sent through. Raises ProviderNotFound, ProviderInUse."""
-    await get_provider(tx, workspace=workspace, provider=provider)
-    try:
-        await tx.execute(
-            """
-            DELETE FROM route_members AS m USING routes AS r
-            WHERE m.workspace_id = $1 AND m.provider_id = $2 AND r.workspace_id = $1 AND r.id = m.route_id
-              AND r.deleted_at IS NOT NULL
-            """,
-            workspace,
-            provider,
-        )
-        await tx.execute("DELETE FROM providers WHERE workspace_id = $1 AND id = $2", workspace, provider)
-    except asyncpg.ForeignKeyViolationError as error:
-        if error.table_name == "route_members":
-            raise ProviderInUse("a route has this provider: take it out of there first") from None
-        raise ProviderInUse(
-            "sends went through this provider: their history needs it; change its settings instead"
-        ) from None
-    await audit(tx, by=by, action="provider.deleted", subject=public_id("provider", provider), now=now)
-
-
-async def open_settings(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, keys: Keyring) -> OpenedProvider:
-    """A provider with its credentials in the clear. Raises ProviderNotFound, Unavailable when they cannot be unsealed."""
-    row = await tx.fetchrow(
-        "SELECT kind, config, sealed_secret, updated_at FROM providers WHERE workspace_id = $1 AND id = $2",
+async def hold_provider(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId) -> None:
+    """Let nobody delete it before the transaction ends. Raises ProviderNotFound."""
+    held = await tx.fetchval(
+        "SELECT true FROM providers WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL FOR KEY SHARE",
         workspace,
         provider,
     )
-    if row is None:
+    if not held:
         raise ProviderNotFound(f"there is no provider {public_id('provider', provider)}")
-    secret = orjson.loads(keys.unseal(_PURPOSE, row["sealed_secret"])) if row["sealed_secret"] else {}
-    return OpenedProvider(row["kind"], row["config"], secret, row["updated_at"])
+
+
+async def open_settings(
+    tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, keys: Keyring, deleted: bool = False
+) -> OpenedProvider:
+    """A provider with its credentials in the clear; with `deleted` also one that is, for its late reports.
+
+    Raises ProviderNotFound, Unavailable when they cannot be unsealed.
+    """
+    row = await tx.fetchrow(
+        "SELECT kind, config, sealed_secret, updated_at, deleted_at FROM providers WHERE workspace_id = $1 AND id = $2",
+        workspace,
+        provider,
+    )
+    if row is None or (row["deleted_at"] and not deleted):
+        raise ProviderNotFound(f"there is no provider {public_id('provider', provider)}")
+    secret = orjson.loads(keys.unseal(PURPOSE, row["sealed_secret"])) if row["sealed_secret"] else {}
+    return OpenedProvider(row["kind"], row["config"], secret, row["updated_at"], row["deleted_at"] is not None)
 
 
 async def provider_changes(tx: Tx, *, providers: Sequence[tuple[int, int]]) -> dict[tuple[int, int], datetime]:
@@ -215,7 +212,7 @@ async def provider_changes(tx: Tx, *, providers: Sequence[tuple[int, int]]) -> d
     rows = await tx.fetch(
         """
         SELECT p.workspace_id, p.id, p.updated_at FROM unnest($1::bigint[], $2::bigint[]) AS t (workspace_id, id)
-        JOIN providers AS p ON p.workspace_id = t.workspace_id AND p.id = t.id
+        JOIN providers AS p ON p.workspace_id = t.workspace_id AND p.id = t.id AND p.deleted_at IS NULL
         """,
         [workspace for workspace, _ in providers],
         [provider for _, provider in providers],

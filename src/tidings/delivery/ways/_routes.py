@@ -13,7 +13,7 @@ from tidings.core.db import Tx
 from tidings.core.errors import Conflict, FieldProblem, Invalid, NotFound
 from tidings.core.ids import ProviderId, RouteId, WorkspaceId, public_id
 from tidings.delivery.sends import ROUTE
-from tidings.delivery.ways._providers import get_provider
+from tidings.delivery.ways._providers import get_provider, hold_provider
 from tidings.delivery.ways._troubles import in_words, troubles_of
 
 MOST_MEMBERS = 32
@@ -156,15 +156,38 @@ async def default_way(tx: Tx, *, workspace: WorkspaceId) -> Way | None:
     return Way(**row) if row["route"] or row["provider"] else None
 
 
-async def find_way(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId | None, route: RouteId | None) -> Way | None:
-    """The one of the two that is given, else the workspace's default. Raises RouteNotFound, ProviderNotFound."""
-    if route is not None:
-        await get_route(tx, workspace=workspace, route=route)
-        return Way(route=route)
-    if provider is not None:
-        await get_provider(tx, workspace=workspace, provider=provider)
-        return Way(provider=provider)
-    return await default_way(tx, workspace=workspace)
+async def find_way(
+    tx: Tx, *, workspace: WorkspaceId, provider: ProviderId | None, route: RouteId | None, hold: bool = False
+) -> Way | None:
+    """The one of the two that is given, else the workspace's default. Raises RouteNotFound, ProviderNotFound.
+
+    With `hold` nobody deletes it before the transaction ends: for what names it, or goes through it, from now on.
+    """
+    way = Way(provider, route) if provider or route else await default_way(tx, workspace=workspace)
+    if way is None:
+        return None
+    if hold:
+        await _hold(tx, workspace, way)
+    elif way.route is not None:
+        await get_route(tx, workspace=workspace, route=way.route)
+    elif way.provider is not None:
+        await get_provider(tx, workspace=workspace, provider=way.provider)
+    return way
+
+
+async def _hold(tx: Tx, workspace: WorkspaceId, way: Way) -> None:
+    if way.provider is not None:
+        await hold_provider(tx, workspace=workspace, provider=way.provider)
+        return
+    assert way.route is not None
+    # A route's providers cannot be deleted while it has them, and it is not deleted before this transaction ends.
+    held = await tx.fetchval(
+        "SELECT true FROM routes WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL FOR KEY SHARE",
+        workspace,
+        way.route,
+    )
+    if not held:
+        raise RouteNotFound(f"there is no route {public_id('route', way.route)}")
 
 
 async def health_of_way(tx: Tx, *, workspace: WorkspaceId, way: Way) -> str:
@@ -202,7 +225,7 @@ async def update_route(
 
     `is_default` false gives the word back to the workspace's default provider.
     """
-    await tx.fetchval("SELECT true FROM routes WHERE workspace_id = $1 AND id = $2 FOR UPDATE", workspace, route)
+    await tx.fetchval("SELECT true FROM routes WHERE workspace_id = $1 AND id = $2 FOR NO KEY UPDATE", workspace, route)
     before = await get_route(tx, workspace=workspace, route=route)
     name = before.name if name is None else name
     strategy = before.strategy if strategy is None else strategy
@@ -245,6 +268,7 @@ async def delete_route(tx: Tx, *, workspace: WorkspaceId, route: RouteId, by: Pr
 
     Campaigns that name it and are still to come say at their launch that it is gone.
     """
+    await tx.execute("SELECT FROM routes WHERE workspace_id = $1 AND id = $2 FOR UPDATE", workspace, route)
     await get_route(tx, workspace=workspace, route=route)
     await tx.execute(
         "UPDATE routes SET deleted_at = $3, is_default = false WHERE workspace_id = $1 AND id = $2",
@@ -343,7 +367,10 @@ async def _checked(
     known = {
         row["id"]
         for row in await tx.fetch(
-            "SELECT id FROM providers WHERE workspace_id = $1 AND id = ANY ($2::bigint[])",
+            """
+            SELECT id FROM providers WHERE workspace_id = $1 AND id = ANY ($2::bigint[]) AND deleted_at IS NULL
+            ORDER BY id FOR KEY SHARE
+            """,
             workspace,
             [one.provider for one in members],
         )

@@ -84,7 +84,7 @@ async def tell_warnings(
         INSERT INTO provider_troubles (workspace_id, provider_id, worker, state, detail, since, seen_at)
         SELECT w.workspace_id, w.id, $1, $6, w.detail, w.since, $7
         FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::timestamptz[]) AS w (workspace_id, id, detail, since)
-        JOIN providers AS p ON p.workspace_id = w.workspace_id AND p.id = w.id  -- it may be deleted meanwhile
+        JOIN providers AS p ON p.workspace_id = w.workspace_id AND p.id = w.id AND p.deleted_at IS NULL
         ORDER BY w.workspace_id, w.id
         ON CONFLICT (workspace_id, provider_id, worker) DO UPDATE SET
             state = excluded.state, detail = excluded.detail, since = excluded.since, seen_at = excluded.seen_at

@@ -1,0 +1,22 @@
+"""Providers that were used can be deleted: their names are free, what was sent through them keeps knowing them."""
+
+from pathlib import Path
+
+from alembic import op
+
+from tidings.core.migrations import run_script
+
+revision = "0039"
+down_revision = "0038"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Run the script beside this file."""
+    run_script(op.get_bind(), Path(__file__).with_suffix(".sql"))
+
+
+def downgrade() -> None:
+    """There is no way back; restore a backup instead."""
+    raise RuntimeError("there is no way back; restore a backup instead")
