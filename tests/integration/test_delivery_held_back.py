@@ -1,8 +1,12 @@
 """Recipients whose mailbox provider may get no more for now: set aside, deferred, and sent in the end."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from delivery_world import World, eventually, world
 from tidings import campaigns, delivery, workers
@@ -11,7 +15,10 @@ from tidings.audience import contacts
 from tidings.campaigns import CampaignStatus
 from tidings.core.clock import utc_now
 from tidings.core.db import Database
-from tidings.core.ids import ProviderId
+from tidings.core.ids import ProviderId, RouteId
+from tidings.delivery import RouteMember, Strategy
+from tidings.delivery.worker._lane import Lane
+from tidings.delivery.worker._run import EMAIL, SKIP
 
 
 async def _change(w: World, **config: Any) -> None:
@@ -59,12 +66,79 @@ async def test_those_held_back_are_deferred_uncounted_and_sent_in_the_end(db: Da
         assert found.status == CampaignStatus.SENDING
         assert (seen.percent, seen.seconds_left) == (80.8, None)
         assert await db_value(db, "SELECT count(*) FROM sends WHERE finished_at IS NULL") == 1
+        # Segments know already who has received it.
+        async with db.transaction() as tx:
+            await delivery.gather_receipts(tx, now=utc_now())
+        assert await db_value(db, "SELECT count(*) FROM contact_receipts") == 105
         # And it was for hours: a change calls them back.
         await _change(w, limits={"google": {"per_minute": 500}})
         await w.until(campaign, CampaignStatus.SENT)
         await eventually(lambda: asyncio.sleep(0, len(w.server.accepted)), lambda n: n == 130)
         assert await db_value(db, "SELECT count(*) FROM providers WHERE limits_changed_at IS NOT NULL") == 0
         assert sorted(w.server.recipients) == sorted(_people(30, 100))
+        assert await db_value(db, "SELECT count(*) FROM contact_receipts") == 130
+        await w.check_counters()
+
+
+async def _stop_warming_up(w: World, _: RouteId) -> None:
+    async with w.app.db.transaction() as tx:
+        await delivery.stop_warmup(
+            tx, workspace=w.workspace, provider=ProviderId(w.provider), by=SYSTEM(w.workspace), now=utc_now()
+        )
+
+
+async def _name_another(w: World, route: RouteId) -> None:
+    by = SYSTEM(w.workspace)
+    async with w.app.db.transaction() as tx:
+        config = (await delivery.get_provider(tx, workspace=w.workspace, provider=ProviderId(w.provider))).config
+        other = await delivery.add_provider(
+            tx,
+            workspace=w.workspace,
+            name="other",
+            kind="smtp",
+            config=config,
+            secret={},
+            is_default=False,
+            keys=w.app.keys,
+            by=by,
+            now=utc_now(),
+        )
+        members = [RouteMember(ProviderId(w.provider)), RouteMember(other.id)]
+        await delivery.update_route(tx, workspace=w.workspace, route=route, members=members, by=by, now=utc_now())
+
+
+@pytest.mark.parametrize("change", [_stop_warming_up, _name_another])
+async def test_what_lets_more_through_calls_them_back(
+    db: Database, tmp_path: Path, change: Callable[[World, RouteId], Awaitable[None]]
+) -> None:
+    async with world(db, tmp_path) as w:
+        await w.contacts(*_people(12, 3))
+        async with db.transaction() as tx:
+            route = await delivery.add_route(
+                tx,
+                workspace=w.workspace,
+                name="Only",
+                strategy=Strategy.ROUND_ROBIN,
+                members=[RouteMember(ProviderId(w.provider))],
+                is_default=False,
+                by=SYSTEM(w.workspace),
+                now=utc_now(),
+            )
+            await delivery.start_warmup(
+                tx,
+                workspace=w.workspace,
+                provider=ProviderId(w.provider),
+                caps=[5, 10],
+                by=SYSTEM(w.workspace),
+                now=utc_now(),
+            )
+        campaign = await w.campaign(route_id=route.id)
+        await w.launch(campaign)
+        held = "SELECT count(*) FROM retries WHERE held AND due_at > now() + interval '1 minute'"
+        await eventually(lambda: db_value(db, held), lambda n: n == 7)
+        await change(w, route.id)
+        await w.until(campaign, CampaignStatus.SENT)
+        assert sorted(w.server.recipients) == sorted(_people(12, 3))
         await w.check_counters()
 
 
@@ -106,3 +180,17 @@ async def test_who_was_deleted_meanwhile_has_no_mailbox_provider(db: Database, t
         assert sorted(w.server.recipients) == sorted(set(_people(3, 5)) - {"g1@gmail.com"})
         assert await db_value(db, "SELECT detail FROM deliveries WHERE state = 'skipped'") == "erased"
         await w.check_counters()
+
+
+def test_who_was_deleted_slows_nobody_down() -> None:
+    """A throttled provider asks for whom it was: of a row that is skipped there is no address to tell."""
+    lane = Lane(("provider", 1, 1), progress=lambda: None, unusable=lambda _run, _why: None)
+    rows = [_row("a@Example.com", None), _row(None, "erased"), _row("b@example.net", None), _row("c@example.org", None)]
+    lane.runs.append(SimpleNamespace(rows=rows, cursor=3))  # type: ignore[arg-type]
+    assert lane.recent() == ["example.com", "example.net"]
+
+
+def _row(email: str | None, skip: str | None) -> list[Any]:
+    row: list[Any] = [None] * (max(EMAIL, SKIP) + 1)
+    row[EMAIL], row[SKIP] = email, skip
+    return row

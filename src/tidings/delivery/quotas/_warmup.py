@@ -66,9 +66,9 @@ async def start_warmup(
     tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, caps: Sequence[int], by: Principal, now: datetime
 ) -> Warmup:
     """Begin at the ladder's first step, anew if there was one. Raises ProviderNotFound. Holds within a second."""
-    await get_provider(tx, workspace=workspace, provider=provider)
     # Two that begin at once take turns: else the second would find the first one's row, which it could not see to delete.
     await tx.execute("SELECT FROM providers WHERE workspace_id = $1 AND id = $2 FOR NO KEY UPDATE", workspace, provider)
+    await get_provider(tx, workspace=workspace, provider=provider)
     await tx.execute("DELETE FROM warmups WHERE workspace_id = $1 AND provider_id = $2", workspace, provider)
     await tx.execute(
         "INSERT INTO warmups (workspace_id, provider_id, caps, started_at, next_at) VALUES ($1, $2, $3, $4, $5)",
