@@ -10,7 +10,7 @@ from tidings.cli import doctor
 from tidings.core.errors import Invalid
 from tidings.delivery.domains._check import check_domain
 from tidings.delivery.domains._dmarc import find_policy
-from tidings.delivery.domains._dns import Unanswered
+from tidings.delivery.domains._dns import Unanswered, _without_dot
 from tidings.delivery.domains._spf import check_spf
 from tidings.delivery.signing._keys import DkimAlgorithm, generate, public_record
 
@@ -71,6 +71,10 @@ def test_a_domain_in_order_is_all_well() -> None:
         ({("s1._domainkey.acme.example", "TXT"): ["v=DKIM1; p="]}, "dkim s1", "fail"),
         ({("s1._domainkey.acme.example", "TXT"): [RSA[:200]]}, "dkim s1", "fail"),
         ({("s1._domainkey.acme.example", "TXT"): [RSA + "; t=y"]}, "dkim s1", "warn"),
+        ({("s1._domainkey.acme.example", "TXT"): [RSA + "; t=y"]}, "alignment", "ok"),
+        ({("s1._domainkey.acme.example", "TXT"): [RSA + "; h=sha1"]}, "dkim s1", "fail"),
+        ({("s1._domainkey.acme.example", "TXT"): [RSA + "; h=sha1 : SHA256; s=email"]}, "dkim s1", "ok"),
+        ({("s1._domainkey.acme.example", "TXT"): [RSA + "; s=other"]}, "dkim s1", "fail"),
         ({("_dmarc.acme.example", "TXT"): []}, "dmarc", "fail"),
         ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=none; rua=mailto:a@b.c"] * 2}, "dmarc", "fail"),
         ({("_dmarc.acme.example", "TXT"): ["v=DMARC1; p=none; rua=mailto:a@b.c"]}, "dmarc", "warn"),
@@ -124,6 +128,16 @@ def test_what_is_wrong_is_named(change: dict[tuple[str, str], list[str]], name: 
 def test_everything_is_said_although_the_dns_does_not_answer() -> None:
     assert states(GOOD, dead="_dmarc.acme.example")["dmarc"] == "warn"
     assert states(GOOD, dead="_spf.p.example")["spf"] == "warn"
+
+
+def test_names_lose_their_last_dot_and_a_null_mx_does_not() -> None:
+    records = {
+        "10 mx.acme.example.": "10 mx.acme.example",
+        "mx.acme.example.": "mx.acme.example",
+        "0 .": "0 .",
+        ".": ".",
+    }
+    assert {text: _without_dot(text) for text in records} == records
 
 
 def test_alignment_without_a_signature_is_that_of_the_return_path() -> None:

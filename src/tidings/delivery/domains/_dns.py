@@ -43,4 +43,9 @@ class SystemResolver:
             raise Unanswered(f"{kind} {name}: {type(error).__name__}") from None
         if kind == "TXT":
             return [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
-        return [record.to_text().rstrip(".") or "." for record in answer]
+        return [_without_dot(record.to_text()) for record in answer]
+
+
+def _without_dot(text: str) -> str:
+    """A record without its name's last dot, but for the root's, as in a null MX (RFC 7505): `0 .`."""
+    return text if text == "." or text.endswith(" .") else text.rstrip(".")
