@@ -78,7 +78,7 @@ def wrong_values(good: Any) -> Iterator[bytes]:
         yield b"[{}]"
         yield b'["a\\u0007b", 3]'
     if isinstance(good, bool):
-        yield b"17"
+        yield from (b"17", b"1", b"0", b'"yes"', b'"true"')
     if isinstance(good, int) and not isinstance(good, bool):
         yield b"-1"
         yield b"0.5"

@@ -186,6 +186,8 @@ async def test_what_is_wrong_is_named_and_nothing_is_queued(api: Client, world: 
     wrong = await api("POST", path, {"to": ["me@example.com", "nobody", "x@"]})
     assert (wrong.status, set(wrong.fields)) == (422, {"to[1]", "to[2]"})
     assert (await api("POST", path, {"to": []})).status == 422
+    wrong = await api("POST", path, {"to": ["me@example.com"], "subject_prefix": "Test:\n"})
+    assert (wrong.status, wrong.fields) == (422, ["subject_prefix"])
     assert (await api("POST", path, {"to": ["me@example.com"], "contact_id": "contact_99999"})).status == 404
     assert (await stranger("POST", path, {"to": ["me@example.com"]})).status == 404
     assert (await api("GET", "/messages")).json["total"] == 0

@@ -70,6 +70,7 @@ async def test_from_a_template(api: Client) -> None:
         ({"html_content": "<p>x</p>"}, "template_id"),
         ({"template_id": "template_999"}, "template_id"),
         ({"variables": {"now": 1}, "subject": "x"}, "variables.now"),
+        ({"subject": "Two\nlines"}, "subject"),
     ):
         answer = await api("POST", "/messages", {**body, **wrong})
         assert answer.status == 422, answer
@@ -93,6 +94,9 @@ async def test_what_is_broken_is_named(api: Client) -> None:
         ({"headers": {"X-A": "1\r\nBcc: x@example.com"}}, "headers.X-A"),
         ({"attachments": [{"filename": "a", "content": "%%"}]}, "attachments[0].content"),
         ({"kind": "spam"}, "kind"),
+        ({"subject": "Two\nlines"}, "subject"),
+        ({"subject": "\n", "track_clicks": 1}, "track_clicks"),
+        ({"track_opens": "yes"}, "track_opens"),
     ):
         answer = await api("POST", "/messages", {**MESSAGE, **wrong})
         assert (answer.status, answer.fields) == (422, [field]), answer

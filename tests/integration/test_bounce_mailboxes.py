@@ -159,6 +159,23 @@ async def test_changed_settings_keep_the_place_and_another_folder_has_its_own(db
                 await change(w, one, **wrong)
 
 
+async def test_passwords_travel_in_clear_only_on_request(db: Database, tmp_path: Path) -> None:
+    async with world(db, tmp_path, working=False) as w, ImapStub() as stub:
+        for host in ("imap.internal", "192.168.1.7", "10.0.0.7"):
+            with pytest.raises(Invalid, match=r"^tls: .* or allow_plaintext_auth"):
+                await add(w, stub, host=host)
+        await add(w, stub, host="192.168.1.7", allow_plaintext_auth=True)
+        async with w.app.db.connection() as connection:
+            (one,) = await delivery.list_mailboxes(connection, workspace=w.workspace)
+        assert (one.tls, one.allow_plaintext_auth) == ("none", True)
+        assert (await change(w, one, host="192.168.1.8")).host == "192.168.1.8"
+        with pytest.raises(Invalid, match=r"^tls: "):
+            await change(w, one, allow_plaintext_auth=False)
+        assert not (await change(w, one, tls="starttls", allow_plaintext_auth=False)).allow_plaintext_auth
+        with pytest.raises(Invalid, match=r"^tls: "):
+            await change(w, one, tls="none")
+
+
 async def test_a_change_while_it_is_read_is_not_overwritten(db: Database, tmp_path: Path) -> None:
     async with world(db, tmp_path, working=False) as w, ImapStub() as stub:
         stub.folders["INBOX"] = {5: report(w, 1)}

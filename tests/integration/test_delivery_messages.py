@@ -209,6 +209,7 @@ async def test_broken_content_is_the_callers_to_hear_of(db: Database, tmp_path: 
             ("subject", {"subject": " "}),
             ("subject", {"subject": "{{ nothing }}"}),
             ("subject", {"subject": "{% if %}"}),
+            ("subject", {"subject": "Order\r\n7"}),
             ("html_content", {"html": "{{ x"}),
             ("html_content", {"html": ""}),
             ("html_content", {"html": "{{ unsubscribe_url }}"}),

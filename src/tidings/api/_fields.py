@@ -9,6 +9,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     InstanceOf,
+    Strict,
     StringConstraints,
     WithJsonSchema,
 )
@@ -44,11 +45,18 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255), AfterValidator(_line)]
 """One line, empty or up to 255 characters."""
 
+Prefix = Annotated[str, StringConstraints(max_length=50), AfterValidator(_line)]
+"""What stands before a line of text: one line of up to 50 characters, spaces at its end among them."""
+
 Prose = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_prose)]
 """Text of up to 1000 characters, line breaks allowed: descriptions, reasons, postal addresses."""
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), AfterValidator(_prose)]
 """The same, and not empty."""
+
+
+Flag = Annotated[bool, Strict()]
+"""`true` or `false` of a JSON body, and nothing that is taken for one, such as "yes" or 1."""
 
 
 def _ref(kind: str) -> object:

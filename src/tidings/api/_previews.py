@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from tidings import content
-from tidings.api._fields import Body, ContactRef
+from tidings.api._fields import Body, ContactRef, Prefix
 from tidings.core.ids import MessageId, public_id
 
 
@@ -23,7 +23,7 @@ class TestOf(Body):
         Field(description="whose values fill it in; null: for a campaign somebody of its audience, else nobody"),
     ] = None
     variables: Annotated[dict[str, Any], Field(description="over the contact's")] = Field(default_factory=dict)
-    subject_prefix: Annotated[str, Field(max_length=50)] = "[Test] "
+    subject_prefix: Prefix = "[Test] "
 
 
 class TestQueued(BaseModel):

@@ -7,7 +7,7 @@ from fastapi import Response
 from pydantic import Field, TypeAdapter, ValidationError
 
 from tidings.api._deps import Call
-from tidings.api._fields import Body, ListRef
+from tidings.api._fields import Body, Flag, ListRef
 from tidings.api._idempotency import Once
 from tidings.api._multipart import Form, content_type_in, filename_in
 from tidings.api.problems import BodyTooLarge, UnsupportedMediaType, field_path
@@ -42,10 +42,10 @@ class UploadOptions(Body):
     status: str | None = None
     delimiter: str = ""
     encoding: str = ""
-    header: bool | None = None
+    header: Flag | None = None
     sheet: str = ""
-    start: bool = False
-    dry_run: bool = False
+    start: Flag = False
+    dry_run: Flag = False
 
 
 async def receive(call: Call, answer: Callable[[Import], Response]) -> Response:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from tidings import delivery
 from tidings.api._deps import Call, needs
-from tidings.api._fields import Body, MailboxRef
+from tidings.api._fields import Body, Flag, MailboxRef
 from tidings.api._route import Route
 from tidings.core.ids import BounceMailboxId, public_id
 from tidings.delivery import BounceMailbox
@@ -30,12 +30,19 @@ Auth = Annotated[
 ]
 
 
+InClear = Annotated[
+    Flag,
+    Field(description="With `tls` none: send the password unencrypted to a host that is not this machine."),
+]
+
+
 class NewMailbox(Body):
     """A mailbox to read."""
 
     host: Text
     port: Annotated[int, Field(ge=1, le=65535)] = 993
     tls: Literal["implicit", "starttls", "none"] = "implicit"
+    allow_plaintext_auth: InClear = False
     username: Text
     password: Password
     auth: Auth = "password"
@@ -52,6 +59,7 @@ class MailboxChanges(Body):
     host: Text | None = None
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     tls: Literal["implicit", "starttls", "none"] | None = None
+    allow_plaintext_auth: InClear | None = None
     username: Text | None = None
     password: Password | None = None
     auth: Auth | None = None
@@ -67,6 +75,7 @@ class MailboxOut(BaseModel):
     host: str
     port: int
     tls: str
+    allow_plaintext_auth: bool
     username: str
     auth: str
     folder: str
@@ -84,6 +93,7 @@ class MailboxOut(BaseModel):
             host=one.host,
             port=one.port,
             tls=one.tls,
+            allow_plaintext_auth=one.allow_plaintext_auth,
             username=one.username,
             auth=one.auth,
             folder=one.folder,

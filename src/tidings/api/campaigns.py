@@ -13,6 +13,7 @@ from tidings.api._fields import (
     AttachmentRef,
     Body,
     CampaignRef,
+    Flag,
     Line,
     ListRef,
     Name,
@@ -39,7 +40,7 @@ Attachments = Annotated[list[AttachmentRef], Field(max_length=20)]
 Subject = Annotated[str, Field(max_length=998, description="Liquid; empty: the template's subject")]
 
 Preheader = Annotated[str, Field(max_length=500, description="Liquid, one line; empty: the template's preheader")]
-Archive = Annotated[bool, Field(description="anybody may read it in the web archive, once it is sent")]
+Archive = Annotated[Flag, Field(description="anybody may read it in the web archive, once it is sent")]
 
 
 class NewCampaign(Body):
@@ -191,7 +192,7 @@ class Analytics(BaseModel):
 class Retry(Body):
     """Whom to try again."""
 
-    include_unknown: bool = Field(
+    include_unknown: Flag = Field(
         default=False, description="those too whose message may have arrived: some may get it twice"
     )
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from tidings import campaigns, compliance, content, delivery
 from tidings.api._deps import Call, needs
-from tidings.api._fields import Body, CampaignRef, ContactRef, TemplateRef
+from tidings.api._fields import Body, CampaignRef, ContactRef, Flag, TemplateRef
 from tidings.api._route import Route
 from tidings.api.templates import INLINE, SOURCE, Html, Source, Subject, Text
 from tidings.compliance import CheckReport, Matter
@@ -21,9 +21,9 @@ router = APIRouter(tags=["checks"], route_class=Route)
 OfCampaign = Annotated[Call, needs("campaigns:read", tx=False)]
 OfTemplate = Annotated[Call, needs("templates:read", tx=False)]
 Sample = Annotated[int, Field(ge=1, le=1000, description="contacts that it is filled in for")]
-Links = Annotated[bool, Field(description="ask for each link and image, within the budget")]
-Spam = Annotated[bool, Field(description="ask the spam filter, if one is set up")]
-Domain = Annotated[bool, Field(description="ask the DNS about the sender's domain")]
+Links = Annotated[Flag, Field(description="ask for each link and image, within the budget")]
+Spam = Annotated[Flag, Field(description="ask the spam filter, if one is set up")]
+Domain = Annotated[Flag, Field(description="ask the DNS about the sender's domain")]
 
 
 class Wanted(Body):
@@ -55,10 +55,10 @@ class Unsaved(Wanted):
     subject: Subject = ""
     html_content: Html = ""
     text_content: Text = ""
-    strict: bool = False
+    strict: Flag = False
     source_type: SourceType = SourceType.HTML
     source: Annotated[Source | None, Field(description=SOURCE)] = None
-    inline_css: Annotated[bool, Field(description=INLINE)] = False
+    inline_css: Annotated[Flag, Field(description=INLINE)] = False
     contact_id: Annotated[ContactRef | None, Field(description="null: a sample of the workspace's contacts")] = None
     sender_email: Annotated[str, Field(max_length=320, description="empty: the workspace's")] = ""
     sample: Sample = campaigns.SAMPLE

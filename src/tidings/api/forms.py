@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from tidings import compliance
 from tidings.api._deps import Call, needs
-from tidings.api._fields import Body, FormRef, Line, ListRef, Name, Prose
+from tidings.api._fields import Body, Flag, FormRef, Line, ListRef, Name, Prose
 from tidings.api._paging import Page, Paged
 from tidings.api._route import Route
 from tidings.audience import forms
@@ -30,7 +30,7 @@ class FieldOut(Body):
 
     name: Line
     label: Line = Field(default="", description="empty: the field's own")
-    required: bool = False
+    required: Flag = False
 
 
 class FormOut(BaseModel):
@@ -83,9 +83,9 @@ class _Said(Body):
     title: Line | None = None
     intro: Wording | None = None
     consent: Wording | None = None
-    consent_box: bool | None = None
+    consent_box: Flag | None = None
     button: Line | None = None
-    choose_lists: bool | None = None
+    choose_lists: Flag | None = None
     opt_in: OptIn | None = None
     success_text: Prose | None = None
     redirect_url: Url | None = None
@@ -94,7 +94,7 @@ class _Said(Body):
     origins: Annotated[list[Annotated[str, Field(max_length=300)]], Field(max_length=50)] | None = None
     language: Line | None = None
     hourly_limit: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    active: bool | None = None
+    active: Flag | None = None
 
     def changes(self) -> dict[str, Any]:
         """Fields of a draft that were given; null gives `opt_in` back to the lists and leaves all others."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from tidings import delivery
 from tidings.api._deps import Call, needs
-from tidings.api._fields import Body, ContactRef, Line, MessageRef, TemplateRef, WayRef
+from tidings.api._fields import Body, ContactRef, Flag, Line, MessageRef, TemplateRef, WayRef
 from tidings.api._paging import Page, Paged
 from tidings.api._route import BulkRoute
 from tidings.audience import addresses
@@ -85,8 +85,8 @@ class NewMessage(Body):
         Literal[MessageKind.TRANSACTIONAL, MessageKind.MARKETING],
         Field(description="`marketing` goes to contacts who never left, with a way to leave in it"),
     ] = MessageKind.TRANSACTIONAL
-    track_opens: bool = False
-    track_clicks: bool = False
+    track_opens: Flag = False
+    track_clicks: Flag = False
     provider_id: Annotated[WayRef | None, Field(description="a provider or a route; null: the workspace's default")] = (
         None
     )

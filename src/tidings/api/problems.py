@@ -172,6 +172,8 @@ def _sentence(error: dict[str, Any]) -> str:
         return "is not a field of this request; check its spelling"
     if error["type"] in {"model_attributes_type", "dict_type", "model_type"}:
         return "must be a JSON object"
+    if error["type"] in {"bool_type", "bool_parsing"}:
+        return "must be true or false"
     if error["type"] in {"timezone_aware", "timezone_offset"}:
         return "must say its offset from UTC, such as 2030-01-01T09:00:00+01:00"
     if error["type"] == "literal_error":  # of members of enums it shows their names in Python

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from tidings import campaigns, delivery
 from tidings.api._deps import Call, needs
-from tidings.api._fields import Body, Name, ProviderRef
+from tidings.api._fields import Body, Flag, Name, ProviderRef
 from tidings.api._route import Route
 from tidings.core.ids import ProviderId, public_id
 from tidings.delivery import ProviderSettings
@@ -40,7 +40,7 @@ class NewProvider(Body):
     ]
     config: Config = Field(default_factory=dict)
     secret: Secret = Field(default_factory=dict)
-    is_default: bool = False
+    is_default: Flag = False
 
 
 class ProviderChanges(Body):
@@ -49,7 +49,7 @@ class ProviderChanges(Body):
     name: Name | None = None
     config: Config | None = None
     secret: Secret | None = None
-    is_default: bool | None = None
+    is_default: Flag | None = None
 
 
 class TroubleOut(BaseModel):

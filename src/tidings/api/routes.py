@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from tidings import campaigns, delivery
 from tidings.api._deps import Call, needs
-from tidings.api._fields import Body, CampaignRef, Name, ProviderRef, RouteRef
+from tidings.api._fields import Body, CampaignRef, Flag, Name, ProviderRef, RouteRef
 from tidings.api._route import Route as ApiRoute
 from tidings.core.ids import CampaignId, ProviderId, RouteId, public_id
 from tidings.delivery import Route, RouteMember, Strategy
@@ -39,7 +39,7 @@ class NewRoute(Body):
     strategy: Strategy
     providers: Members
     is_default: Annotated[
-        bool, Field(description="what names no provider goes through it, instead of the default provider")
+        Flag, Field(description="what names no provider goes through it, instead of the default provider")
     ] = False
 
 
@@ -49,7 +49,7 @@ class RouteChanges(Body):
     name: Name | None = None
     strategy: Strategy | None = None
     providers: Members | None = None
-    is_default: bool | None = None
+    is_default: Flag | None = None
 
 
 class MemberOut(BaseModel):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, WithJsonSchema
 
 from tidings import campaigns
 from tidings.api._deps import Call, needs
-from tidings.api._fields import Body, Name, Prose, SegmentRef
+from tidings.api._fields import Body, Flag, Name, Prose, SegmentRef
 from tidings.api._paging import Page, Paged
 from tidings.api._route import Route
 from tidings.api.contacts import ContactOut
@@ -73,7 +73,7 @@ class SegmentToPreview(Body):
     """Conditions that need not be saved."""
 
     conditions: Conditions
-    exact: bool = Field(False, description="wait for the exact count, however long it takes")
+    exact: Flag = Field(False, description="wait for the exact count, however long it takes")
     sample_size: int = Field(10, ge=0, le=100)
 
 

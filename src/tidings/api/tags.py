@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field, StringConstraints
 
 from tidings.api._deps import Call, needs
-from tidings.api._fields import Body, TagRef
+from tidings.api._fields import Body, Flag, TagRef
 from tidings.api._route import Route
 from tidings.audience import tags
 from tidings.audience.tags import Tag
@@ -63,7 +63,7 @@ class TagChanges(Body):
 
     name: TagName | None = None
     colour: Colour | None = None
-    merge: bool = False
+    merge: Flag = False
 
 
 @router.post("", status_code=201)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from tidings import campaigns, content
 from tidings.api._deps import Call, needs
-from tidings.api._fields import AttachmentRef, Body, ContactRef, Name, TemplateRef
+from tidings.api._fields import AttachmentRef, Body, ContactRef, Flag, Name, TemplateRef
 from tidings.api._paging import Page, Paged
 from tidings.api._previews import PreviewOut
 from tidings.api._route import Route
@@ -45,7 +45,7 @@ Source = Annotated[
 ]
 SOURCE = "in place of html_content, which is made of it: text, or a block document"
 INLINE = "give elements the styles that the HTML's <style> has for them; nothing else of it is changed"
-Strict = Annotated[bool, Field(description="a message that would write what is undefined is not sent")]
+Strict = Annotated[Flag, Field(description="a message that would write what is undefined is not sent")]
 Attachments = Annotated[list[AttachmentRef], Field(max_length=20)]
 ATTACHMENTS = "files that go with every message"
 
@@ -70,7 +70,7 @@ class NewTemplate(Body):
     strict: Strict = False
     source_type: SourceType = SourceType.HTML
     source: Annotated[Source | None, Field(description=SOURCE)] = None
-    inline_css: Annotated[bool, Field(description=INLINE)] = False
+    inline_css: Annotated[Flag, Field(description=INLINE)] = False
     attachment_ids: Annotated[Attachments, Field(description=ATTACHMENTS)] = Field(default_factory=list)
     preheader: Preheader = ""
 
@@ -86,7 +86,7 @@ class TemplateChanges(Body):
     strict: Strict | None = None
     source_type: SourceType | None = None
     source: Annotated[Source | None, Field(description=SOURCE)] = None
-    inline_css: Annotated[bool | None, Field(description=INLINE)] = None
+    inline_css: Annotated[Flag | None, Field(description=INLINE)] = None
     attachment_ids: Annotated[Attachments | None, Field(description=ATTACHMENTS)] = None
     preheader: Preheader | None = None
 
@@ -104,9 +104,9 @@ class Samples(Body):
     ] = None
     version: Annotated[Number | None, Field(description="null: the current one")] = None
     strict: Annotated[
-        bool | None, Field(description="refuse what is undefined; null: as the template says, or false if `marked`")
+        Flag | None, Field(description="refuse what is undefined; null: as the template says, or false if `marked`")
     ] = None
-    marked: Annotated[bool, Field(description="write the name of what is undefined or empty where it is missing")] = (
+    marked: Annotated[Flag, Field(description="write the name of what is undefined or empty where it is missing")] = (
         False
     )
 

@@ -37,6 +37,7 @@ Limit = Annotated[
     ),
 ]
 Workspace = Annotated[str, typer.Option("--workspace", help="the workspace's name or id")]
+_IN_CLEAR = "with --tls none: send the password unencrypted to a host that is not this machine"
 
 
 @providers.command("capabilities")
@@ -304,6 +305,7 @@ def mailbox_add(
     password: Annotated[str, typer.Option(envvar="TIDINGS_IMAP_PASSWORD", help="better through the environment")],
     port: Annotated[int, typer.Option(min=1, max=65535)] = 993,
     tls: Annotated[str, typer.Option(help="implicit, starttls or none")] = "implicit",
+    allow_plaintext_auth: Annotated[bool, typer.Option("--allow-plaintext-auth", help=_IN_CLEAR)] = False,
     auth: Annotated[str, typer.Option(help="password, or xoauth2: the password is an access token")] = "password",
     folder: Annotated[str, typer.Option(help="what is read")] = "INBOX",
     move_to: Annotated[str, typer.Option(help="a folder for reports that were read; empty: they are deleted")] = "",
@@ -314,7 +316,7 @@ def mailbox_add(
     from tidings.cli.manage import add_mailbox
 
     told = {"host": host, "port": port, "tls": tls, "username": username, "password": password, "auth": auth}
-    told |= {"folder": folder, "move_to": move_to, "every_seconds": every}
+    told |= {"folder": folder, "move_to": move_to, "every_seconds": every, "allow_plaintext_auth": allow_plaintext_auth}
     typer.echo(_run(add_mailbox(_settings(), workspace=workspace, settings_of_it=told)))
 
 
@@ -333,6 +335,7 @@ def mailbox_set(
     host: Annotated[str | None, typer.Option(help="the IMAP server")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
     tls: Annotated[str | None, typer.Option(help="implicit, starttls or none")] = None,
+    allow_plaintext_auth: Annotated[bool | None, typer.Option(help=_IN_CLEAR)] = None,
     username: Annotated[str | None, typer.Option(help="whose mailbox")] = None,
     password: Annotated[
         str | None, typer.Option(envvar="TIDINGS_IMAP_PASSWORD", help="better through the environment")
@@ -347,7 +350,12 @@ def mailbox_set(
     from tidings.cli.manage import change_mailbox
 
     given = {"host": host, "port": port, "tls": tls, "username": username, "password": password, "auth": auth}
-    given |= {"folder": folder, "move_to": move_to, "every_seconds": every}
+    given |= {
+        "folder": folder,
+        "move_to": move_to,
+        "every_seconds": every,
+        "allow_plaintext_auth": allow_plaintext_auth,
+    }
     changes = {name: value for name, value in given.items() if value is not None}
     typer.echo(_run(change_mailbox(_settings(), workspace=workspace, mailbox=mailbox, changes=changes)))
 

@@ -26,10 +26,12 @@ from tidings.delivery.providers import is_host, is_loopback
 from tidings.delivery.wire import MessageIds
 
 _PURPOSE = "bounce mailboxes"
-_COLUMNS = "id, host, port, tls, username, auth, folder, move_to, every_seconds, checked_at, health, created_at"
+_COLUMNS = """
+id, host, port, tls, allow_plaintext_auth, username, auth, folder, move_to, every_seconds, checked_at, health, created_at
+"""
 _WHERE = ("host", "username", "folder")
 """What says which folder it is: how far it was read is true of no other."""
-_CHANGEABLE = {*_WHERE, "port", "tls", "auth", "move_to", "every_seconds"}
+_CHANGEABLE = {*_WHERE, "port", "tls", "allow_plaintext_auth", "auth", "move_to", "every_seconds"}
 _AT_ONCE = 100
 _CLAIMED = timedelta(minutes=10)
 _FIRST_WAIT = 60
@@ -57,6 +59,8 @@ class BounceMailbox:
     host: str
     port: int
     tls: str
+    allow_plaintext_auth: bool
+    """With `tls` none: send the password unencrypted to a host that is not this machine, as SMTP providers may."""
     username: str
     auth: str
     """password, or xoauth2: the password is an access token (Google, Microsoft)."""
@@ -75,6 +79,7 @@ async def add_mailbox(
     host: str,
     port: int,
     tls: str,
+    allow_plaintext_auth: bool = False,
     username: str,
     password: str,
     auth: str = "password",
@@ -87,12 +92,13 @@ async def add_mailbox(
 ) -> BounceMailbox:
     """Read this mailbox from now on. Raises Invalid."""
     told = {"host": host, "username": username, "password": password, "folder": folder, "move_to": move_to}
-    _check(told | {"auth": auth, "tls": tls})
+    _check(told | {"auth": auth, "tls": tls}, in_clear=allow_plaintext_auth)
     row = await tx.fetchrow(
         f"""
         INSERT INTO bounce_mailboxes
-            (workspace_id, host, port, tls, username, sealed_password, folder, move_to, every_seconds, due_at, created_at, auth)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11) RETURNING {_COLUMNS}
+            (workspace_id, host, port, tls, username, sealed_password, folder, move_to, every_seconds, due_at, created_at, auth,
+             allow_plaintext_auth)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12) RETURNING {_COLUMNS}
         """,  # noqa: S608 - our own column names
         workspace,
         host,
@@ -105,6 +111,7 @@ async def add_mailbox(
         every_seconds,
         now,
         auth,
+        allow_plaintext_auth,
     )
     assert row is not None
     await audit(tx, by=by, action="bounce_mailbox.added", subject=public_id("mailbox", row["id"]), now=now)
@@ -136,7 +143,8 @@ async def update_mailbox(
     if row is None:
         raise BounceMailboxNotFound(f"there is no mailbox {public_id('mailbox', mailbox)}")
     told = {name: columns.get(name, row[name]) for name in (*_WHERE, "move_to", "auth", "tls")}
-    _check(told if password is None else told | {"password": password})
+    in_clear = columns.get("allow_plaintext_auth", row["allow_plaintext_auth"])
+    _check(told if password is None else told | {"password": password}, in_clear=in_clear)
     if password is not None:
         columns["sealed_password"] = keys.seal(_PURPOSE, password.encode())
     if any(columns.get(name, row[name]) != row[name] for name in _WHERE):
@@ -153,7 +161,7 @@ async def update_mailbox(
     return await get_mailbox(tx, workspace=workspace, mailbox=mailbox)
 
 
-def _check(fields: Mapping[str, str]) -> None:
+def _check(fields: Mapping[str, str], *, in_clear: bool) -> None:
     for name, text in fields.items():
         if not text.isascii() or any(ord(character) < 32 or ord(character) == 127 for character in text):
             folder = name in {"folder", "move_to"}
@@ -169,8 +177,9 @@ def _check(fields: Mapping[str, str]) -> None:
         raise Invalid.at("auth", "must be password or xoauth2")
     if fields["tls"] not in {"implicit", "starttls", "none"}:
         raise Invalid.at("tls", "must be implicit, starttls or none")
-    if fields["tls"] == "none" and not is_loopback(fields["host"]):
-        raise Invalid.at("tls", "the password would travel unencrypted: use implicit or starttls")
+    if fields["tls"] == "none" and not (in_clear or is_loopback(fields["host"])):
+        mend = "use implicit or starttls, or allow_plaintext_auth where nobody else can listen"
+        raise Invalid.at("tls", f"the password would travel unencrypted: {mend}")
 
 
 async def list_mailboxes(tx: Tx, *, workspace: WorkspaceId) -> list[BounceMailbox]:

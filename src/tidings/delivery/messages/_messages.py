@@ -1,6 +1,7 @@
 """A message to one recipient: checked, and queued before all campaigns (see docs/decisions, "Rolling sends")."""
 
 import asyncio
+import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ OPEN_FOR = timedelta(days=1)
 
 _MOST_VARIABLES = 100_000  # bytes as JSON
 _LONGEST_SUBJECT = 998
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DATE = b"Thu, 01 Jan 2026 00:00:00 +0000"
 
 _CONTACT = """
@@ -102,9 +104,11 @@ async def queue_message(
     every field that is wrong, TemplateInvalid, RenderError.
     """
     owner = await accounts.get_workspace(tx, workspace=workspace)
+    given = message.subject
     message = await _filled(tx, workspace, message)
     # In a thread where there are files: archives are looked into.
-    message = await asyncio.to_thread(_checked, message, owner) if message.attachments else _checked(message, owner)
+    checked = asyncio.to_thread(_checked, message, given, owner) if message.attachments else None
+    message = await checked if checked else _checked(message, given, owner)
     through = await _way(tx, workspace, provider, route)
     person = await _person(tx, workspace, message)
     if message.kind == MessageKind.MARKETING and person is None:
@@ -181,7 +185,8 @@ async def _filled(tx: Tx, workspace: WorkspaceId, message: Message) -> Message:
     )
 
 
-def _checked(message: Message, owner: accounts.Workspace) -> Message:
+def _checked(message: Message, given: str, owner: accounts.Workspace) -> Message:
+    """The message as it is sent. `given` is the caller's own subject: a template's is checked, and packed, already."""
     problems: list[FieldProblem] = []
 
     def address(name: str, text: str) -> str:
@@ -202,6 +207,8 @@ def _checked(message: Message, owner: accounts.Workspace) -> Message:
     reply_to = address("reply_to", message.reply_to) if message.reply_to else ""
     if not message.subject.strip():
         problems.append(FieldProblem("subject", "is required"))
+    elif _CONTROL.search(given):
+        problems.append(FieldProblem("subject", "must be one line without control characters"))
     if not message.html.strip() and not message.text.strip():
         problems.append(FieldProblem("html_content", "give html_content or text_content, or both"))
     kinds = [one.value for one in MessageKind]

@@ -121,7 +121,8 @@ class SmtpConfig:
             missing = "password" if self.username else "username"
             found.append((missing, "a user name and a password come together: give both or neither"))
         if not found and self.username and self.tls is Tls.NONE and not self.may_login_in_clear:
-            found.append(("tls", "a password would travel unencrypted: use starttls or tls"))
+            mend = "use starttls or tls, or allow_plaintext_auth where nobody else can listen"
+            found.append(("tls", f"a password would travel unencrypted: {mend}"))
         return found
 
     def _certificate_problems(self) -> list[tuple[str, str]]:
