@@ -1,5 +1,7 @@
 """Providers over HTTP: the ways out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -10,6 +12,7 @@ from tidings import campaigns, delivery
 from tidings.api._deps import Call, needs
 from tidings.api._fields import Body, Flag, Name, ProviderRef
 from tidings.api._route import Route
+from tidings.core.errors import FieldProblem, Invalid
 from tidings.core.ids import ProviderId, public_id
 from tidings.delivery import ProviderSettings
 
@@ -121,18 +124,19 @@ class Providers(BaseModel):
 @router.post("", status_code=201)
 async def add_provider(body: NewProvider, call: Writing) -> ProviderOut:
     """Add a way out. The first one is the default."""
-    provider = await delivery.add_provider(
-        call.tx,
-        workspace=call.workspace,
-        name=body.name,
-        kind=body.kind,
-        config=body.config,
-        secret=body.secret,
-        is_default=body.is_default,
-        keys=call.app.keys,
-        by=call.principal,
-        now=call.now,
-    )
+    with _told_by_place(body):
+        provider = await delivery.add_provider(
+            call.tx,
+            workspace=call.workspace,
+            name=body.name,
+            kind=body.kind,
+            config=body.config,
+            secret=body.secret,
+            is_default=body.is_default,
+            keys=call.app.keys,
+            by=call.principal,
+            now=call.now,
+        )
     return ProviderOut.of(provider, call)
 
 
@@ -214,19 +218,41 @@ async def get_provider_limits(provider_id: ProviderRef, call: Reading) -> Limits
 @router.patch("/{provider_id}")
 async def update_provider(provider_id: ProviderRef, body: ProviderChanges, call: Writing) -> ProviderOut:
     """Change settings; running sends go on with the new ones within a second."""
-    provider = await delivery.update_provider(
-        call.tx,
-        workspace=call.workspace,
-        provider=ProviderId(provider_id),
-        name=body.name,
-        config=body.config,
-        secret=body.secret,
-        is_default=body.is_default,
-        keys=call.app.keys,
-        by=call.principal,
-        now=call.now,
-    )
+    with _told_by_place(body):
+        provider = await delivery.update_provider(
+            call.tx,
+            workspace=call.workspace,
+            provider=ProviderId(provider_id),
+            name=body.name,
+            config=body.config,
+            secret=body.secret,
+            is_default=body.is_default,
+            keys=call.app.keys,
+            by=call.principal,
+            now=call.now,
+        )
     return ProviderOut.of(provider, call)
+
+
+@contextmanager
+def _told_by_place(body: NewProvider | ProviderChanges) -> Iterator[None]:
+    """Settings that are wrong are named by where they stand in the request: `config.host`, `secret.api_key`."""
+    try:
+        yield
+    except Invalid as error:
+        fields = tuple(FieldProblem(_place(one.field, body), one.message) for one in error.fields)
+        told = "; ".join(f"{one.field}: {one.message}" for one in fields)
+        raise Invalid(told or error.message, fields=fields) from None
+
+
+def _place(field: str, body: NewProvider | ProviderChanges) -> str:
+    name = field.partition(".")[0]
+    if name in type(body).model_fields:
+        return field
+    if name in (body.config or {}):
+        return f"config.{field}"
+    secret = name in (body.secret or {}) or any(name in one.secrets for one in delivery.capabilities().values())
+    return f"secret.{field}" if secret else f"config.{field}"
 
 
 @router.delete("/{provider_id}", status_code=204)
