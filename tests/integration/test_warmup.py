@@ -47,6 +47,12 @@ async def end_day(w: World) -> None:
         assert await delivery.step_warmup(tx, now=utc_now())
 
 
+async def hastened(w: World) -> bool:
+    """Whether those whom the provider's limits hold back are to be looked at again."""
+    async with w.app.db.transaction() as tx:
+        return bool(await tx.fetchval("SELECT count(*) FROM providers WHERE limits_changed_at IS NOT NULL"))
+
+
 async def test_a_warm_up_caps_each_mailbox_provider_and_holds_the_rest_back(db: Database, tmp_path: Path) -> None:
     async with world(db, tmp_path, chunk_size=20) as w:
         await begin(w, 4, 8)
@@ -62,6 +68,8 @@ async def test_a_warm_up_caps_each_mailbox_provider_and_holds_the_rest_back(db: 
             "google": 4, "microsoft": 3, "yahoo": 0, "apple": 0, "other": 4,
         }  # fmt: skip
         await w.check_counters()
+        await end_day(w)
+        assert await hastened(w), "who is held back is to be looked at again: there is more room"
 
 
 async def test_good_days_grow_bad_ones_step_back_and_quiet_ones_hold(db: Database, tmp_path: Path) -> None:
@@ -165,6 +173,7 @@ async def test_a_day_is_judged_once_however_many_conductors_and_after_a_long_res
         assert sorted(await asyncio.gather(*(conductor() for _ in range(6)))) == [False] * 5 + [True]
         found = await look(w, later)
         assert len(found.days) == 5
+        assert not await hastened(w), "nothing grew"
         assert found.next_at == later + timedelta(days=1)
 
 

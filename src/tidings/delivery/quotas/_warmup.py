@@ -145,9 +145,7 @@ async def stop_warmup(tx: Tx, *, workspace: WorkspaceId, provider: ProviderId, b
     if not found:
         raise WarmupNotFound(f"{public_id('provider', provider)} has no warm-up")
     await set_caps(tx, workspace=workspace, provider=provider, source=_SOURCE, caps={})
-    await tx.execute(
-        "UPDATE providers SET limits_changed_at = $3 WHERE workspace_id = $1 AND id = $2", workspace, provider, now
-    )
+    await _let_go(tx, workspace, provider, now)
     await audit(tx, by=by, action="provider.warmup_stopped", subject=public_id("provider", provider), now=now)
 
 
@@ -211,7 +209,16 @@ async def step_warmup(tx: Tx, *, now: datetime) -> bool:
         now,
     )
     await _hold(tx, workspace, provider, caps, steps)
+    if any(day[6] in {Move.GROW.value, Move.WARM.value} for day in days):
+        await _let_go(tx, workspace, provider, now)
     return True
+
+
+async def _let_go(tx: Tx, workspace: WorkspaceId, provider: ProviderId, now: datetime) -> None:
+    """Whoever is held back is looked at again within seconds: there is more room than when they were told to wait."""
+    await tx.execute(
+        "UPDATE providers SET limits_changed_at = $3 WHERE workspace_id = $1 AND id = $2", workspace, provider, now
+    )
 
 
 async def _hold(
