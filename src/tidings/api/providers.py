@@ -1,6 +1,6 @@
 """Providers over HTTP: the ways out."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any
@@ -235,7 +235,7 @@ async def update_provider(provider_id: ProviderRef, body: ProviderChanges, call:
 
 
 @contextmanager
-def _told_by_place(body: NewProvider | ProviderChanges) -> Iterator[None]:
+def _told_by_place(body: NewProvider | ProviderChanges) -> Generator[None]:
     """Settings that are wrong are named by where they stand in the request: `config.host`, `secret.api_key`."""
     try:
         yield
