@@ -25,7 +25,7 @@ PATHS = (
     "items.first", "items.last", "items.size", "tags.size", "tags[0]", "first_name.size", "missing", "missing.deeper", "flag", "nothing",
     "campaign.name", "campaign.id", "campaign.subject", "campaign.missing", "workspace.name", "workspace.postal_address", "workspace",
     "unsubscribe_url", "preferences_url", "view_in_browser_url", "x", "y", "i", "j", "forloop.index", "forloop.last", "forloop.parentloop.index", "forloop", "partial", "size",
-    "contact.created_at", "nested[key]", "html",
+    "contact.created_at", "nested[key]", "html", "i.a", "i.a.b", "i.b", "j.a", "i.missing", "i.size", "i[key]", "x.a",
 )  # fmt: skip
 
 LITERALS = (

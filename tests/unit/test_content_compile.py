@@ -1,6 +1,7 @@
 # ruff: noqa: BLE001, E501 - whatever one of the two raises, the other must raise something; templates are not broken
 """The compiler against python-liquid itself, as an independent oracle: the same text for the same values, or both refuse."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
@@ -23,7 +24,9 @@ OCCASION = Occasion(
     postal_address="",
     urls=RecipientUrls("https://t.example", lambda token, url: f"x?u={url}&s={token}"),
 )
-ROW = (1, 789, "ada@example.com", "Ada", "", "", "en", "", ["vip"], '{"plan": "pro", "n": 3, "items": [1, 2, 3]}',
+ATTRIBUTES = """{"plan": "pro", "n": 3, "items": [1, 2, 3], "html": "<i>",
+    "mixed": [{"a": "<1>"}, {"a": {"b": 2}, "b": ""}, {}, "<i>", 7, null, true, [{"a": false}, {"a": 0}]]}"""
+ROW = (1, 789, "ada@example.com", "Ada", "", "", "en", "", ["vip"], ATTRIBUTES,
        datetime(2026, 1, 1, tzinfo=UTC), None, 0)  # fmt: skip
 ORACLES = {html: Environment(autoescape=html) for html in (True, False)}
 FAILED = "(failed)"
@@ -72,6 +75,11 @@ EXAMPLES = (
     "{% liquid\n assign x = plan\n if x\n echo x\n endif %}",
     "{{ first_name.size }}{{ tags | join: ',' }}{{ contact.tags.first }}{{ contact['plan'] }}{{ contact.size }}",
     "{% ifchanged %}{{ plan }}{% endifchanged %}{% ifchanged %}{{ plan }}{% endifchanged %}",
+    "{{ html }}{{ html | safe }}{{ html }}{% for i in mixed %}{{ i }}{% endfor %}{{ html | safe }}",
+    "{% for i in mixed %}[{{ i.a }}{{ i.b }}{{ i.a.b }}{{ i.size }}{% if i.a %}a{% elsif i.b %}<b>{% else %}-{% endif %}]{% endfor %}",
+    "{% for i in mixed reversed %}{% for j in i %}{{ j.a }}{{ i.a }}{% if i %}+{% endif %}{% unless j.a %}-{% endunless %}{% endfor %}{% endfor %}",
+    "{% for i in mixed %}{% assign i = plan %}{{ i.a }}{{ i }}{% for i in mixed %}{{ i.a }}{% endfor %}{{ i.a }}{% endfor %}",
+    "{% if plan == 'x' %}a{% elsif n > 2 %}{% comment %}!{% endcomment %}&{{% endif %}{% if n %} {% endif %}{% unless n %}a{% else %}b{% endunless %}",
 )
 
 
@@ -200,6 +208,23 @@ def test_large_output_is_allowed_up_to_the_limit() -> None:
     source = "{% for i in (1..100) %}" + "x" * (MAX_OUTPUT // 100) + "{% endfor %}"
     assert len(ours(source, ROW, html=True)) == MAX_OUTPUT
     assert ours(source + "y", ROW, html=True) == FAILED
+
+
+def test_what_recurs_is_encoded_once_and_not_kept_for_ever() -> None:
+    encoded: list[str] = []
+
+    def slot(text: str) -> str:
+        encoded.append(text)
+        return f"<{text}>"
+
+    encoding = replace(PLAIN, static=str, slot=slot, html_slot=slot)
+    render = compile_liquid("{{ plan }}", encoding=encoding).render
+    long = "y" * 1_000
+    values = [*(str(n) for n in range(10_000)), "pro", "pro", long, long]
+    assert ["".join(render(ROW, "T", "T", {"plan": value}, "")) for value in values] == [f"<{one}>" for one in values]
+    assert encoded == [*values[:10_000], "pro", long, long]
+    (known,) = (one for one in render.__globals__.values() if isinstance(one, dict) and type(one) is not dict)
+    assert len(known) <= 4_096
 
 
 def test_encodings_other_than_plain_get_values_and_static_text_apart() -> None:

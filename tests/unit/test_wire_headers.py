@@ -100,3 +100,12 @@ def test_domains() -> None:
     assert headers.a_labels("EXAMPLE.com") == "example.com"
     with pytest.raises(headers.RenderError):
         headers.a_labels("ex\u2028ample.com")
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "a", "@", "a@", "@x.example", "a b@x.example", "a@x.exam\r\nple", "<a@x.example", "a@bücher.example"]
+)
+def test_what_cannot_be_written_as_an_address(wrong: str) -> None:
+    with pytest.raises(headers.RenderError, match="cannot be written as an address"):
+        headers.address(wrong)
+    assert headers.address("jörg+'x'@x.example") == "jörg+'x'@x.example".encode()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, cast
 
 from liquid.stringify import to_liquid_string
@@ -34,6 +35,30 @@ def _exact(text: str) -> str:
 
 PLAIN = Encoding(static=str, slot=str, html_slot=lambda value: _exact(escape(value)), empty="", token="token")  # noqa: S106
 """Text as it is."""
+
+
+_MOST_KNOWN = 4_096
+_LONGEST_KNOWN = 75
+
+
+class _Recurring(dict[str, Any]):
+    """Pieces by their texts: what many recipients have in their baskets, or live in, is encoded once, not for each."""
+
+    def __init__(self, slot: Callable[[str], Any]) -> None:
+        super().__init__()
+        self._slot = slot
+
+    def __missing__(self, text: str) -> Any:
+        piece = self._slot(text)
+        if len(text) <= _LONGEST_KNOWN:
+            if len(self) >= _MOST_KNOWN:
+                self.clear()
+            self[text] = piece
+        return piece
+
+
+_recurring = cache(_Recurring)
+"""One for all templates."""
 
 
 def _any_slot(slot: Callable[[str], Any], html_slot: Callable[[str], Any] | None) -> Callable[[object], Any]:
@@ -80,7 +105,7 @@ class Emitter:
         self._targets = [_Target("out", encoding)]
         self.longest = 0
         """No piece of static text is longer than this, tokens within included."""
-        self._slots: dict[tuple[int, str], str] = {}
+        self._slots: dict[tuple[int, str, bool], str] = {}
         self.dynamic = False
         """Anything but static text was written."""
 
@@ -118,26 +143,50 @@ class Emitter:
             case "texts" | "any" | "absent":
                 self._piece("any", code.source)
 
+    def choice(self, conditions: list[str], texts: list[str]) -> None:
+        """The text of the first condition that is true, the last text if none is: one more than there are conditions."""
+        self.dynamic = True
+        target = self._targets[-1]
+        pieces = [target.encoding.static(text) for text in texts]
+        self.longest = max(self.longest, *map(len, pieces))
+        names = [self._names.constant(piece) for piece in pieces]
+        chosen = "".join(f"{name} if {condition} else " for name, condition in zip(names, conditions, strict=False))
+        target.run.append(Code(f"({chosen}{names[-1]})"))
+
     def _piece(self, kind: str, source: str) -> None:
         self.dynamic = True
         target = self._targets[-1]
-        call = f"{self._slot(target.encoding, kind)}({source})"
         if kind == "any":  # mostly a text
-            text = self._slot(target.encoding, "html_slot" if self._html else "slot")
-            other = self._slot(target.encoding, kind)
-            call = f"({text}(q) if type(q := {source}) is str else {other}(q))"
+            text, other = self._text_of(target.encoding, "q"), self._slot(target.encoding, kind)
+            call = f"({text} if type(q := {source}) is str else {other}(q))"
+        else:
+            call = f"{self._slot(target.encoding, kind)}({source})"
         if self._metered:  # in place: a call for each would take as long as what it measures
             call = f"(p if (room := room - len(p := {call})) >= 0 else overflow())"
         target.run.append(Code(call))
 
-    def _slot(self, encoding: Encoding, kind: str) -> str:
-        key = (id(encoding), kind)
+    def _text_of(self, encoding: Encoding, name: str) -> str:
+        if encoding.slot is str and not self._html:
+            return name
+        return f"{self._slot(encoding, 'html_slot' if self._html else 'slot', recurring=True)}[{name}]"
+
+    def _slot(self, encoding: Encoding, kind: str, *, recurring: bool = False) -> str:
+        key = (id(encoding), kind, recurring)
         if key not in self._slots:
-            function: object = getattr(encoding, kind, None)
+            function: Any = getattr(encoding, kind, None)
             if kind == "any":
                 function = _any_slot(encoding.slot, encoding.html_slot if self._html else None)
-            self._slots[key] = self._names.constant(function)
+            self._slots[key] = self._names.constant(_recurring(function) if recurring else function)
         return self._slots[key]
+
+    def here(self) -> int:
+        """Where the next line goes, for `insert`."""
+        self.flush()
+        return len(self.lines)
+
+    def insert(self, place: int, text: str) -> None:
+        """A statement where others have been written since, at the depth of this one."""
+        self.lines.insert(place, "    " * self._depth + text)
 
     # going back -------------------------------------------------------------------------------------------------
 
@@ -201,9 +250,7 @@ class Emitter:
         if not run or target.name is None:
             return
         pieces = list(self._pieces(run, target.encoding))
-        text = (
-            f"{target.name}.append({pieces[0]})" if len(pieces) == 1 else f"{target.name}.extend(({', '.join(pieces)}))"
-        )
+        text = f"{target.name}.append({pieces[0]})" if len(pieces) == 1 else f"{target.name} += ({', '.join(pieces)})"
         self.lines.append("    " * self._depth + text)
 
     def _pieces(self, run: list[str | Code], encoding: Encoding) -> Iterator[str]:

@@ -105,6 +105,8 @@ class Names:
     arguments: dict[str, "Code"] = field(default_factory=dict)
     """What `render` handed over."""
     globals: dict[str, object] = field(default_factory=dict)
+    items: dict[str, str] = field(default_factory=dict)
+    """Items of loops round this place to where each stands if it is a plain object; '' as long as nobody asked."""
     needs_attributes: bool = False
     needs_full: bool = False
     needs_campaign: bool = False
@@ -250,7 +252,9 @@ class Expressions:
                 return f"({code.source} != '')"
             case "text" | "texts" | "own_url":
                 return "True"
-            case "any" | "absent":
+            case "any":  # mostly true, false, or a text, which is true
+                return f"((q := {code.source}) is True or q is not False and (type(q) is str or truthy(q)))"
+            case "absent":
                 return f"truthy({code.source})"
 
     def _constant(self, value: object) -> Code:
@@ -372,7 +376,12 @@ class Expressions:
             and base.kind == "any"
         ):
             # What is nearly always so, without a call: an item of a plain object.
-            name, key = self.names.fresh("t"), repr(rest[0])
+            key, items = repr(rest[0]), self.names.items
+            if base.source in items:
+                name = items[base.source] = items[base.source] or self.names.fresh("d")
+                missed = f"walk({base.source}, ({key},), {self.names.undefined(path)})"
+                return Code(f"({name}[{key}] if {key} in {name} else {missed})")
+            name = self.names.fresh("t")
             missed = f"walk({name}, ({key},), {self.names.undefined(path)})"
             return Code(f"({name}[{key}] if type({name} := {base.source}) is dict and {key} in {name} else {missed})")
         segments = "".join(f"{self.value(one) if isinstance(one, Path) else repr(one)}, " for one in rest)

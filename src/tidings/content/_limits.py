@@ -45,6 +45,7 @@ MAX_SECONDS = 0.25
 _ITEM = 50
 """What an item of an array counts in characters."""
 _NEVER = float("inf")
+_UNSEEN = 0.0
 
 
 class Clock(threading.local):
@@ -54,8 +55,8 @@ class Clock(threading.local):
     collecting: float = 0.0
 
     def start(self) -> None:
-        """Time one rendering."""
-        self.deadline = thread_time() + MAX_SECONDS
+        """Time one rendering, from its first look at the clock on: most are over before it, and a look is not cheap."""
+        self.deadline = _UNSEEN
 
     def stop(self) -> None:
         """It has ended, one way or the other."""
@@ -63,14 +64,20 @@ class Clock(threading.local):
 
     def check(self) -> None:
         """Raise ResourceLimitError when the time is up."""
-        if self.deadline != _NEVER and thread_time() > self.deadline:
+        deadline = self.deadline
+        if deadline == _NEVER:
+            return
+        now = thread_time()
+        if deadline == _UNSEEN:
+            self.deadline = deadline = now + MAX_SECONDS
+        if now > deadline:
             raise ResourceLimitError(f"rendering took longer than {MAX_SECONDS:g} seconds", token=None)
 
     def pause(self, phase: str, _: object) -> None:
         """Called around each collection of garbage: what it takes, in a large process a second, is not the template's."""
         if phase == "start":
             self.collecting = thread_time()
-        else:
+        elif self.deadline != _UNSEEN:
             self.deadline += thread_time() - self.collecting
 
 

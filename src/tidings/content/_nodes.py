@@ -36,6 +36,7 @@ from liquid.template import BoundTemplate
 from tidings.content._emitter import Emitter
 from tidings.content._expressions import Code, Expressions, Names, Unsupported
 from tidings.content._inheritance import Chain, ExtendsNode, SlotNode
+from tidings.content._limits import MAX_TURNS
 from tidings.content._missing import Watched
 from tidings.content._own_tags import LinkNode, TickNode, UrlNode
 from tidings.content._parts import MAX_DEPTH
@@ -58,6 +59,21 @@ class _Slot:
 
 _SIMPLE = frozenset({"constant", "field", "text", "own_url"})
 """Kinds of code that can be handed to a block as they are."""
+
+
+_MOST_CHOICES = 8
+"""Branches in one expression."""
+
+
+def _text_of(block: BlockNode) -> str | None:
+    """What a block writes if that is known now, else None."""
+    texts: list[str] = []
+    for node in block.nodes:
+        if type(node) is ContentNode:
+            texts.append(node.text)
+        elif not isinstance(node, CommentNode | InlineCommentNode | DocNode):
+            return None
+    return "" if block.blank else "".join(texts)
 
 
 class Nodes:
@@ -165,6 +181,8 @@ class Nodes:
             branches.append(("True", node.default))
         # What is known now is decided now: `{% if workspace.postal_address %}` costs no recipient anything.
         branches = [branch for branch in branches if branch[0] != "False"]
+        if self._choice(branches):
+            return
         keyword = "if"
         for condition, block in branches:
             if condition == "True":
@@ -174,6 +192,21 @@ class Nodes:
             with self._emitter.block(f"{keyword} {condition}:"):
                 self._block(block)
             keyword = "elif"
+
+    def _choice(self, branches: list[tuple[str, BlockNode]]) -> bool:
+        """Branches with nothing but text in them are one piece of output, and need no statements."""
+        conditions = [condition for condition, _ in branches]
+        if "True" in conditions:
+            branches = branches[: conditions.index("True") + 1]
+        if self._emitter.silent or not conditions or conditions[0] == "True" or len(branches) > _MOST_CHOICES:
+            return False
+        texts = [_text_of(block) for _, block in branches]
+        if None in texts:
+            return False
+        if branches[-1][0] != "True":
+            texts.append("")
+        self._emitter.choice(conditions[: len(texts) - 1], cast("list[str]", texts))
+        return True
 
     def _case(self, node: CaseNode) -> None:
         missed = self._names.fresh("m")
@@ -207,7 +240,12 @@ class Nodes:
         items, item, forloop = names.fresh("i"), names.fresh("v"), names.fresh("f")
         limit, offset = (value(one) if one else "UNSAID" for one in (loop.limit, loop.offset))
         looped, token = value(loop.iterable), names.constant(node.token)
-        self._emitter.line(f"{items} = items_of({looped}, {limit}, {offset}, {loop.reversed}, {token})")
+        made = f"items_of({{}}, {limit}, {offset}, {loop.reversed}, {token})"
+        if loop.limit or loop.offset or loop.reversed:
+            made = made.format(looped)
+        else:  # as most loops are
+            made = f"q if type(q := {looped}) is list and len(q) <= {MAX_TURNS} else {made.format('q')}"
+        self._emitter.line(f"{items} = {made}")
         with self._emitter.block(f"if {items}:"):
             self._emitter.line(f"budget.loop(len({items}))")
             if self._survey.forloop:
@@ -217,8 +255,7 @@ class Nodes:
             names.loops.append({"forloop": forloop, loop.identifier: item})
             self._parents.append(forloop)
             self._breakable.append(True)
-            with self._emitter.block(f"for {item} in {forloop if self._survey.forloop else items}:"):
-                self._turn()
+            with self._turns(item, forloop if self._survey.forloop else items):
                 self._block(node.block)
             self._breakable.pop()
             self._parents.pop()
@@ -227,11 +264,21 @@ class Nodes:
             with self._emitter.block("else:"):
                 self._block(node.default)
 
-    def _turn(self) -> None:
-        """Looks at the clock in every sixteenth turn of whatever loop."""
-        self._emitter.line("turns += 1")
-        with self._emitter.block("if not turns & 15:"):
-            self._emitter.line("tick()")
+    @contextmanager
+    def _turns(self, item: str, items: str) -> Generator[None]:
+        """A loop, which looks at the clock in every sixteenth turn of whatever loop."""
+        known, emitter = self._names.items, self._emitter
+        with emitter.block(f"for {item} in {items}:"):
+            emitter.line("turns += 1")
+            with emitter.block("if not turns & 15:"):
+                emitter.line("tick()")
+            place, known[item] = emitter.here(), ""
+            try:
+                yield
+            finally:
+                asked = known.pop(item)
+            if asked:
+                emitter.insert(place, f"{asked} = {item} if type({item}) is dict else NO_ITEMS")
 
     def _no_parent(self, token: Any) -> str:
         return self._names.constant(self._template.env.undefined("parentloop", token=token))
@@ -397,7 +444,7 @@ class Nodes:
                 raise Unsupported("a forloop handed to a loop")
             handed["forloop"] = Code(forloop, "absent")
             names.needs_attributes = True
-        with self._emitter.block(f"if is_array({items}):"):
+        with self._emitter.block(f"if type({items}) is list or is_array({items}):"):
             line(f"budget.loop(len({items}))")
             if told:
                 parent = self._no_parent(node.token)
@@ -407,8 +454,7 @@ class Nodes:
             if told:
                 line(f"{forloop} = attributes.get('forloop', ABSENT)")
         handed[key] = Code(item)
-        with self._inside(node, surveyed, handed), self._emitter.block(f"for {item} in {items}:"):
-            self._turn()
+        with self._inside(node, surveyed, handed), self._turns(item, items):
             self._nodes(template)
 
     def _block_of(self, node: RenderNode) -> tuple[BoundTemplate, Survey]:

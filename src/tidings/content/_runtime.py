@@ -1,6 +1,7 @@
 """What a generated function calls while it runs, by the names it has for it."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, cast
 
 from liquid.ast import Node
@@ -31,8 +32,6 @@ _UNSAID = object()
 
 def _items_of(value: object, limit: object, offset: object, backwards: bool, token: Any) -> list[Any]:
     """The items a loop goes over: LoopExpression.evaluate without its account of where loops stopped."""
-    if type(value) is list and limit is _UNSAID and offset is _UNSAID and len(value) <= MAX_TURNS:  # as most loops are
-        return value[::-1] if backwards else value
     looped: Sequence[Any] = ()
     if isinstance(value, Mapping):
         looped = list(cast("Mapping[Any, Any]", value).items())
@@ -72,6 +71,7 @@ RUNTIME: Mapping[str, Any] = {
     "fallback": _fallback,
     "items_of": _items_of,
     "UNSAID": _UNSAID,
+    "NO_ITEMS": MappingProxyType[str, Any]({}),
     "is_array": _is_array,
     "signed_link": signed_link,
     "note_blank": note_blank,

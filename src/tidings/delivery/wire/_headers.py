@@ -15,8 +15,12 @@ from tidings.content import RenderError, one_line
 _LINE = 76
 _WORD = 75  # RFC 2047 §2: an encoded word is at most that long
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
-_ADDRESS = bytes(byte for byte in range(33, 127) if byte not in b'()<>[]:;\\,"')
+_ADDRESS = bytes(byte for byte in range(33, 127) if byte not in b'()<>[]:;\\,"@')
+_AT = ord("@")
 _BARE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
+_SHORT = bytes([*_BARE, 0x20])
+"""What takes one octet in Q."""
+_Q = [bytes([byte]) if byte in _BARE else b"_" if byte == 0x20 else b"=%02X" % byte for byte in range(256)]
 
 
 def subject(text: str) -> bytes:
@@ -51,16 +55,18 @@ def phrase(text: str, *, first: int) -> bytes:
 def encoded_words(text: str, *, first: int) -> bytes:
     """RFC 2047, in Q or B, whichever is shorter; no character is split between two words."""
     raw = text.encode()
-    plain = sum(byte in _BARE or byte == 0x20 for byte in raw)
-    as_q = plain + 3 * (len(raw) - plain) <= (len(raw) + 2) // 3 * 4
+    quoted = _quoted_length(raw)
+    as_q = quoted <= _base64_length(len(raw))
     overhead = len("=?utf-8?q?") + len("?=")
     words: list[bytes] = []
     current: list[bytes] = []
     size, room = 0, min(first, _WORD) - overhead
+    if raw and (quoted if as_q else _base64_length(len(raw))) <= room:
+        return _word(raw, as_q=as_q)  # as most are
     for character in text:
         unit = character.encode()
-        width = sum(1 if byte in _BARE or byte == 0x20 else 3 for byte in unit) if as_q else len(unit)
-        if current and (size + width if as_q else (size + width + 2) // 3 * 4) > room:
+        width = _quoted_length(unit) if as_q else len(unit)
+        if current and (size + width if as_q else _base64_length(size + width)) > room:
             words.append(_word(b"".join(current), as_q=as_q))
             current, size, room = [], 0, _WORD - overhead
         current.append(unit)
@@ -70,11 +76,18 @@ def encoded_words(text: str, *, first: int) -> bytes:
     return b"\r\n ".join(words)
 
 
+def _quoted_length(raw: bytes) -> int:
+    return len(raw) + 2 * len(raw.translate(None, _SHORT))
+
+
+def _base64_length(length: int) -> int:
+    return (length + 2) // 3 * 4
+
+
 def _word(raw: bytes, *, as_q: bool) -> bytes:
     if not as_q:
         return b"=?utf-8?b?%b?=" % b64encode(raw)
-    quoted = (b"_" if byte == 0x20 else bytes([byte]) if byte in _BARE else b"=%02X" % byte for byte in raw)
-    return b"=?utf-8?q?%b?=" % b"".join(quoted)
+    return b"=?utf-8?q?%b?=" % b"".join(map(_Q.__getitem__, raw))
 
 
 def _fold(value: str, first: int) -> str | None:
@@ -94,7 +107,7 @@ def _fold(value: str, first: int) -> str | None:
 def address(email: str) -> bytes:
     """An addr-spec for an envelope or a header: UTF-8 in the local part at most. Raises RenderError."""
     raw = email.encode()
-    if raw.translate(None, _ADDRESS) or raw.count(b"@") != 1 or not 0 < raw.find(b"@") < len(raw) - 1:
+    if raw.translate(None, _ADDRESS) != b"@" or raw[0] == _AT or raw[-1] == _AT:
         local, _, domain = email.rpartition("@")
         if (
             not local

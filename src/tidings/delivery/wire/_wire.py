@@ -21,6 +21,7 @@ from tidings.delivery.wire._texts import Texts, compile_texts
 # Positions in a row of _fetch.sql: by number, because a name costs a look-up for each recipient.
 _N, _CONTACT, _EMAIL, _ATTRIBUTES = 0, 1, 2, 9
 
+_MAC = hashlib.blake2b(digest_size=8)
 _PATIENCE = 10
 """Recipients in a row for whom a template may go over its limits."""
 
@@ -227,4 +228,6 @@ class _Frame:
 
 def id_mac(secret: str) -> bytes:
     """The keyed part of a Message-ID."""
-    return hashlib.blake2b(secret.encode(), digest_size=8).hexdigest().encode()
+    mac = _MAC.copy()
+    mac.update(secret.encode())
+    return mac.hexdigest().encode()
