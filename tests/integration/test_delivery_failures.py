@@ -144,7 +144,7 @@ async def test_bounces_count_by_their_own_limit(db: Database, tmp_path: Path, li
 @pytest.mark.parametrize(
     ("size", "verdict", "told"),
     [
-        (30, "550 5.1.1 no such user", "30 of 30 attempts bounced, more than 10 %"),
+        (30, "550 5.1.1 no such user", "30 of 30 attempts bounced, more than 8 %"),
         (30, "554 5.6.0 refused", "30 of 30 attempts failed, more than 20 %"),
         (9, "550 5.1.1 no such user", ""),
     ],

@@ -42,7 +42,7 @@ class Workspace:
     sender_email: str = ""
     sender_name: str = ""
     pause_failed_percent: int = 20
-    pause_bounced_percent: int = 10
+    pause_bounced_percent: int = 8
     pause_complained_percent: float = 0.3
     soft_bounce_limit: int = 5
     soft_bounce_days: int = 7

@@ -1,0 +1,22 @@
+"""New workspaces pause campaigns before their bounces close an account."""
+
+from pathlib import Path
+
+from alembic import op
+
+from tidings.core.migrations import run_script
+
+revision = "0041"
+down_revision = "0040"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Run the script beside this file."""
+    run_script(op.get_bind(), Path(__file__).with_suffix(".sql"))
+
+
+def downgrade() -> None:
+    """There is no way back; restore a backup instead."""
+    raise RuntimeError("there is no way back; restore a backup instead")
