@@ -163,6 +163,9 @@ async def count_media(tx: Tx, *, workspace: WorkspaceId, search: str = "", delet
     )
 
 
+_HOLD = "SELECT path FROM media WHERE workspace_id = $1 AND path = ANY ($2::text[]) ORDER BY id FOR KEY SHARE"
+
+
 async def hold_media(tx: Tx, *, workspace: WorkspaceId, texts: Sequence[str], public_url: str = "") -> list[str]:
     """Images that these texts show are not erased before the transaction ends; the addresses of those that were already.
 
@@ -174,11 +177,7 @@ async def hold_media(tx: Tx, *, workspace: WorkspaceId, texts: Sequence[str], pu
         shown.update(re.findall(_SHOWN.format(workspace), text))
     if not shown:
         return []
-    rows = await tx.fetch(
-        "SELECT path FROM media WHERE workspace_id = $1 AND path = ANY ($2::text[]) ORDER BY id FOR KEY SHARE",
-        workspace,
-        sorted(shown),
-    )
+    rows = await tx.fetch(_HOLD, workspace, sorted(shown))
     unknown = sorted(shown - {row["path"] for row in rows})
     # A statement of its own: it sees who erased one while this was waiting for the row.
     erased = await tx.fetch(
