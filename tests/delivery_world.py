@@ -67,6 +67,11 @@ class ObedientServer:
             writer.transport.abort()
 
     @property
+    def connected(self) -> int:
+        """How many connections there are."""
+        return len(self._writers)
+
+    @property
     def recipients(self) -> list[str]:
         return [one.recipient for one in self.accepted]
 

@@ -69,6 +69,17 @@ async def _launch(tx: Tx, w: World, campaign: Campaign) -> None:
     )
 
 
+async def _give(tx: Tx, w: World, campaign: Campaign) -> None:
+    await campaigns.update_campaign(
+        tx,
+        workspace=w.workspace,
+        campaign=campaign.id,
+        changes={"provider_id": ProviderId(w.provider)},
+        by=SYSTEM(w.workspace),
+        now=utc_now(),
+    )
+
+
 async def _queue(tx: Tx, w: World, provider: int | None = None) -> None:
     await delivery.queue_message(
         tx,
@@ -114,8 +125,11 @@ async def test_one_that_was_used_goes_and_history_names_it(db: Database, tmp_pat
         await eventually(
             lambda: db_value(db, "SELECT count(*) FROM chunks WHERE state <> 'done'"), lambda many: many == 0
         )
+        assert w.server.connected > 0
         async with db.transaction() as tx:
             await _delete(tx, w)
+        # Its worker lets go of it; for being idle it would do so after a minute, and hang up after twenty seconds.
+        await eventually(lambda: asyncio.sleep(0, w.server.connected), lambda many: many == 0, seconds=8)
         async with db.transaction() as tx:
             assert await delivery.list_providers(tx, workspace=w.workspace) == []
             assert await delivery.default_way(tx, workspace=w.workspace) is None
@@ -199,6 +213,7 @@ Deed = Callable[[Tx, World, Campaign], Awaitable[Any]]
 
 RIVALS: dict[str, tuple[Deed, type[Exception]]] = {
     "launch": (_launch, NotReady),
+    "draft": (_give, Invalid),
     "message": (lambda tx, w, _: _queue(tx, w, w.provider), Invalid),
     "default message": (lambda tx, w, _: _queue(tx, w), Invalid),
     "route": (lambda tx, w, _: _route(tx, w, w.provider), Invalid),
@@ -230,7 +245,13 @@ async def test_of_two_at_once_one_is_refused(db: Database, tmp_path: Path, rival
             async with asyncio.timeout(10):
                 await second
         assert await db_value(db, "SELECT deleted_at IS NOT NULL FROM providers") == deletion_first
-        many = await db_value(db, "SELECT (SELECT count(*) FROM sends) + (SELECT count(*) FROM route_members)")
+        many = await db_value(
+            db,
+            """
+            SELECT (SELECT count(*) FROM sends) + (SELECT count(*) FROM route_members)
+                 + (SELECT count(*) FROM campaigns WHERE provider_id IS NOT NULL)
+            """,
+        )
         assert many == (0 if deletion_first else 1)
 
 

@@ -67,6 +67,7 @@ async def delete_provider(
             workspace,
             provider,
         )
+    await tx.execute("SELECT pg_notify('tidings_provider', $1)", f"{workspace}:{provider}")
     await audit(tx, by=by, action="provider.deleted", subject=public_id("provider", provider), now=now)
 
 

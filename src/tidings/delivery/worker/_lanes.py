@@ -82,7 +82,8 @@ class Lanes:
         now = steady()
         for key, lane in list(self._open.items()):
             lane.look()
-            if not lane.runs and now - lane.idle_since > _IDLE_SECONDS:
+            deleted = bool(lane.outlets) and all(outlet.deleted for outlet in lane.outlets)
+            if not lane.runs and (deleted or now - lane.idle_since > _IDLE_SECONDS):
                 del self._open[key]
                 self._incomplete.pop(key, None)
                 lane.go_through(Strategy.LEAST_LOADED, [])

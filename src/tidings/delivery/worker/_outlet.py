@@ -91,6 +91,8 @@ class Outlet:
         """Messages that the provider has."""
         self.unusable = ""
         """Why its newest settings cannot be used; it goes on with those before."""
+        self.deleted = False
+        """There is no such provider any more: it is let go, credentials and all, once nothing is under way."""
         self._via: Via
         self._room = 1
         self._progress = progress

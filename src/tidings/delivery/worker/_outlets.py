@@ -15,7 +15,15 @@ from tidings.core.loops import RETRYABLE, forever
 from tidings.delivery.limits import Budget, MailboxProviders, limits_of, restraints
 from tidings.delivery.providers import HealthState, Provider, connections_of, open_provider
 from tidings.delivery.states import final_state
-from tidings.delivery.ways import SAID_EVERY_SECONDS, Trouble, open_settings, provider_changes, split, tell_trouble
+from tidings.delivery.ways import (
+    SAID_EVERY_SECONDS,
+    ProviderNotFound,
+    Trouble,
+    open_settings,
+    provider_changes,
+    split,
+    tell_trouble,
+)
 from tidings.delivery.worker._outlet import Outlet
 from tidings.delivery.worker._run import Via
 
@@ -74,6 +82,9 @@ class Outlets:
             return None
         try:
             before = await self._configure(outlet)
+        except ProviderNotFound:
+            outlet.deleted = True
+            return None
         except RETRYABLE as error:
             _log.warning("provider %s keeps its settings for now: %s", provider, error)
             return None
@@ -99,7 +110,7 @@ class Outlets:
                 if regroup:
                     outlet.limiter.forget_domains()
                 outlet.limit()
-        found: list[Pair] = []
+        found = [pair for pair, outlet in self._open.items() if pair not in changes and not outlet.deleted]
         for pair, at in changes.items():
             outlet = self._open.get(pair)
             if outlet is not None and outlet.configured_at != at and self._refused.get(pair) != at:
@@ -114,7 +125,7 @@ class Outlets:
             outlet.look()
             await self._say(pair, outlet)
             idle = not outlet.lanes and not outlet.flying and not outlet.on_trial
-            if idle and now - outlet.idle_since > _IDLE_SECONDS:
+            if idle and (outlet.deleted or now - outlet.idle_since > _IDLE_SECONDS):
                 del self._open[pair]
                 self._keep(pair, None)
                 await outlet.provider.close(grace_seconds=5)
