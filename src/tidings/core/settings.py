@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tidings.core.errors import Invalid
@@ -19,7 +19,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default=Path(".tidings"), description="embedded database, journals, spools and the secret")
     database_url: str | None = Field(default=None, description="a PostgreSQL ≥ 15 of yours; unset: the embedded one")
     secret: str | None = Field(default=None, description="signs links, seals credentials; unset: made once in data_dir")
-    public_url: str = Field(default="http://127.0.0.1:8081", description="where recipients reach the edge")
+    public_url: str = Field(
+        default="", description="where recipients reach the edge; empty: http://127.0.0.1 with the edge's port"
+    )
     api_host: str = "127.0.0.1"
     api_port: int = 8080
     edge_host: str = "127.0.0.1"
@@ -67,6 +69,11 @@ class Settings(BaseSettings):
         default="",
         description="a spam filter of yours, for checks before a send: rspamd://host:11333 or spamd://host:783",
     )
+
+    @model_validator(mode="after")
+    def _find_the_edge(self) -> "Settings":
+        self.public_url = self.public_url or f"http://127.0.0.1:{self.edge_port}"
+        return self
 
 
 _OTHER_NAMES = {"TIDINGS_SMTP_PASSWORD", "TIDINGS_PROVIDER_SECRET", "TIDINGS_IMAP_PASSWORD"}
