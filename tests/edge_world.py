@@ -56,7 +56,7 @@ async def campaign(db: Database, workspace: int, keys: Any, *, recipients: int =
             """
             INSERT INTO providers (workspace_id, name, kind, config, is_default, created_at, updated_at)
             VALUES ($1, 'p', 'sandbox', '{}', true, now(), now())
-            ON CONFLICT (workspace_id, name) DO UPDATE SET kind = excluded.kind RETURNING id
+            ON CONFLICT (workspace_id, name) WHERE deleted_at IS NULL DO UPDATE SET kind = excluded.kind RETURNING id
             """,
             workspace,
         )
