@@ -133,7 +133,7 @@ async def test_plans(db: Database, workspace: int) -> None:
         assert "Seq Scan on deliveries" not in fetch
         assert "Seq Scan on contacts" not in fetch
         accepted = await _plan(
-            tx, delivery_sql("_record_accepted"), [workspace], [1], [1], "delivered", now, 1, "pending", [1]
+            tx, delivery_sql("_record_accepted"), [workspace], [1], [1], "delivered", now, 1, "pending", [1], True
         )
         assert "deliveries_pkey" in accepted
         assert "Seq Scan on deliveries" not in accepted

@@ -15,6 +15,8 @@ SET status = CASE s.status WHEN 'done' THEN 'sent' WHEN 'paused' THEN 'paused' E
 FROM sends AS s
 WHERE c.status = 'sending' AND s.workspace_id = c.workspace_id AND s.id = c.send_id
   AND s.status IN ('done', 'paused', 'cancelled')
+  -- As it was when this statement began: who changes a campaign meanwhile may have changed its send, which is not seen here.
+  AND c.xmin = (SELECT o.xmin FROM campaigns AS o WHERE o.workspace_id = c.workspace_id AND o.id = c.id)
 RETURNING c.id
 """
 

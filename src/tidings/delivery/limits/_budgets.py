@@ -355,7 +355,9 @@ class Budget:
             await self._something.wait()
             asked_at = steady()
             shares, returns = list(self._asking), list(self._returns)
-            asks = [Ask(share.scope, share.limit, share.want) for share in shares]
+            # Of a scope whose limit was changed while it was asked for, only the newest.
+            by_scope = {share.scope: share for share in shares}
+            asks = [Ask(share.scope, share.limit, share.want) for share in by_scope.values()]
             slower = dict(self._slower)
             async with self._db.transaction() as tx:
                 for less in slower.values():
@@ -375,7 +377,6 @@ class Budget:
                 del self._slower[scope]
             if not self._asking and not self._returns and not self._slower:
                 self._something.clear()
-            by_scope = {share.scope: share for share in shares}
             for grant in grants:
                 self._granted(by_scope[grant.scope], grant, asked_at)
 

@@ -29,6 +29,10 @@ again AS (
     SELECT workspace_id, send_id, n, $1 + make_interval(secs => $2), $1 FROM doubtful WHERE unknowns <= $3
     ON CONFLICT (workspace_id, send_id, n) DO UPDATE SET due_at = excluded.due_at, held = false
 ),
+never_again AS (
+    DELETE FROM retries AS r USING doubtful AS d
+    WHERE d.unknowns > $3 AND r.workspace_id = d.workspace_id AND r.send_id = d.send_id AND r.n = d.n
+),
 counted AS (
     INSERT INTO send_counters AS k (workspace_id, send_id, writer, pending, unknown)
     SELECT workspace_id, send_id, 0, -count(*), count(*) FROM doubtful GROUP BY workspace_id, send_id

@@ -8,6 +8,9 @@ UPDATE sends AS s SET status = 'done', finished_at = $3, reason = coalesce((
 ), '')
 FROM unnest($1::bigint[], $2::bigint[]) AS f (workspace_id, send_id)
 WHERE s.workspace_id = f.workspace_id AND s.id = f.send_id AND s.status = 'running'
+  -- As it was when this statement began: else it may have been told to try again meanwhile, and what this statement sees of
+  -- that is the row of the send alone. The next look ends it.
+  AND s.xmin = (SELECT o.xmin FROM sends AS o WHERE o.workspace_id = s.workspace_id AND o.id = s.id)
   AND s.campaign_id IS NOT NULL -- a rolling send is over when nothing is added to it any more: see _message_upkeep.py
   AND NOT EXISTS (
       SELECT FROM chunks AS c WHERE c.workspace_id = s.workspace_id AND c.send_id = s.id AND c.state <> 'done'

@@ -21,6 +21,11 @@ GAVE_UP = "gave up after "
 UNKNOWN_WAIT_SECONDS = 30.0
 """Long enough for the receiving server to finish what it was doing, so that it can see the second is the first."""
 
+_NEVER_AGAIN = """
+DELETE FROM retries AS r USING unnest($1::bigint[], $2::bigint[], $3::integer[]) AS a (workspace_id, send_id, n)
+WHERE r.workspace_id = a.workspace_id AND r.send_id = a.send_id AND r.n = a.n
+"""
+
 _HANDFUL = 10
 """Of fewer attempts the share that failed says nothing at the end of a send."""
 
@@ -93,24 +98,29 @@ async def record_accepted(
 ) -> None:
     """Record deliveries as `state` (sent or delivered). `retried`: those among them that may have a retry row.
 
-    Repeating it changes nothing: only a pending delivery moves, or an unknown one, whose reply was read late.
+    Repeating it changes nothing: only a pending delivery moves, or one whose reply was read late: an unknown one, and one
+    that is deferred because its resend was put off.
     """
     columns = (accepted.workspaces, accepted.sends, accepted.ns)
     statement = sql(__package__, "_record_accepted")
-    moved = await tx.fetchval(statement, *columns, state, now, writer, DeliveryState.PENDING, accepted.providers)
-    if moved < len(accepted.ns):
-        await tx.execute(statement, *columns, state, now, writer, DeliveryState.UNKNOWN, accepted.providers)
-    if retried is not None and retried.ns:
-        await tx.execute(
-            """
-            DELETE FROM retries AS r USING unnest($1::bigint[], $2::bigint[], $3::integer[]) AS a (workspace_id, send_id, n)
-            WHERE r.workspace_id = a.workspace_id AND r.send_id = a.send_id AND r.n = a.n
-            """,
-            retried.workspaces,
-            retried.sends,
-            retried.ns,
+    again = set() if retried is None else set(zip(retried.workspaces, retried.sends, retried.ns, strict=True))
+    moved, settled = 0, list[tuple[int, ...]]()
+    for source in (DeliveryState.PENDING, DeliveryState.UNKNOWN, DeliveryState.DEFERRED):
+        late = source is not DeliveryState.PENDING
+        row = await tx.fetchrow(
+            statement, *columns, state, now, writer, source, accepted.providers, late or bool(again)
         )
-        await settle_late_receipts(tx, workspaces=retried.workspaces, sends=retried.sends, ns=retried.ns)
+        assert row is not None
+        moved += row["many"]
+        settled += [key for key in map(tuple, row["which"]) if late or key in again]
+        if moved == len(accepted.ns):
+            break
+    if gone := sorted(again.union(settled)):
+        await tx.execute(_NEVER_AGAIN, *map(list, zip(*gone, strict=True)))
+    if settled:
+        # Only of those that moved: what was reported before is settled already.
+        workspaces, sends, ns = map(list, zip(*settled, strict=True))
+        await settle_late_receipts(tx, workspaces=workspaces, sends=sends, ns=ns)
 
 
 async def record_others(tx: Tx, *, told: Told, writer: int, now: datetime) -> None:
