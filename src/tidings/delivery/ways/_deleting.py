@@ -51,22 +51,8 @@ async def delete_provider(
     if needed := await _needed(tx, workspace, before, used_by):
         raise ProviderInUse(needed)
     kept = await _kept(tx, workspace, provider, keys)
-    await tx.execute(
-        """
-        UPDATE providers SET deleted_at = $3, updated_at = $3, is_default = false, limits_changed_at = NULL, sealed_secret = $4
-        WHERE workspace_id = $1 AND id = $2
-        """,
-        workspace,
-        provider,
-        now,
-        keys.seal(PURPOSE, orjson.dumps(kept)) if kept else None,
-    )
-    for table in ("route_members", "message_sends", "warmups", "provider_troubles"):
-        await tx.execute(
-            f"DELETE FROM {table} WHERE workspace_id = $1 AND provider_id = $2",  # noqa: S608 - our own tables
-            workspace,
-            provider,
-        )
+    sealed = keys.seal(PURPOSE, orjson.dumps(kept)) if kept else None
+    await tx.execute(sql(__package__, "_delete"), workspace, provider, now, sealed)
     await tx.execute("SELECT pg_notify('tidings_provider', $1)", f"{workspace}:{provider}")
     await audit(tx, by=by, action="provider.deleted", subject=public_id("provider", provider), now=now)
 
